@@ -1,0 +1,92 @@
+// Event loops, one a core; TCP listeners whose connections stay on one loop each. No Asio in this header.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/function.h"
+#include "base/result.h"
+
+namespace headrace::net {
+
+/// One thread that runs handlers. post() from any thread; everything else of a loop's objects only on the loop.
+class EventLoop {
+ public:
+  virtual ~EventLoop() = default;
+  virtual void post(Function<void()> task) = 0;
+  /// Runs `task` on the loop after `delay`; the handle cancels it when destroyed.
+  class Timer {
+   public:
+    virtual ~Timer() = default;
+  };
+  virtual std::unique_ptr<Timer> after(std::chrono::milliseconds delay, Function<void()> task) = 0;
+  virtual bool in_loop() const = 0;
+  virtual size_t index() const = 0;
+};
+
+class Connection;
+
+/// A protocol's side of one connection; all calls on the connection's loop.
+class Session {
+ public:
+  virtual ~Session() = default;
+  /// New bytes after those not consumed before; returns how many it has consumed (whole frames). Unconsumed bytes are
+  /// kept and come again with more behind them. The view is valid during the call only.
+  virtual size_t on_bytes(BytesView bytes) = 0;
+  /// What was queued for sending fell below the low-water mark (send_queue_low_bytes).
+  virtual void on_drained() {}
+  /// The peer closed, an error occurred or close() was called; the session is destroyed after this.
+  virtual void on_close() {}
+};
+
+/// A connection as its session sees it; valid until on_close() returns. All calls on its loop.
+class Connection {
+ public:
+  virtual ~Connection() = default;
+  virtual EventLoop& loop() = 0;
+  /// Queues bytes; small ones sent in one handler leave in one system call.
+  virtual void send(SharedBytes bytes) = 0;
+  virtual size_t queued_bytes() const = 0;
+  virtual void pause_reading() = 0;
+  virtual void resume_reading() = 0;
+  /// Closes after what is queued was sent.
+  virtual void close() = 0;
+  virtual void close_now() = 0;
+  virtual std::string remote_address() const = 0;  ///< "127.0.0.1:5123"
+  virtual std::string local_address() const = 0;   ///< The address that the client dialled, "127.0.0.1:9092".
+};
+
+struct ListenOptions {
+  std::string host = "127.0.0.1";
+  uint16_t port = 0;  ///< 0: a free one.
+  size_t receive_bytes_max = 100 << 20;  ///< Unconsumed bytes over this close the connection.
+  size_t connections_max = 100'000;
+  size_t send_queue_low_bytes = 64 << 10;
+};
+
+/// Makes the session of a new connection, on the connection's loop.
+using SessionFactory = Function<std::unique_ptr<Session>(Connection&)>;
+
+class Listener {
+ public:
+  virtual ~Listener() = default;  ///< Stops accepting and closes its connections; waits until their sessions are gone.
+  virtual uint16_t port() const = 0;
+};
+
+class EventLoops {
+ public:
+  /// `threads` loops, running.
+  static std::unique_ptr<EventLoops> start(size_t threads);
+  virtual ~EventLoops() = default;  ///< Stops and joins the threads.
+  virtual size_t size() const = 0;
+  virtual EventLoop& loop(size_t index) = 0;
+  virtual EventLoop& next() = 0;  ///< Round robin.
+  /// kAlreadyExists: the port is in use (the message says by which listener and what to do).
+  virtual Result<std::unique_ptr<Listener>> listen(const ListenOptions& options, SessionFactory factory) = 0;
+};
+
+}  // namespace headrace::net

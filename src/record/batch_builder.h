@@ -1,0 +1,45 @@
+// Builds v2 record batches record by record, in a buffer that is reused.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "record/batch.h"
+
+namespace headrace::record {
+
+/// Appends records and finishes them as one batch with base offset 0, no producer id and a correct CRC. Appending a
+/// record allocates only when the buffer grows.
+class BatchBuilder {
+ public:
+  explicit BatchBuilder(codec::Compression compression = codec::Compression::kNone);
+
+  /// Adds a record. Timestamps are milliseconds since 1970; the first one becomes the base timestamp.
+  void add(int64_t timestamp_ms, std::optional<std::string_view> key, std::optional<std::string_view> value,
+           std::span<const Header> headers = {});
+  /// The same at a chosen offset above the last one (compacted or re-read records); offsets are relative to the first.
+  void add_at(Offset offset, int64_t timestamp_ms, std::optional<std::string_view> key,
+              std::optional<std::string_view> value, std::span<const Header> headers = {});
+
+  bool empty() const { return count_ == 0; }
+  int32_t count() const { return count_; }
+  /// Bytes of the uncompressed batch so far, header included.
+  size_t bytes() const { return buffer_.size(); }
+
+  /// The finished batch; the builder is empty and ready again afterwards. CHECKs that it was not empty.
+  Batch finish();
+
+ private:
+  codec::Compression compression_;
+  Bytes buffer_;
+  int32_t count_ = 0;
+  Offset base_offset_;
+  int64_t base_timestamp_ms_ = 0;
+  int64_t max_timestamp_ms_ = 0;
+  int32_t last_offset_delta_ = -1;
+};
+
+}  // namespace headrace::record
