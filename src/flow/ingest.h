@@ -12,6 +12,7 @@
 
 namespace headrace::net {
 class EventLoops;
+class HttpServer;
 }
 
 namespace headrace::flow {
@@ -20,6 +21,8 @@ struct IngestContext {
   std::string name;
   bus::Bus& bus;
   net::EventLoops& loops;
+  net::HttpServer& http;    ///< The one HTTP server of the process; routes are added before it starts.
+  std::string listen_mqtt;  ///< "host:port" of `listen.mqtt`.
   MetricsRegistry& metrics;
 };
 
