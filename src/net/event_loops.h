@@ -24,6 +24,9 @@ class EventLoop {
     virtual ~Timer() = default;
   };
   virtual std::unique_ptr<Timer> after(std::chrono::milliseconds delay, Function<void()> task) = 0;
+  /// Runs `task` once when the handlers that are ready now have run, before what they queued leaves: the place to
+  /// finish a batch that several connections fill. On the loop only.
+  virtual void at_iteration_end(Function<void()> task) = 0;
   virtual bool in_loop() const = 0;
   virtual size_t index() const = 0;
 };
@@ -35,11 +38,16 @@ class Session {
  public:
   virtual ~Session() = default;
   /// New bytes after those not consumed before; returns how many it has consumed (whole frames). Unconsumed bytes are
-  /// kept and come again with more behind them. The view is valid during the call only.
+  /// kept and come again with more behind them, or as they are after resume_reading(). The view is valid during the
+  /// call only. Not called while reading is paused or once the connection is closing.
   virtual size_t on_bytes(BytesView bytes) = 0;
+  /// The peer sends no more but may still read. True keeps the connection until the session closes it; false closes it
+  /// after what is queued was sent.
+  virtual bool on_end() { return false; }
   /// What was queued for sending fell below the low-water mark (send_queue_low_bytes).
   virtual void on_drained() {}
-  /// The peer closed, an error occurred or close() was called; the session is destroyed after this.
+  /// The peer closed, an error occurred or close() was called; the session is destroyed after this. Never called from
+  /// inside another call into or out of the session.
   virtual void on_close() {}
 };
 
@@ -50,6 +58,8 @@ class Connection {
   virtual EventLoop& loop() = 0;
   /// Queues bytes; small ones sent in one handler leave in one system call.
   virtual void send(SharedBytes bytes) = 0;
+  /// The same for a few bytes that are copied: cheaper than a buffer of their own.
+  virtual void send_copy(BytesView bytes) = 0;
   virtual size_t queued_bytes() const = 0;
   virtual void pause_reading() = 0;
   virtual void resume_reading() = 0;
@@ -66,14 +76,16 @@ struct ListenOptions {
   size_t receive_bytes_max = 100 << 20;  ///< Unconsumed bytes over this close the connection.
   size_t connections_max = 100'000;
   size_t send_queue_low_bytes = 64 << 10;
+  std::string name = "tcp";  ///< What listens here, for messages: "kafka", "mqtt", "http".
 };
 
-/// Makes the session of a new connection, on the connection's loop.
+/// Makes the session of a new connection, on the connection's loop: several loops may call it at once.
 using SessionFactory = Function<std::unique_ptr<Session>(Connection&)>;
 
 class Listener {
  public:
-  virtual ~Listener() = default;  ///< Stops accepting and closes its connections; waits until their sessions are gone.
+  /// Stops accepting and closes its connections; waits until their sessions are gone. Not on a loop; before the loops.
+  virtual ~Listener() = default;
   virtual uint16_t port() const = 0;
 };
 
