@@ -1,0 +1,163 @@
+// One partition's durable log: segments of v2 record batches in Kafka's file layout, with what is needed to append to
+// them (idempotent producers, transactions), to find things in them (indexes) and to get old things out of them.
+//
+//   <dir>/00000000000000000000.log        batches; named by the offset of its first one
+//   <dir>/00000000000000000000.index      offset -> position, sparse
+//   <dir>/00000000000000000000.timeindex  time -> offset, sparse
+//   <dir>/00000000000000000000.txnindex   aborted transactions that end in the segment
+//   <dir>/00000000000000000000.snapshot   producer state before that offset
+//   <dir>/headrace.checkpoint             recovery point and log start offset
+//
+// Ends, always log_start <= last_stable <= high_watermark <= log_end and durable_end <= log_end:
+//   log_end         after the last appended batch
+//   durable_end     after the last batch that an fdatasync covered
+//   high_watermark  what consumers may see: durable_end, or log_end under FlushPolicy::kOs
+//   last_stable     what read_committed consumers may see: nothing at or after it belongs to an open transaction
+//
+// Threads: every function may be called from any thread; a partition has one owner at a time (a mutex, held without
+// waiting for fsync or reads of the disk). Appends and reads go on during a flush().
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "log/log_config.h"
+#include "os/clock.h"
+#include "os/file.h"
+#include "record/batch.h"
+
+namespace headrace::log {
+
+struct AppendResult {
+  Offset base_offset;            ///< Of the first batch; of the original one for a duplicate.
+  Offset last_offset;            ///< Of the last record.
+  Offset log_end;                ///< Acknowledge when durable_end() has reached this (a duplicate's end included).
+  int64_t append_time_ms = -1;   ///< The time given to the batches under kLogAppendTime, else -1.
+  bool duplicate = false;        ///< Nothing was written: the producer's batch is in the log already.
+};
+
+struct ReadResult {
+  SharedBytes batches;  ///< Whole batches, CRC-checked (Batch::parse_trusted will do); empty at the upper bound.
+  Offset next_offset;   ///< The offset to read next: after the last batch in `batches`, or the offset asked for.
+};
+
+/// A transaction that was aborted: read_committed readers skip `producer_id`'s transactional batches from first_offset
+/// to last_offset (its marker).
+struct AbortedTransaction {
+  ProducerId producer_id;
+  Offset first_offset;
+  Offset last_offset;
+  friend auto operator<=>(const AbortedTransaction&, const AbortedTransaction&) = default;
+};
+
+struct TimestampOffset {
+  Offset offset;
+  int64_t timestamp_ms;
+};
+
+/// Records that can't be read any more because bytes of theirs changed on the disk. They stay where they are.
+struct DamagedRange {
+  Offset from;         ///< The first offset that is lost.
+  Offset to;           ///< Where good records go on.
+  std::string file;
+  uint64_t position;   ///< Of the first bad byte range, in `file`.
+};
+
+/// What is known of a producer that wrote to this partition.
+struct ProducerInfo {
+  ProducerId producer_id;
+  int16_t epoch;
+  int32_t last_sequence;             ///< -1 when there is none in this epoch.
+  Offset last_offset;
+  int64_t last_timestamp_ms;
+  int32_t coordinator_epoch;
+  Offset transaction_first_offset;   ///< kNoOffset outside of a transaction.
+};
+
+struct LogStats {
+  int64_t segments = 0;
+  int64_t bytes = 0;
+  int64_t producers = 0;
+  int64_t appends = 0;
+  int64_t flushes = 0;
+  int64_t scanned_bytes_at_open = 0;
+};
+
+class PartitionLog {
+ public:
+  /// Opens the log in `directory` ("<data>/<topic>-<partition>"), creating it when missing, and recovers it: cuts a torn
+  /// tail, takes damaged ranges out of service, rebuilds what is missing or wrong of the indexes and producer state.
+  /// `files` and `clock` outlive the log.
+  static Result<std::unique_ptr<PartitionLog>> open(os::FileSystem& files, os::Clock& clock, std::string directory,
+                                                    const LogConfig& config);
+  virtual ~PartitionLog() = default;
+
+  /// Appends `batches` (already checked: sizes, CRC, magic) with one write, all or none, and assigns their offsets and
+  /// `epoch`. Not durable before flush(). The batches' own bytes are left alone.
+  /// kFenced: an older producer epoch. kOutOfOrder: a gap in the producer's sequence numbers. kInvalidArgument: several
+  /// batches of which only some are duplicates; a transactional batch without producer id. kOutOfSpace: nothing was
+  /// appended, try later. kIo: the log is out of service for writing.
+  virtual Result<AppendResult> append(std::span<const record::Batch> batches, LeaderEpoch epoch) = 0;
+
+  /// Makes everything appended before the call durable. Cheap when it is already. Concurrent calls share the work.
+  /// An error takes the log out of service for writing: it is never tried again, and append() answers kIo from then on.
+  virtual Status flush() = 0;
+
+  /// Reads whole batches, the first being the one that contains `offset`, up to `bytes_max` (the first batch always)
+  /// and only batches that start before `upper` (high_watermark() or last_stable_offset()).
+  /// kOutOfRange: outside [log_start_offset(), log_end_offset()]. kCorrupt: a damaged range, named by file and byte.
+  virtual Result<ReadResult> read(Offset offset, size_t bytes_max, Offset upper) = 0;
+
+  virtual Offset log_start_offset() const = 0;
+  virtual Offset log_end_offset() const = 0;
+  virtual Offset durable_end() const = 0;
+  virtual Offset high_watermark() const = 0;
+  virtual Offset last_stable_offset() const = 0;
+  /// Bytes of batches on the disk (preallocated room excluded).
+  virtual int64_t size_bytes() const = 0;
+  virtual LeaderEpoch latest_epoch() const = 0;
+  virtual LogStats stats() const = 0;
+
+  /// The first record at or after `timestamp_ms` below the high watermark; nothing when all are older.
+  virtual Result<std::optional<TimestampOffset>> offset_for_timestamp(int64_t timestamp_ms) = 0;
+  /// The record with the largest timestamp (ListOffsets -3); nothing when the log is empty. The offset is that of the
+  /// first such record that the time index knows.
+  virtual Result<std::optional<TimestampOffset>> max_timestamp() = 0;
+  /// Aborted transactions that overlap [from, to), by last_offset.
+  virtual Result<std::vector<AbortedTransaction>> aborted_transactions(Offset from, Offset to) = 0;
+  virtual std::optional<ProducerInfo> producer(ProducerId id) const = 0;
+  virtual std::vector<ProducerInfo> producers() const = 0;
+  virtual std::vector<DamagedRange> damaged_ranges() const = 0;
+  /// The error that took the log out of service for writing, if one did.
+  virtual std::optional<Error> out_of_service() const = 0;
+
+  /// Removes segments that retention.ms or retention.bytes no longer covers (never the active one, except that it is
+  /// rolled first when all of it expired); the segments removed.
+  virtual Result<int64_t> delete_old_segments() = 0;
+  /// Moves the log start to `before` (at most the high watermark; -1 means that); durable on return. The new log start.
+  virtual Result<Offset> delete_records(Offset before) = 0;
+  /// Applies from now on; segments on the disk stay as they are until they are rolled or expire.
+  virtual void set_config(const LogConfig& config) = 0;
+  virtual LogConfig config() const = 0;
+
+  /// Writes a checkpoint (indexes, producer snapshot, recovery point), so that a start has nothing to scan.
+  virtual Status checkpoint() = 0;
+  /// Gives back file descriptors and loaded indexes of segments that are not being read. Call it now and then.
+  virtual void release_idle_resources() = 0;
+  /// flush, checkpoint, give back preallocated room. No call but the destructor may follow.
+  virtual Status close() = 0;
+  /// Takes the log out of service and removes its directory, by a rename first so that a crash leaves all or nothing.
+  virtual Status destroy() = 0;
+};
+
+/// Removes what destroy() left under `data_directory` when it was interrupted.
+Status remove_destroyed_logs(os::FileSystem& files, const std::string& data_directory);
+
+}  // namespace headrace::log
