@@ -22,6 +22,7 @@ namespace headrace::flow {
 struct SinkRunnerOptions {
   std::string name;                 ///< The sink's name in the file; also the group that its positions are committed for.
   std::vector<std::string> topics;  ///< Topics that do not exist (yet) are waited for.
+  bool from_latest = false;         ///< Where to begin in a partition without a committed position: its end, not its start.
   std::string dead_letter_topic{kDefaultDeadLetterTopic};
   size_t batch_records_max = 5'000;                   ///< Records handed to one write().
   size_t batch_bytes_max = 8 << 20;                   ///< Keys and values of one write(), in bytes; one record may exceed it.
@@ -32,7 +33,7 @@ struct SinkRunnerOptions {
   uint64_t seed = 0;  ///< Of the back-off's jitter; 0: taken from the system.
 };
 
-/// The options that every sink takes beside its own (topics, dead_letter_topic, batch_records_max, batch_bytes_max,
+/// The options that every sink takes beside its own (topics, start, dead_letter_topic, batch_records_max, batch_bytes_max,
 /// linger, retry_delay_max), for the file's validation, help and reference.
 std::span<const OptionSpec> sink_common_options();
 /// The runner's options from values validated against sink_common_options().
@@ -40,13 +41,13 @@ SinkRunnerOptions sink_runner_options(std::string name, const Options& common);
 
 /// A running sink. Its own thread does everything; state and errors are in the registry, under "sink <name>":
 /// "running", "retrying" (with the reason and the delay), "failed" (a fatal error; it stays so), "stopped".
-/// Metrics: headrace_sink_records_{written,retried,rejected}_total, headrace_sink_lag_records.
+/// Metrics: headrace_sink_records_{written,retried,rejected,expired}_total, headrace_sink_lag_records.
 class SinkRunner {
  public:
   /// Starts the thread. `bus`, `metrics` and `clock` outlive the runner.
   static std::unique_ptr<SinkRunner> start(SinkRunnerOptions options, std::unique_ptr<Sink> sink, bus::Bus& bus,
                                            MetricsRegistry& metrics, os::Clock& clock = os::system_clock());
-  /// Stops after the write() in progress; what it did not answer is read again at the next start.
+  /// Cancels the write() in progress and stops; what was not answered is read again at the next start.
   virtual ~SinkRunner() = default;
 };
 

@@ -1,0 +1,185 @@
+#include "flow/sink_source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/logging.h"
+
+namespace headrace::flow {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+size_t payload_bytes(const record::RecordView& record) {
+  return (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
+}
+
+}  // namespace
+
+SinkSource::SinkSource(const SinkRunnerOptions& options, bus::Bus& bus, std::unique_ptr<bus::Consumer> consumer)
+    : options_(options), bus_(bus), consumer_(std::move(consumer)) {}
+
+Status SinkSource::discover() {
+  missing_.clear();
+  for (const std::string& name : options_.topics) {
+    auto topic = bus_.admin().topic(name);
+    if (!topic.ok() && topic.error().code == ErrorCode::kNotFound) {
+      missing_.push_back(name);
+      continue;
+    }
+    if (!topic.ok()) return topic.error().in("reading the partitions of topic " + name);
+    RETURN_IF_ERROR(add_partitions(*topic));
+    for (const bus::PartitionInfo& info : topic->partitions) {
+      if (auto it = partitions_.find({name, info.id}); it != partitions_.end()) it->second.end = info.high_watermark;
+    }
+  }
+  if (assigned_) return {};
+  fetched_.clear();
+  fetched_positions_.clear();
+  std::vector<bus::Position> positions;
+  for (const auto& [tp, partition] : partitions_) positions.push_back({tp, partition.read});
+  RETURN_IF_ERROR(consumer_->assign(std::move(positions)));
+  assigned_ = true;
+  return {};
+}
+
+Status SinkSource::add_partitions(const bus::TopicInfo& topic) {
+  std::vector<TopicPartition> added;
+  std::map<TopicPartition, Offset> begins;
+  for (const bus::PartitionInfo& info : topic.partitions) {
+    TopicPartition tp{topic.name, info.id};
+    if (partitions_.contains(tp)) continue;
+    begins[tp] = options_.from_latest ? info.high_watermark : info.log_start;
+    added.push_back(std::move(tp));
+  }
+  if (added.empty()) return {};
+  auto committed = bus_.admin().committed(options_.name, added);
+  if (!committed.ok()) return committed.error().in("reading the positions of group " + options_.name);
+  for (const auto& [tp, begin] : begins) partitions_[tp] = {begin, kNoOffset, begin};
+  for (const bus::Position& position : *committed) {
+    Partition& partition = partitions_[position.tp];
+    partition.read = partition.committed = position.next;
+  }
+  assigned_ = false;
+  return {};
+}
+
+bool SinkSource::full(const SinkChunk& chunk) const {
+  return chunk.records.size() + chunk.undecodable.size() >= options_.batch_records_max ||
+         chunk.bytes >= options_.batch_bytes_max;
+}
+
+Result<SinkChunk> SinkSource::read(std::chrono::milliseconds wait) {
+  SinkChunk chunk;
+  auto deadline = SteadyClock::now() + wait;
+  bool lingering = false;
+  while (true) {
+    take_fetched(chunk);
+    if (full(chunk)) return chunk;
+    if (!lingering && !chunk.empty()) {
+      lingering = true;
+      deadline = SteadyClock::now() + options_.linger;
+    }
+    auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - SteadyClock::now());
+    if (left.count() <= 0) return chunk;
+    if (auto status = poll(left, chunk); !status.ok()) {
+      if (chunk.empty()) return status.error();
+      return chunk;
+    }
+    if (fetched_.empty() && fetched_positions_.empty()) return chunk;
+  }
+}
+
+Status SinkSource::poll(std::chrono::milliseconds wait, SinkChunk& chunk) {
+  auto polled = consumer_->poll(wait);
+  if (!polled.ok()) return polled.error().in("reading the topics of sink " + options_.name);
+  for (const auto& [tp, records] : polled->skipped) {
+    log_warn("sink {}: {} records of {} expired before they were read", options_.name, records, to_string(tp));
+    chunk.expired += records;
+  }
+  for (bus::FetchedBatch& fetched : polled->batches) {
+    auto it = partitions_.find(fetched.tp);
+    if (it == partitions_.end()) continue;
+    record::RecordReader reader(fetched.batch, options_.decompressed_bytes_max);
+    fetched_.push_back(std::make_shared<OpenBatch>(OpenBatch{&it->first, std::move(fetched.batch), std::move(reader)}));
+  }
+  fetched_positions_ = std::move(polled->positions);
+  return {};
+}
+
+void SinkSource::take_fetched(SinkChunk& chunk) {
+  while (!fetched_.empty() && !full(chunk)) {
+    auto open = fetched_.front();
+    take_batch(open, chunk);
+    if (full(chunk)) return;  // The batch may have more: it stays at the front.
+    fetched_.pop_front();
+  }
+  if (!fetched_.empty()) return;
+  for (const bus::Position& position : fetched_positions_) {
+    if (partitions_.contains(position.tp)) set_end(chunk, position.tp, position.next);
+  }
+  fetched_positions_.clear();
+}
+
+void SinkSource::take_batch(const std::shared_ptr<OpenBatch>& open, SinkChunk& chunk) {
+  const TopicPartition& tp = *open->tp;
+  const Offset begin = partitions_.at(tp).read;
+  Offset next = begin;
+  bool kept = false;
+  auto keep = [&] {
+    if (!kept) chunk.keep_alive.push_back(open);
+    kept = true;
+  };
+  while (!full(chunk)) {
+    const record::RecordView* record = open->reader.next();
+    if (record == nullptr) {
+      if (!open->reader.status().ok() && open->batch.header().last_offset() >= next) {
+        keep();
+        record::RecordView whole{std::max(next, open->batch.header().base_offset), open->batch.header().max_timestamp_ms,
+                                 std::nullopt, as_text(open->batch.bytes().view()), {}};
+        chunk.undecodable.push_back({{&tp, std::move(whole)}, open->reader.status().error().message});
+      }
+      next = std::max(next, open->batch.header().next_offset());
+      break;
+    }
+    if (record->offset < begin) continue;
+    keep();
+    chunk.bytes += payload_bytes(*record);
+    next = record->offset + 1;
+    chunk.records.push_back({&tp, *record});
+  }
+  if (next > begin) set_end(chunk, tp, next);
+}
+
+void SinkSource::set_end(SinkChunk& chunk, const TopicPartition& tp, Offset next) {
+  Partition& partition = partitions_.at(tp);
+  if (next <= partition.read) return;
+  partition.read = next;
+  partition.end = std::max(partition.end, next);
+  chunk.ends[tp] = next;
+}
+
+Status SinkSource::commit(const std::map<TopicPartition, Offset>& positions) {
+  std::vector<bus::Position> ahead;
+  for (const auto& [tp, next] : positions) {
+    if (next > partitions_.at(tp).committed) ahead.push_back({tp, next});
+  }
+  if (ahead.empty()) return {};
+  if (auto status = bus_.admin().commit(options_.name, ahead); !status.ok()) {
+    return status.error().in("committing the positions of sink " + options_.name);
+  }
+  for (const bus::Position& position : ahead) partitions_.at(position.tp).committed = position.next;
+  return {};
+}
+
+int64_t SinkSource::lag() const {
+  int64_t lag = 0;
+  for (const auto& [tp, partition] : partitions_) {
+    Offset at = partition.committed == kNoOffset ? partition.read : partition.committed;
+    lag += std::max<int64_t>(0, partition.end - at);
+  }
+  return lag;
+}
+
+}  // namespace headrace::flow
