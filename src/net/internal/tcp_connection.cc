@@ -1,0 +1,265 @@
+#include "net/internal/tcp_connection.h"
+
+#include <fmt/format.h>
+
+#include "base/logging.h"
+#include "net/internal/tcp_listener.h"
+
+namespace headrace::net::internal {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+using std::chrono::milliseconds;
+
+/// A rest larger than this is completed in its own buffer instead of being copied in front of each new read.
+constexpr size_t kCopiedRestBytesMax = 64 << 10;
+constexpr size_t kReadBytes = 256 << 10;
+/// What one connection may send before the others of its loop get their turn.
+constexpr size_t kFlushBytesMax = 4 << 20;
+constexpr milliseconds kDrainDeadline{10'000};
+constexpr milliseconds kLingerDeadline{1'000};
+
+std::string to_text(const tcp::endpoint& endpoint) {
+  auto address = endpoint.address();
+  auto format = address.is_v6() ? "[{}]:{}" : "{}:{}";
+  return fmt::format(fmt::runtime(format), address.to_string(), endpoint.port());
+}
+
+bool would_block(const error_code& error) {
+  return error == asio::error::would_block || error == asio::error::try_again || error == asio::error::interrupted;
+}
+
+}  // namespace
+
+TcpConnection::TcpConnection(Loop& loop, tcp::socket socket, std::shared_ptr<ListenerState> listener)
+    : loop_(loop), socket_(std::move(socket)), listener_(std::move(listener)) {
+  error_code error;
+  remote_ = socket_.remote_endpoint(error);
+}
+
+void TcpConnection::start() {
+  session_ = listener_->make_session(*this);
+  wait_readable();
+}
+
+std::string TcpConnection::remote_address() const { return to_text(remote_); }
+
+std::string TcpConnection::local_address() const {
+  error_code error;
+  return to_text(socket_.local_endpoint(error));
+}
+
+// Receiving.
+
+void TcpConnection::wait_readable() {
+  if (waiting_readable_ || paused_ || peer_ended_ || doomed_) return;
+  waiting_readable_ = true;
+  socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](const error_code& error) {
+    self->waiting_readable_ = false;
+    if (!error) self->on_readable();
+  });
+}
+
+void TcpConnection::on_readable() {
+  if (doomed_ || phase_ == Phase::kDestroyed) return;
+  if (phase_ != Phase::kOpen) {
+    discard();
+  } else if (!paused_) {
+    receive();
+  }
+  wait_readable();
+}
+
+void TcpConnection::receive() {
+  if (rest_.size() <= kCopiedRestBytesMax) {
+    receive_into_loop_space();
+  } else {
+    receive_into_rest();
+  }
+  if (rest_.size() > listener_->options().receive_bytes_max) {
+    log_debug("{}: closing {}: more than {} bytes received that make no whole frame", listener_->options().name,
+              remote_address(), listener_->options().receive_bytes_max);
+    close_now();
+  }
+}
+
+void TcpConnection::receive_into_loop_space() {
+  std::span<uint8_t> space = loop_.receive_space();
+  size_t before = rest_.size();
+  if (before > 0) std::memcpy(space.data(), rest_.view().data(), before);
+  size_t received = read_some(space.data() + before, space.size() - before);
+  if (received == 0) return;
+  BytesView bytes(space.data(), before + received);
+  rest_.assign(bytes.subspan(deliver(bytes)));
+}
+
+void TcpConnection::receive_into_rest() {
+  size_t received = read_some(rest_.reserve_tail(kReadBytes), kReadBytes);
+  if (received == 0) return;
+  rest_.commit(received);
+  rest_.consume(deliver(rest_.view()));
+}
+
+size_t TcpConnection::read_some(uint8_t* space, size_t bytes) {
+  error_code error;
+  size_t received = socket_.read_some(asio::buffer(space, bytes), error);
+  if (!error || would_block(error)) return received;
+  if (error == asio::error::eof) {
+    on_peer_end();
+  } else {
+    close_now();
+  }
+  return 0;
+}
+
+size_t TcpConnection::deliver(BytesView bytes) {
+  size_t consumed = session_->on_bytes(bytes);
+  CHECK(consumed <= bytes.size());
+  return consumed;
+}
+
+void TcpConnection::on_peer_end() {
+  peer_ended_ = true;
+  if (!session_->on_end()) close();
+}
+
+void TcpConnection::discard() {
+  std::span<uint8_t> space = loop_.receive_space();
+  error_code error;
+  socket_.read_some(asio::buffer(space.data(), space.size()), error);
+  if (!error || would_block(error)) return;
+  peer_ended_ = true;
+  if (phase_ == Phase::kLingering || error != asio::error::eof) close_now();
+}
+
+void TcpConnection::pause_reading() {
+  if (phase_ == Phase::kOpen) paused_ = true;
+}
+
+void TcpConnection::resume_reading() {
+  if (!std::exchange(paused_, false)) return;
+  if (!redelivery_queued_) {
+    redelivery_queued_ = true;
+    loop_.at_iteration_end([self = shared_from_this()] { self->redeliver(); });
+  }
+  wait_readable();
+}
+
+void TcpConnection::redeliver() {
+  redelivery_queued_ = false;
+  if (doomed_ || paused_ || phase_ != Phase::kOpen || rest_.empty()) return;
+  rest_.consume(deliver(rest_.view()));
+}
+
+// Sending.
+
+void TcpConnection::send(SharedBytes bytes) {
+  if (phase_ != Phase::kOpen || doomed_) return;
+  queue_.push(std::move(bytes));
+  mark_dirty();
+}
+
+void TcpConnection::send_copy(BytesView bytes) {
+  if (phase_ != Phase::kOpen || doomed_) return;
+  queue_.push_copy(bytes);
+  mark_dirty();
+}
+
+void TcpConnection::mark_dirty() {
+  if (dirty_ || waiting_writable_) return;
+  dirty_ = true;
+  loop_.flush_at_end(shared_from_this());
+}
+
+void TcpConnection::flush() {
+  dirty_ = false;
+  if (doomed_ || phase_ == Phase::kDestroyed || phase_ == Phase::kLingering) return;
+  size_t before = queue_.bytes();
+  SendQueue::Slices slices;
+  for (size_t sent = 0; queue_.bytes() > 0;) {
+    if (sent > kFlushBytesMax) {
+      mark_dirty();
+      break;
+    }
+    error_code error;
+    size_t bytes = socket_.write_some(queue_.front(slices), error);
+    if (would_block(error)) {
+      wait_writable();
+      break;
+    }
+    if (error) return close_now();
+    queue_.pop(bytes);
+    sent += bytes;
+  }
+  after_flush(before);
+}
+
+void TcpConnection::after_flush(size_t before) {
+  if (phase_ == Phase::kDraining && queue_.bytes() == 0) return linger();
+  size_t low = listener_->options().send_queue_low_bytes;
+  if (phase_ == Phase::kOpen && before >= low && queue_.bytes() < low) session_->on_drained();
+}
+
+void TcpConnection::wait_writable() {
+  if (waiting_writable_) return;
+  waiting_writable_ = true;
+  socket_.async_wait(tcp::socket::wait_write, [self = shared_from_this()](const error_code& error) {
+    self->waiting_writable_ = false;
+    if (!error) self->mark_dirty();
+  });
+}
+
+// Closing.
+
+void TcpConnection::close() {
+  if (phase_ != Phase::kOpen || doomed_) return;
+  phase_ = Phase::kDraining;
+  set_deadline(kDrainDeadline);
+  rest_.clear();
+  paused_ = false;
+  wait_readable();
+  mark_dirty();
+}
+
+void TcpConnection::linger() {
+  phase_ = Phase::kLingering;
+  error_code error;
+  socket_.shutdown(tcp::socket::shutdown_send, error);
+  if (error || peer_ended_) return close_now();
+  end_session();
+  set_deadline(kLingerDeadline);
+}
+
+void TcpConnection::close_now() {
+  if (doomed_) return;
+  doomed_ = true;
+  loop_.destroy_at_end(shared_from_this());
+}
+
+void TcpConnection::destroy() {
+  if (phase_ == Phase::kDestroyed) return;
+  phase_ = Phase::kDestroyed;
+  doomed_ = true;
+  error_code error;
+  socket_.close(error);
+  deadline_.reset();
+  rest_.clear();
+  end_session();
+  listener_->remove(*this);
+}
+
+void TcpConnection::end_session() {
+  if (!session_) return;
+  session_->on_close();
+  session_.reset();
+}
+
+void TcpConnection::set_deadline(milliseconds delay) {
+  deadline_ = loop_.after(delay, [self = weak_from_this()] {
+    if (auto connection = self.lock()) connection->close_now();
+  });
+}
+
+}  // namespace headrace::net::internal

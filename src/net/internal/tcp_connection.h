@@ -1,0 +1,81 @@
+// One accepted TCP connection.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <memory>
+
+#include "net/internal/loop.h"
+#include "net/internal/receive_buffer.h"
+#include "net/internal/send_queue.h"
+
+namespace headrace::net::internal {
+
+class ListenerState;
+
+/// Open until the session, the peer or the listener ends it; then draining (close() waits for the queue), lingering
+/// (all sent; late bytes of the peer are read and dropped, so that they don't reset what it has not read yet) and
+/// destroyed. Everything runs on the loop.
+class TcpConnection final : public Connection, public std::enable_shared_from_this<TcpConnection> {
+ public:
+  TcpConnection(Loop& loop, boost::asio::ip::tcp::socket socket, std::shared_ptr<ListenerState> listener);
+
+  EventLoop& loop() override { return loop_; }
+  void send(SharedBytes bytes) override;
+  void send_copy(BytesView bytes) override;
+  size_t queued_bytes() const override { return queue_.bytes(); }
+  void pause_reading() override;
+  void resume_reading() override;
+  void close() override;
+  void close_now() override;
+  std::string remote_address() const override;
+  std::string local_address() const override;
+
+  /// Makes the session and starts to read.
+  void start();
+  /// Sends what is queued, as far as the socket takes it. Called by the loop at the end of an iteration.
+  void flush();
+  /// The end: the session's on_close() and destruction. Called by the loop at the end of an iteration.
+  void destroy();
+
+  /// Its place in the listener's list of the loop's connections.
+  size_t slot = 0;
+
+ private:
+  enum class Phase { kOpen, kDraining, kLingering, kDestroyed };
+
+  void wait_readable();
+  void on_readable();
+  void receive();
+  void receive_into_loop_space();
+  void receive_into_rest();
+  size_t read_some(uint8_t* space, size_t bytes);
+  void redeliver();
+  size_t deliver(BytesView bytes);
+  void on_peer_end();
+  void discard();
+  void wait_writable();
+  void mark_dirty();
+  void after_flush(size_t before);
+  void linger();
+  void end_session();
+  void set_deadline(std::chrono::milliseconds delay);
+
+  Loop& loop_;
+  boost::asio::ip::tcp::socket socket_;
+  std::shared_ptr<ListenerState> listener_;
+  boost::asio::ip::tcp::endpoint remote_;
+  std::unique_ptr<Session> session_;
+  ReceiveBuffer rest_;
+  SendQueue queue_;
+  std::unique_ptr<EventLoop::Timer> deadline_;
+  Phase phase_ = Phase::kOpen;
+  bool doomed_ = false;           ///< In the loop's list to destroy.
+  bool paused_ = false;
+  bool peer_ended_ = false;
+  bool waiting_readable_ = false;
+  bool waiting_writable_ = false;
+  bool dirty_ = false;            ///< In the loop's list to flush.
+  bool redelivery_queued_ = false;
+};
+
+}  // namespace headrace::net::internal

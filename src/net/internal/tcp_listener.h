@@ -1,0 +1,65 @@
+// A listening socket, and the connections that it accepted.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <condition_variable>
+#include <mutex>
+
+#include "net/internal/loop.h"
+#include "net/internal/tcp_connection.h"
+
+namespace headrace::net::internal {
+
+/// What a listener shares with its connections: its options, and who of them lives on which loop.
+class ListenerState {
+ public:
+  ListenerState(ListenOptions options, SessionFactory factory, size_t loops);
+
+  const ListenOptions& options() const { return options_; }
+  std::unique_ptr<Session> make_session(Connection& connection) { return factory_(connection); }
+
+  /// Counts a connection from accept() to its end; false when there are too many or the listener is closing.
+  bool admit();
+  /// Takes back an admission that led to no connection, or ends one.
+  void release();
+  size_t live() const;
+
+  void add(std::shared_ptr<TcpConnection> connection);  ///< On its loop.
+  void remove(TcpConnection& connection);               ///< On its loop.
+  void close_all(size_t loop);                          ///< On that loop.
+
+  void refuse_new();
+  bool refusing() const;
+  void wait_until_none();
+
+ private:
+  const ListenOptions options_;
+  SessionFactory factory_;
+  std::vector<std::vector<std::shared_ptr<TcpConnection>>> by_loop_;
+  mutable std::mutex mutex_;
+  std::condition_variable none_;
+  size_t live_ = 0;
+  bool refusing_ = false;
+};
+
+/// Accepts on its first loop and spreads the connections over all, round robin.
+class TcpListener final : public Listener {
+ public:
+  TcpListener(std::vector<Loop*> loops, boost::asio::ip::tcp::acceptor acceptor, ListenOptions options,
+              SessionFactory factory, Function<void()> on_closed);
+  ~TcpListener() override;
+  uint16_t port() const override { return port_; }
+
+ private:
+  class Acceptor;
+  std::vector<Loop*> loops_;
+  std::shared_ptr<ListenerState> state_;
+  std::shared_ptr<Acceptor> acceptor_;
+  Function<void()> on_closed_;
+  uint16_t port_;
+};
+
+/// Binds and listens. Errors: kAlreadyExists (port in use), kPermissionDenied, kInvalidArgument (host), kIo.
+Result<boost::asio::ip::tcp::acceptor> open_acceptor(Loop& loop, const ListenOptions& options);
+
+}  // namespace headrace::net::internal
