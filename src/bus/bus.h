@@ -105,6 +105,7 @@ class Consumer {
 struct TopicSpec {
   std::string name;
   int32_t partitions = 1;
+  int16_t replication_factor = -1;  ///< -1: the cluster's default. The embedded log has one replica whatever it says.
   std::map<std::string, std::string> configs;  ///< Kafka's own names: retention.ms, cleanup.policy, ...
 };
 
