@@ -1,0 +1,87 @@
+#include "app/config/sections.h"
+
+#include "columns/schema.h"
+
+namespace headrace::app {
+namespace {
+
+using flow::OptionSpec;
+using flow::OptionType;
+
+constexpr OptionSpec kListenOptions[] = {
+    {.name = "kafka", .fallback = "127.0.0.1:9092",
+     .help = "Address of the Kafka protocol server (embedded bus only); port 0 picks a free one, `off` serves none."},
+    {.name = "mqtt", .fallback = "127.0.0.1:1883", .help = "Address of the MQTT server; it listens when `ingest` has `mqtt`."},
+    {.name = "http", .fallback = "127.0.0.1:8080", .help = "Address of the console, the HTTP API and HTTP ingest."},
+    {.name = "advertised.kafka",
+     .help = "What Kafka clients are told to connect to; by default the address that they dialled."},
+};
+
+constexpr std::string_view kFormats[] = {"json", "csv", "raw"};
+constexpr OptionSpec kStreamOptions[] = {
+    {.name = "topic", .help = "The topic to read; the stream's own name by default."},
+    {.name = "format", .type = OptionType::kChoice, .fallback = "json", .choices = kFormats, .help = "What a record's value is."},
+    {.name = "event_time", .help = "The timestamp column that windows go by; the record's own time by default."},
+    {.name = "watermark", .type = OptionType::kDuration, .fallback = "5s", .min = 0,
+     .help = "How much later than the newest event a record may still come before its window closes."},
+    {.name = "idle_timeout", .type = OptionType::kDuration, .fallback = "30s", .min = 100,
+     .help = "Silence after which a partition no longer holds windows open; when all are silent, the wall clock closes them."},
+    {.name = "fields", .type = OptionType::kStringList,
+     .help = "CSV: the fields of a line in their order, where they are not just the columns."},
+    {.name = "delimiter", .fallback = ",", .help = "CSV: the character between fields."},
+};
+
+constexpr std::string_view kStarts[] = {"earliest", "latest"};
+constexpr std::string_view kLate[] = {"dead_letter", "drop"};
+constexpr OptionSpec kPipelineOptions[] = {
+    {.name = "sql", .required = true, .help = "One SELECT over a stream; see docs/sql.md."},
+    {.name = "to", .required = true, .help = "The topic of the results, which are JSON objects."},
+    {.name = "key", .help = "The output column that becomes the record's key."},
+    {.name = "from", .type = OptionType::kChoice, .fallback = "earliest", .choices = kStarts,
+     .help = "Where a pipeline begins that has never run."},
+    {.name = "late", .type = OptionType::kChoice, .fallback = "dead_letter", .choices = kLate,
+     .help = "What becomes of a record whose window has closed."},
+    {.name = "dead_letter_topic", .fallback = "dead-letters", .help = "Where records go that do not parse or fit."},
+    {.name = "commit_interval", .type = OptionType::kDuration, .fallback = "100ms", .min = 1, .max = 60'000,
+     .help = "The longest that results wait for their commit."},
+    {.name = "state_bytes_max", .type = OptionType::kSize, .fallback = "256MiB", .min = 1 << 20,
+     .help = "Memory of window state; rows that need a new group beyond it go to the dead letters."},
+};
+
+constexpr OptionSpec kSinkOptions[] = {
+    {.name = "type", .required = true, .help = "Which sink: one of those below."},
+    {.name = "enabled", .type = OptionType::kBoolean, .fallback = "true",
+     .help = "Whether it runs; `--set sinks.NAME.enabled=true` switches it from the command line."},
+};
+
+constexpr OptionSpec kDashboardOptions[] = {
+    {.name = "title", .help = "The heading of the page; the dashboard's name by default."},
+};
+
+}  // namespace
+
+constinit const flow::ComponentSpec kListenSpec{"listen", "Addresses that the program listens on.", kListenOptions};
+constinit const flow::ComponentSpec kStreamSpec{"streams", "A topic seen as typed columns.", kStreamOptions};
+constinit const flow::ComponentSpec kPipelineSpec{"pipelines", "SQL over a stream, with its results in a topic, exactly once.",
+                                        kPipelineOptions};
+constinit const flow::ComponentSpec kSinkSpec{"sinks", "Topics written to another system.", kSinkOptions};
+constinit const flow::ComponentSpec kDashboardSpec{"dashboards", "Pages of the console.", kDashboardOptions};
+
+std::span<const Section> sections() {
+  using Shape = Section::Shape;
+  static constexpr Section kSections[] = {
+      {"bus", "Where the log is: `embedded`, or `kafka:` with `bootstrap.servers` and any other librdkafka property.",
+       Shape::kSpecial},
+      {"data", "The folder of the log and of pipelines' state; `--data` overrides it.", Shape::kSpecial},
+      {"listen", "Addresses that the program listens on.", Shape::kOptions, &kListenSpec},
+      {"topics", "Topics to create: `partitions`, `replication.factor` and Kafka's own topic properties.", Shape::kSpecial},
+      {"ingest", "Ways in for devices, each by its component's name.", Shape::kSpecial},
+      {"streams", "Topics seen as typed columns, by the name that SQL uses.", Shape::kNamedOptions, &kStreamSpec},
+      {"pipelines", "SQL over a stream, with its results in a topic, exactly once.", Shape::kNamedOptions, &kPipelineSpec},
+      {"sinks", "Topics written to other systems.", Shape::kSpecial},
+      {"dashboards", "Pages of the console, each a list of panels.", Shape::kSpecial},
+  };
+  return kSections;
+}
+
+}  // namespace headrace::app
