@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -29,6 +30,9 @@ namespace headrace::record {
 inline constexpr size_t kBatchHeaderBytes = 61;
 /// Bytes before and with batch_length, which it does not count.
 inline constexpr size_t kBatchLogOverheadBytes = 12;
+
+/// Headers that one record may have.
+inline constexpr int64_t kRecordHeadersMax = 10000;
 
 /// attributes bits.
 inline constexpr int16_t kCompressionMask = 0x07;
@@ -99,6 +103,8 @@ class Batch {
 Result<BatchHeader> read_header(BytesView bytes);
 /// Writes `header` over the first kBatchHeaderBytes of `bytes` as it is (its crc included).
 void write_header(const BatchHeader& header, std::span<uint8_t> bytes);
+/// Computes the CRC of the whole batch in `bytes` and writes it into its header.
+void seal(std::span<uint8_t> batch);
 /// The CRC-32C that the whole batch in `bytes` should carry.
 uint32_t compute_crc(BytesView batch);
 
@@ -129,8 +135,11 @@ class RecordReader {
   Bytes decompressed_;
   BytesView rest_;
   int32_t left_ = 0;
+  int32_t last_delta_ = -1;
   RecordView current_;
   Status status_;
+
+  const RecordView* fail(std::string_view what);
 };
 
 }  // namespace headrace::record

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -27,14 +28,19 @@ class BatchBuilder {
   bool empty() const { return count_ == 0; }
   int32_t count() const { return count_; }
   /// Bytes of the uncompressed batch so far, header included.
-  size_t bytes() const { return buffer_.size(); }
+  size_t bytes() const { return used_; }
 
   /// The finished batch; the builder is empty and ready again afterwards. CHECKs that it was not empty.
   Batch finish();
 
  private:
+  void reserve(size_t more);
+  void grow(size_t needed);
+
   codec::Compression compression_;
-  Bytes buffer_;
+  std::unique_ptr<uint8_t[]> buffer_;
+  size_t capacity_ = 0;
+  size_t used_ = kBatchHeaderBytes;
   int32_t count_ = 0;
   Offset base_offset_;
   int64_t base_timestamp_ms_ = 0;

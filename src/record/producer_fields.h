@@ -1,0 +1,37 @@
+// What producers and coordinators put into finished batches: producer ids and sequences (KIP-98), control batches.
+#pragma once
+
+#include <cstdint>
+
+#include "record/batch.h"
+
+namespace headrace::record {
+
+/// The producer's part of a batch header.
+struct ProducerFields {
+  ProducerId id = kNoProducerId;
+  int16_t epoch = -1;
+  int32_t base_sequence = -1;
+  bool transactional = false;
+};
+
+/// A copy of `batch` with `fields` in it and the CRC made right.
+Batch with_producer(const Batch& batch, const ProducerFields& fields);
+
+/// A copy of `batch` whose records all carry `now_ms` (message.timestamp.type=LogAppendTime), the CRC made right.
+Batch with_log_append_time(const Batch& batch, int64_t now_ms);
+
+/// The sequence number that follows `records` records after `sequence`; sequences wrap from 2^31-1 to 0.
+int32_t sequence_after(int32_t sequence, int32_t records);
+
+/// Kafka's ControlRecordType.
+enum class ControlType : int16_t { kAbort = 0, kCommit = 1 };
+
+/// The marker that ends a transaction in one partition, a control batch of one record:
+///   key := version:i16(=0) type:i16;  value := version:i16(=0) coordinator_epoch:i32
+Batch end_transaction_marker(ControlType type, ProducerId id, int16_t epoch, int32_t coordinator_epoch, int64_t now_ms);
+
+/// The type of a control batch; kCorrupt when it has none, kUnsupported for types other than the two.
+Result<ControlType> control_type(const Batch& batch);
+
+}  // namespace headrace::record
