@@ -83,3 +83,67 @@ ${entries}  };
 ")
   target_sources(headrace_${folder} PRIVATE ${out})
 endfunction()
+
+# headrace_kafka_messages(): writes wire/kafka/all_messages.h, which includes every src/wire/kafka/messages/NN_name.h and
+# names their API keys as the type AllApiKeys.
+function(headrace_kafka_messages)
+  file(GLOB files CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/wire/kafka/messages/*.h)
+  list(SORT files)
+  set(includes "")
+  set(keys "")
+  foreach(file ${files})
+    get_filename_component(stem ${file} NAME_WE)
+    string(REGEX REPLACE "^0?([0-9]+)_.*$" "\\1" key ${stem})
+    string(APPEND includes "#include \"wire/kafka/messages/${stem}.h\"\n")
+    list(APPEND keys ${key})
+  endforeach()
+  list(JOIN keys ", " keys)
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/wire/kafka/all_messages.h @ONLY CONTENT
+"// Generated from the files of src/wire/kafka/messages.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+${includes}
+namespace headrace::wire::kafka {
+using AllApiKeys = std::integer_sequence<int16_t, ${keys}>;
+}  // namespace headrace::wire::kafka
+")
+endfunction()
+
+# headrace_kafka_apis(): writes the dispatch table of src/kafka/api/NN_name.cc, each of which defines
+# `const Api& api_NN()` (the number without leading zeros) in headrace::kafka. The table is `api_table()`.
+function(headrace_kafka_apis)
+  file(GLOB files CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/kafka/api/*.cc)
+  list(FILTER files EXCLUDE REGEX "_test\\.cc$")
+  list(SORT files)
+  if(NOT files)
+    return()
+  endif()
+  set(declarations "")
+  set(entries "")
+  foreach(file ${files})
+    get_filename_component(stem ${file} NAME_WE)
+    string(REGEX REPLACE "^0?([0-9]+)_.*$" "\\1" key ${stem})
+    string(APPEND declarations "const Api& api_${key}();\n")
+    string(APPEND entries "      &api_${key}(),\n")
+  endforeach()
+  set(out ${CMAKE_BINARY_DIR}/generated/kafka/api_table.cc)
+  file(CONFIGURE OUTPUT ${out} @ONLY CONTENT
+"// Generated from the files of src/kafka/api.
+#include \"kafka/api.h\"
+
+#include <span>
+
+namespace headrace::kafka {
+${declarations}
+std::span<const Api* const> api_table() {
+  static const Api* const table[] = {
+${entries}  };
+  return table;
+}
+}  // namespace headrace::kafka
+")
+  target_sources(headrace_kafka PRIVATE ${out})
+endfunction()
