@@ -1,0 +1,34 @@
+// headrace: the program's entry. Commands are found in the generated table.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+
+#include "app/commands.h"
+#include "app/version.h"
+
+int main(int argc, char** argv) {
+  using headrace::app::Command;
+  CLI::App app{
+      "Headrace: an IoT streaming platform in one program.\n\n"
+      "Start with an example:   headrace run examples/cabs/cabs.yaml\n"
+      "and, beside it, a fleet: headrace sim cabs --cabs 200\n"};
+  app.name("headrace");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", std::string(headrace::app::kVersion));
+  headrace::Function<int()> chosen;
+  std::vector<std::pair<CLI::App*, headrace::Function<int()>>> commands;
+  for (const Command* command : headrace::app::command_table()) {
+    CLI::App* sub = app.add_subcommand(std::string(command->name), std::string(command->summary));
+    if (command->hidden) sub->group("");
+    commands.emplace_back(sub, command->setup(*sub));
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : headrace::app::kExitWrongInput;
+  }
+  for (auto& [sub, run] : commands) {
+    if (sub->parsed()) return run();
+  }
+  return headrace::app::kExitWrongInput;
+}
