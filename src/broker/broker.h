@@ -1,0 +1,83 @@
+// The embedded Kafka broker without sockets or frames: topics, produce with group commit, fetch with waiting, groups,
+// transactions. The bus (embedded_bus.h) and the Kafka protocol server are two ways into it.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "broker/groups.h"
+#include "broker/topic.h"
+#include "broker/transactions.h"
+#include "bus/bus.h"
+#include "flow/metrics.h"
+#include "os/clock.h"
+#include "os/file.h"
+
+namespace headrace::broker {
+
+struct BrokerOptions {
+  std::string data_directory;
+  bool auto_create_topics = true;   ///< What topic_or_create() does with an unknown name.
+  int32_t default_partitions = 1;   ///< Of topics created without a count (num.partitions).
+  int32_t partitions_max = 10000;   ///< Over all topics; each costs file descriptors and memory.
+  int32_t offsets_partitions = 1;   ///< offsets.topic.num.partitions, when __consumer_offsets is first made.
+  int32_t transaction_partitions = 1;
+  int flush_threads = 2;            ///< Threads that fdatasync; as many partitions are synced at once.
+  std::chrono::milliseconds retention_check_interval{300000};    ///< log.retention.check.interval.ms
+  std::chrono::milliseconds group_initial_rebalance_delay{50};   ///< group.initial.rebalance.delay.ms
+  std::chrono::milliseconds group_session_timeout_min{100};
+  std::chrono::milliseconds group_session_timeout_max{1800000};
+  size_t group_members_max = 10000;
+  std::chrono::milliseconds transaction_timeout_max{900000};     ///< transaction.max.timeout.ms
+  std::chrono::milliseconds offsets_retention{7 * 24 * 3600 * 1000};  ///< Of groups without members.
+  size_t offset_metadata_bytes_max = 4096;
+};
+
+/// The broker. Thread-safe. Calls say where they block for the disk: keep those off event loops.
+class Broker {
+ public:
+  /// Takes the data directory's lock (kUnavailable: another instance runs on it), recovers every partition, completes
+  /// prepared transactions. `clock` and `files` outlive the broker.
+  static Result<std::unique_ptr<Broker>> open(BrokerOptions options, flow::MetricsRegistry& metrics,
+                                              os::Clock& clock = os::system_clock(),
+                                              os::FileSystem& files = os::real_file_system());
+  /// Closes: answers waiting requests with kClosed, flushes, checkpoints, releases the lock.
+  virtual ~Broker() = default;
+
+  /// Made once per data directory; Kafka's 22-character form.
+  virtual const std::string& cluster_id() const = 0;
+  virtual const BrokerOptions& options() const = 0;
+
+  // Topics. What changes them blocks until it is on the disk.
+
+  /// kAlreadyExists, kInvalidArgument (name, count, config). `spec.partitions` -1: default_partitions.
+  virtual Result<std::shared_ptr<const Topic>> create_topic(const bus::TopicSpec& spec, bool validate_only = false) = 0;
+  virtual Status delete_topic(std::string_view name) = 0;
+  /// kInvalidArgument when `total` is not more than there are.
+  virtual Status create_partitions(std::string_view name, int32_t total, bool validate_only = false) = 0;
+  /// Sets (a value) or resets (nothing) options, all or none.
+  virtual Status alter_configs(std::string_view name, const std::map<std::string, std::optional<std::string>>& changes,
+                               bool validate_only = false) = 0;
+
+  /// Null when there is none. Cheap.
+  virtual std::shared_ptr<const Topic> topic(std::string_view name) const = 0;
+  virtual std::shared_ptr<const Topic> topic(const Uuid& id) const = 0;
+  /// All topics by name; internal ones too.
+  virtual std::vector<std::shared_ptr<const Topic>> topics() const = 0;
+  /// topic(), or creates it when auto_create_topics says so (blocks then); kNotFound, kInvalidArgument (name).
+  virtual Result<std::shared_ptr<const Topic>> topic_or_create(std::string_view name) = 0;
+  /// Null when there is none. Cheap: the way to produce, fetch and list offsets.
+  virtual std::shared_ptr<Partition> partition(const TopicPartition& tp) const = 0;
+
+  virtual Groups& groups() = 0;
+  virtual Transactions& transactions() = 0;
+
+  /// One round of retention over all partitions, as the background task does it; segments removed.
+  virtual int64_t apply_retention() = 0;
+};
+
+}  // namespace headrace::broker

@@ -1,0 +1,143 @@
+// One partition as the broker serves it: the log, the producers that wait for the disk, the readers that wait for records.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/function.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "broker/data_waiter.h"
+#include "broker/topic_config.h"
+#include "bus/bus.h"
+#include "flow/metrics.h"
+#include "log/partition_log.h"
+#include "record/batch.h"
+
+namespace headrace::broker {
+
+class Flusher;
+
+/// An acknowledged append.
+struct Produced {
+  Offset base_offset;
+  int64_t append_time_ms = -1;  ///< The broker's time under LogAppendTime, else -1.
+  Offset log_start;
+  bool duplicate = false;
+};
+using ProducedCallback = Function<void(Result<Produced>)>;
+
+/// What a fetch sees of a partition.
+struct FetchedData {
+  SharedBytes batches;  ///< Whole batches; the first may begin before the offset asked for. Empty: nothing there yet.
+  Offset next_offset;   ///< Where to read on.
+  Offset high_watermark;
+  Offset last_stable;
+  Offset log_start;
+  /// Under kReadCommitted: transactions that were aborted in the range read.
+  std::vector<log::AbortedTransaction> aborted;
+};
+
+/// Counters of one topic, shared by its partitions.
+struct TopicMetrics {
+  flow::Metric& records_in;
+  flow::Metric& bytes_in;
+  flow::Metric& bytes_out;
+};
+
+/// Thread-safe. Lives as long as somebody holds it; once its topic is deleted everything answers kNotFound.
+class Partition {
+ public:
+  Partition(TopicPartition tp, std::unique_ptr<log::PartitionLog> log, const TopicConfig& config, Flusher& flusher,
+            os::Clock& clock, TopicMetrics metrics);
+  ~Partition();
+
+  const TopicPartition& tp() const { return tp_; }
+
+  /// Appends `batches` (parsed, so their CRCs hold) and calls `done` once, when they are as durable as the topic wants:
+  /// from a flusher thread after the fdatasync that covers them, or inside this call on an error and under flush=os.
+  /// kTooLarge: a batch over max.message.bytes. kOutOfRange: a timestamp outside the topic's bounds. kInvalidArgument:
+  /// control batches, no batches. kFenced, kOutOfOrder, kOutOfSpace, kIo: see PartitionLog::append. Transactional
+  /// batches must come through TransactionCoordinator::produce, which checks that their transaction is open.
+  void produce(std::span<const record::Batch> batches, ProducedCallback done);
+  /// For the broker's own control batches.
+  void append_marker(const record::Batch& marker, ProducedCallback done);
+
+  /// Reads whole batches from `offset`: see PartitionLog::read. Never returns anything at or above the high watermark
+  /// (kReadUncommitted) or the last stable offset (kReadCommitted).
+  Result<FetchedData> read(Offset offset, size_t bytes_max, bus::Isolation isolation);
+
+  /// Fires `waiter` at once when something above `from` is readable, else counts what becomes readable later.
+  void add_waiter(std::shared_ptr<DataWaiter> waiter, Offset from, bus::Isolation isolation);
+
+  Offset log_start() const { return log_->log_start_offset(); }
+  Offset high_watermark() const { return log_->high_watermark(); }
+  Offset last_stable() const { return log_->last_stable_offset(); }
+  /// The end that a consumer of this isolation sees.
+  Offset readable_end(bus::Isolation isolation) const {
+    return isolation == bus::Isolation::kReadCommitted ? last_stable() : high_watermark();
+  }
+  /// The position for a query; kTimestamp: the first record at or after the time, with its own timestamp, or the high
+  /// watermark with timestamp -1.
+  Result<log::TimestampOffset> offset_for(bus::OffsetQuery query, bus::Isolation isolation);
+  /// For stats, DeleteRecords, DescribeProducers; append and flush are the partition's own.
+  log::PartitionLog& log() { return *log_; }
+  const log::PartitionLog& log() const { return *log_; }
+
+  void set_config(const TopicConfig& config);
+  TopicConfig config() const;
+  bool deleted() const { return deleted_.load(std::memory_order_acquire); }
+
+  /// flush() of the log, then acknowledgements and waiters. The flusher's; blocks for the disk.
+  void flush_now();
+  /// Answers everybody who waits with kNotFound (deleted) or kClosed, then destroys or closes the log.
+  Status shut_down(bool destroy);
+
+ private:
+  friend class Flusher;
+  struct PendingAck {
+    Offset end;
+    Produced produced;
+    ProducedCallback done;
+  };
+  struct Waiting {
+    std::shared_ptr<DataWaiter> waiter;
+    bus::Isolation isolation;
+  };
+
+  Status check(std::span<const record::Batch> batches, const TopicConfig& config) const;
+  void append(std::span<const record::Batch> batches, ProducedCallback done);
+  void count(std::span<const record::Batch> batches);
+  /// Acknowledges everything below `durable`; fails everything else when `failure` says so.
+  void acknowledge(Offset durable, const std::optional<Error>& failure);
+  void wake_readers();
+
+  const TopicPartition tp_;
+  const std::unique_ptr<log::PartitionLog> log_;
+  Flusher& flusher_;
+  os::Clock& clock_;
+  TopicMetrics metrics_;
+  std::atomic<bool> deleted_{false};
+  std::atomic<bool> closed_{false};
+
+  mutable std::mutex append_mutex_;  ///< Appends in order; taken before wait_mutex_.
+  TopicConfig config_;
+
+  std::mutex wait_mutex_;
+  std::deque<PendingAck> pending_;
+  std::vector<Waiting> waiting_;
+  size_t prune_waiting_at_ = 16;
+  int64_t unseen_bytes_ = 0;       ///< Appended since readers were last woken.
+  Offset seen_high_watermark_;     ///< When readers were last woken.
+  Offset seen_last_stable_;
+
+  bool queued_ = false;  ///< In the flusher's queue; the flusher's lock guards it.
+};
+
+}  // namespace headrace::broker

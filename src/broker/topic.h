@@ -1,0 +1,36 @@
+// A topic as it is at one moment: immutable, replaced as a whole when it changes.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/partition.h"
+#include "broker/topic_config.h"
+
+namespace headrace::broker {
+
+/// KIP-516's topic id.
+struct Uuid {
+  std::array<uint8_t, 16> bytes{};
+  friend auto operator<=>(const Uuid&, const Uuid&) = default;
+};
+/// Kafka's text form: base64url without padding, 22 characters.
+std::string to_string(const Uuid& id);
+
+struct Topic {
+  std::string name;
+  Uuid id;
+  bool internal = false;  ///< The broker's own (__consumer_offsets, __transaction_state).
+  ConfigMap configs;      ///< What was set on the topic, normalised.
+  std::vector<std::shared_ptr<Partition>> partitions;
+
+  /// Null outside of [0, partitions).
+  std::shared_ptr<Partition> partition(PartitionId id) const {
+    bool inside = id.value >= 0 && static_cast<size_t>(id.value) < partitions.size();
+    return inside ? partitions[static_cast<size_t>(id.value)] : nullptr;
+  }
+};
+
+}  // namespace headrace::broker

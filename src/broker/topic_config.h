@@ -1,0 +1,68 @@
+// A topic's configuration: Kafka's names, types and defaults in one table (topic_config.cc), what it means to the broker
+// and to the log. A new option is one line in the table and, where it does something, one in apply_topic_configs().
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "log/log_config.h"
+
+namespace headrace::broker {
+
+/// Kafka's ConfigDef types, as DescribeConfigs tells them.
+enum class ConfigType { kBoolean, kString, kInt, kLong, kDouble, kList };
+
+struct ConfigSpec {
+  std::string_view name;
+  ConfigType type;
+  std::string_view fallback;  ///< The default, as Kafka prints it.
+  int64_t min = INT64_MIN;    ///< For kInt and kLong.
+  int64_t max = INT64_MAX;
+  std::string_view choices = {};  ///< Comma-separated allowed words; for kList any combination of them.
+  std::string_view help;          ///< One sentence.
+};
+
+/// Every topic option, sorted by name.
+std::span<const ConfigSpec> topic_config_table();
+const ConfigSpec* find_topic_config(std::string_view name);
+
+using ConfigMap = std::map<std::string, std::string, std::less<>>;
+
+/// What the broker itself needs of a topic's configuration.
+struct TopicConfig {
+  log::LogConfig log;
+  int64_t max_message_bytes = 1048588;
+  int64_t timestamp_before_max_ms = INT64_MAX;  ///< message.timestamp.before.max.ms
+  int64_t timestamp_after_max_ms = 3600000;     ///< message.timestamp.after.max.ms
+  bool flush_by_interval = false;               ///< flush=interval
+  int64_t flush_ms = 1000;
+};
+
+/// Checks one value: kInvalidArgument with what is allowed. Durations and sizes also take human units ("7d", "64MiB");
+/// the answer is the value in Kafka's own form ("604800000").
+Result<std::string> normalize_topic_config(std::string_view name, std::string_view value);
+
+/// The effective configuration of a topic with these overrides, which normalize_topic_config() has passed.
+TopicConfig apply_topic_configs(const ConfigMap& overrides);
+
+struct ConfigEntry {
+  std::string name;
+  std::string value;
+  ConfigType type;
+  bool is_default;  ///< Not set on the topic.
+  std::string_view help;
+};
+
+/// Every option of a topic with its effective value, sorted by name.
+std::vector<ConfigEntry> describe_topic_configs(const ConfigMap& overrides);
+
+/// Kafka's rules for topic names: 1 to 249 of a-z A-Z 0-9 . _ -, not "." or "..".
+Status check_topic_name(std::string_view name);
+
+}  // namespace headrace::broker
