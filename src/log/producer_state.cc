@@ -1,0 +1,166 @@
+#include "log/producer_state.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "codec/cursor.h"
+
+namespace headrace::log {
+
+namespace {
+
+constexpr int32_t kSequenceMax = std::numeric_limits<int32_t>::max();
+constexpr int16_t kAbortMarker = 0;
+constexpr int16_t kCommitMarker = 1;
+
+Error fenced(const record::BatchHeader& header, int16_t epoch) {
+  return {ErrorCode::kFenced, fmt::format("producer {} writes with epoch {}, but epoch {} took over",
+                                          header.producer_id.value, header.producer_epoch, epoch)};
+}
+
+const ProducerBatch* find_duplicate(const ProducerState& state, const record::BatchHeader& header) {
+  int32_t last_sequence = advance_sequence(header.base_sequence, header.last_offset_delta);
+  for (const ProducerBatch& batch : state.retained()) {
+    if (batch.last_sequence == last_sequence && batch.first_sequence() == header.base_sequence) return &batch;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+int32_t advance_sequence(int32_t sequence, int32_t count) {
+  if (sequence > kSequenceMax - count) return count - (kSequenceMax - sequence) - 1;
+  return sequence + count;
+}
+
+int32_t ProducerBatch::first_sequence() const {
+  if (last_sequence >= offset_delta) return last_sequence - offset_delta;
+  return kSequenceMax - (offset_delta - last_sequence) + 1;
+}
+
+void ProducerState::retain(const ProducerBatch& batch) {
+  if (batch_count == kRetainedBatches) {
+    std::move(batches.begin() + 1, batches.end(), batches.begin());
+    --batch_count;
+  }
+  batches[batch_count++] = batch;
+}
+
+Result<std::optional<TransactionMarker>> read_marker(const record::BatchHeader& header, BytesView batch) {
+  if (!header.is_control()) return std::optional<TransactionMarker>();
+  codec::Reader reader(batch.subspan(std::min(batch.size(), record::kBatchHeaderBytes)));
+  reader.read_varint();   // length
+  reader.read<int8_t>();  // attributes
+  reader.read_varint();   // timestamp delta
+  reader.read_varint();   // offset delta
+  int64_t key_bytes = reader.read_varint();
+  reader.read<int16_t>();  // version
+  int16_t type = reader.read<int16_t>();
+  if (!reader.ok() || key_bytes < 4) return Error{ErrorCode::kCorrupt, "control batch without a readable key"};
+  if (type != kAbortMarker && type != kCommitMarker) return std::optional<TransactionMarker>();
+  reader.skip(static_cast<size_t>(key_bytes - 4));
+  int64_t value_bytes = reader.read_varint();
+  reader.read<int16_t>();  // version
+  int32_t coordinator_epoch = reader.read<int32_t>();
+  if (!reader.ok() || value_bytes < 6) return Error{ErrorCode::kCorrupt, "transaction marker without a readable value"};
+  return std::optional(TransactionMarker{type == kCommitMarker, coordinator_epoch});
+}
+
+Result<ProducerStates::Check> ProducerStates::check(const record::BatchHeader& header, const ProducerState* state) const {
+  if (header.producer_id.value < 0) {
+    if (header.is_transactional()) {
+      return Error{ErrorCode::kInvalidArgument, "a transactional batch without a producer id"};
+    }
+    return Check{};
+  }
+  if (state == nullptr) return Check{};  // New here, or its state expired: any sequence may start (KIP-360).
+  if (header.producer_epoch < state->epoch) return fenced(header, state->epoch);
+  if (header.is_control()) return Check{};
+  bool in_transaction = state->transaction_first_offset != kNoOffset;
+  if (in_transaction && !header.is_transactional()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("producer {} writes outside of its open transaction", header.producer_id.value)};
+  }
+  if (header.base_sequence < 0) return Check{};
+  bool same_epoch = header.producer_epoch == state->epoch;
+  if (same_epoch) {
+    if (const ProducerBatch* duplicate = find_duplicate(*state, header)) return Check{duplicate};
+  }
+  int32_t expected = same_epoch && state->last() ? advance_sequence(state->last()->last_sequence, 1) : 0;
+  if (header.base_sequence == expected) return Check{};
+  return Error{ErrorCode::kOutOfOrder,
+               fmt::format("producer {} epoch {} sends sequence {}, expected {}", header.producer_id.value,
+                           header.producer_epoch, header.base_sequence, expected)};
+}
+
+void apply_data(ProducerState& state, const record::BatchHeader& header) {
+  if (header.producer_epoch != state.epoch) state.batch_count = 0;
+  state.epoch = header.producer_epoch;
+  state.last_timestamp_ms = header.max_timestamp_ms;
+  if (header.base_sequence >= 0) {
+    state.retain({.last_sequence = advance_sequence(header.base_sequence, header.last_offset_delta),
+                  .last_offset = header.last_offset(),
+                  .offset_delta = header.last_offset_delta,
+                  .timestamp_ms = header.max_timestamp_ms});
+  }
+}
+
+std::optional<TransactionIndexEntry> ProducerStates::apply(const record::BatchHeader& header,
+                                                           const std::optional<TransactionMarker>& marker) {
+  if (header.producer_id.value < 0) return std::nullopt;
+  ProducerState& state = producers_[header.producer_id];
+  if (!header.is_control()) {
+    apply_data(state, header);
+    if (header.is_transactional() && state.transaction_first_offset == kNoOffset) {
+      state.transaction_first_offset = header.base_offset;
+      open_[header.base_offset] = header.producer_id;
+    }
+    return std::nullopt;
+  }
+  if (!marker) return std::nullopt;
+  if (header.producer_epoch != state.epoch) state.batch_count = 0;
+  state.epoch = header.producer_epoch;
+  state.coordinator_epoch = marker->coordinator_epoch;
+  state.last_timestamp_ms = header.max_timestamp_ms;
+  Offset first = state.transaction_first_offset;
+  if (first == kNoOffset) return std::nullopt;
+  open_.erase(first);
+  ended_.push_back({first, header.last_offset()});
+  state.transaction_first_offset = kNoOffset;
+  if (marker->commit) return std::nullopt;
+  Offset stable = open_.empty() ? header.next_offset() : open_.begin()->first;
+  return TransactionIndexEntry{header.producer_id, first, header.last_offset(), stable};
+}
+
+const ProducerState* ProducerStates::find(ProducerId id) const {
+  auto found = producers_.find(id);
+  return found == producers_.end() ? nullptr : &found->second;
+}
+
+void ProducerStates::restore(ProducerId id, const ProducerState& state) {
+  producers_[id] = state;
+  if (state.transaction_first_offset != kNoOffset) open_[state.transaction_first_offset] = id;
+}
+
+void ProducerStates::expire(int64_t before_ms) {
+  std::erase_if(producers_, [&](const auto& item) {
+    return item.second.transaction_first_offset == kNoOffset && item.second.last_timestamp_ms < before_ms;
+  });
+}
+
+Offset ProducerStates::last_stable(Offset high_watermark, Offset end) const {
+  Offset stable = end;
+  if (!open_.empty()) stable = std::min(stable, open_.begin()->first);
+  for (const Ended& ended : ended_) {
+    if (ended.last_offset >= high_watermark) stable = std::min(stable, ended.first_offset);
+  }
+  return stable;
+}
+
+void ProducerStates::forget_ended_before(Offset high_watermark) {
+  while (!ended_.empty() && ended_.front().last_offset < high_watermark) ended_.pop_front();
+}
+
+}  // namespace headrace::log
