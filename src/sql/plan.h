@@ -111,7 +111,7 @@ struct AggregateCall {
 /// Tumbling windows [k * size, (k + 1) * size) of event time since 1970.
 struct Window {
   int64_t size_ms = 0;
-  size_t time_column = 0;  ///< Of the input: the stream's event time.
+  size_t time_column = 0;  ///< Of the input: the stream's event time, or `_timestamp` where it declares none.
 };
 
 /// Groups by window and keys. Its rows have the columns of `row`: the keys, window_start, window_end, the calls.
@@ -134,7 +134,6 @@ struct Output {
 struct Plan {
   std::string source;            ///< The stream.
   columns::Schema input;         ///< What the decoder must deliver: the columns used and no others, metadata included.
-  size_t event_time_column = 0;  ///< Of the input (the stream's event time or `_timestamp`); set when `aggregate` is.
   std::optional<Expr> filter;    ///< bool over the input.
   std::optional<Aggregate> aggregate;
   std::optional<Expr> having;    ///< bool over the aggregate's rows.
