@@ -1,7 +1,5 @@
 // headrace check: whether a configuration file is right, without running it.
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <memory>

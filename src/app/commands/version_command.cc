@@ -1,5 +1,5 @@
 // headrace version: what this is.
-#include <CLI/App.hpp>
+#include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "app/commands.h"

@@ -6,7 +6,6 @@
 #include "app/config/option_reader.h"
 #include "app/config/readers.h"
 #include "app/config/sections.h"
-#include "base/units.h"
 #include "broker/topic_config.h"
 #include "flow/sink_runner.h"
 #include "ingest/ingest.h"
@@ -14,18 +13,6 @@
 
 namespace headrace::app {
 namespace {
-
-/// A topic property as Kafka wants it: human units become milliseconds and bytes by the property's name.
-std::string plain_value(std::string_view name, const YamlNode& value, std::string_view where, Problems& problems) {
-  auto number = [&](auto parsed, auto to_number) {
-    if (parsed.ok()) return std::to_string(to_number(*parsed));
-    problems.add(value.place, fmt::format("{}: {}: {}", where, name, parsed.error().message));
-    return std::string();
-  };
-  if (name.ends_with(".ms")) return number(parse_duration(value.scalar), [](auto ms) { return ms.count(); });
-  if (name.ends_with(".bytes")) return number(parse_size(value.scalar), [](auto bytes) { return bytes; });
-  return value.scalar;
-}
 
 int32_t whole_number(const YamlNode& value, std::string_view what, int32_t max, Problems& problems) {
   int32_t number = 0;
@@ -50,13 +37,12 @@ void read_topic(const YamlEntry& entry, Config& config, Problems& problems) {
       topic.replication_factor =
           static_cast<int16_t>(whole_number(property.value, where + ": replication.factor", 32'767, problems));
     } else {
-      size_t before = problems.list().size();
-      std::string value = plain_value(property.key, property.value, where, problems);
-      auto valid = broker::check_topic_config(property.key, value);
-      if (!valid.ok() && problems.list().size() == before) {
-        problems.add(property.place, where + ": " + valid.error().message);
+      auto value = broker::normalize_topic_config(property.key, property.value.scalar);
+      if (value.ok()) {
+        topic.configs[property.key] = *value;
+      } else {
+        problems.add(property.place, where + ": " + value.error().message);
       }
-      topic.configs[property.key] = value;
     }
   }
   config.topics.push_back(std::move(topic));

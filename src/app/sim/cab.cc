@@ -28,15 +28,15 @@ void append_json(const Telemetry& t, std::string& out) {
 
 Cab::Cab(const City& city, uint32_t number, const Faults& faults, uint64_t seed)
     : city_(city), random_(seed * 0x9e3779b97f4a7c15 + number), id_(fmt::format("cab-{:04}", number)) {
-  runs_hot_ = random_.unit() < faults.hot;
-  goes_silent_ = random_.unit() < faults.silent;
-  speeds_ = random_.unit() < faults.speeding;
+  runs_hot_ = random_.real() < faults.hot;
+  goes_silent_ = random_.real() < faults.silent;
+  speeds_ = random_.real() < faults.speeding;
   from_ = static_cast<uint32_t>(random_.below(city.size()));
-  fuel_pct_ = 30 + 70 * random_.unit();
-  engine_temp_c_ = 75 + 20 * random_.unit();
-  occupied_ = random_.unit() < 0.5;
+  fuel_pct_ = 30 + 70 * random_.real();
+  engine_temp_c_ = 75 + 20 * random_.real();
+  occupied_ = random_.real() < 0.5;
   plan_trip();
-  along_m_ = street_m_ * random_.unit();
+  along_m_ = street_m_ * random_.real();
 }
 
 void Cab::plan_trip() {
@@ -82,12 +82,12 @@ void Cab::drive(double seconds) {
     from_ = way_.back();
     way_.pop_back();
     if (way_.empty()) {
-      occupied_ = !occupied_ && random_.unit() < 0.9;
-      stop_s_ = 3 + 7 * random_.unit();
+      occupied_ = !occupied_ && random_.real() < 0.9;
+      stop_s_ = 3 + 7 * random_.real();
       return plan_trip();
     }
     arrive();
-    if (random_.unit() < 0.12) stop_s_ = 2 + 10 * random_.unit();
+    if (random_.real() < 0.12) stop_s_ = 2 + 10 * random_.real();
   }
 }
 
@@ -97,11 +97,11 @@ void Cab::heat(double seconds) {
 }
 
 void Cab::advance(double seconds) {
-  auto begins = [&](bool prone, double every_second) { return prone && random_.unit() < every_second * seconds; };
+  auto begins = [&](bool prone, double every_second) { return prone && random_.real() < every_second * seconds; };
   for (double* left : {&hot_s_, &silent_s_, &spurt_s_}) *left = std::max(0.0, *left - seconds);
-  if (hot_s_ == 0 && begins(runs_hot_, kHotEverySecond)) hot_s_ = 60 + 60 * random_.unit();
-  if (silent_s_ == 0 && begins(goes_silent_, kSilentEverySecond)) silent_s_ = 30 + 60 * random_.unit();
-  if (spurt_s_ == 0 && begins(speeds_, kSpurtEverySecond)) spurt_s_ = 8 + 12 * random_.unit();
+  if (hot_s_ == 0 && begins(runs_hot_, kHotEverySecond)) hot_s_ = 60 + 60 * random_.real();
+  if (silent_s_ == 0 && begins(goes_silent_, kSilentEverySecond)) silent_s_ = 30 + 60 * random_.real();
+  if (spurt_s_ == 0 && begins(speeds_, kSpurtEverySecond)) spurt_s_ = 8 + 12 * random_.real();
   drive(seconds);
   heat(seconds);
 }

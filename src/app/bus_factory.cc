@@ -1,0 +1,59 @@
+#include "app/bus_factory.h"
+
+#include <fmt/format.h>
+
+#include <thread>
+
+#include "base/logging.h"
+#include "broker/embedded_bus.h"
+#include "bus_kafka/kafka_bus.h"
+
+namespace headrace::app {
+namespace {
+
+bool may_pass(const Error& error) { return error.code == ErrorCode::kUnavailable || error.code == ErrorCode::kTimedOut; }
+
+Status create_or_compare(bus::Admin& admin, const bus::TopicSpec& topic) {
+  Status created = admin.create_topic(topic);
+  if (created.ok() || created.error().code != ErrorCode::kAlreadyExists) return created;
+  auto partitions = admin.partition_count(topic.name);
+  if (partitions.ok() && *partitions != topic.partitions) {
+    log_warn("topic {} has {} partitions and the file says {}; it stays as it is", topic.name, *partitions, topic.partitions);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<OpenBus> open_bus(const BusConfig& config, const std::string& data, flow::MetricsRegistry& metrics) {
+  OpenBus open;
+  if (config.embedded()) {
+    ASSIGN_OR_RETURN(open.broker, broker::Broker::open({.data_directory = data}, metrics));
+    open.bus = broker::make_embedded_bus(*open.broker);
+    open.label = "embedded";
+  } else {
+    ASSIGN_OR_RETURN(open.bus, bus_kafka::connect(config.kafka));
+    open.label = "kafka " + config.kafka.at("bootstrap.servers");
+  }
+  return open;
+}
+
+Status create_topics(bus::Bus& bus, const std::vector<bus::TopicSpec>& topics, std::chrono::milliseconds patience) {
+  constexpr std::chrono::milliseconds kPause{500};
+  auto deadline = std::chrono::steady_clock::now() + patience;
+  bool told = false;
+  for (size_t next = 0; next < topics.size();) {
+    Status created = create_or_compare(bus.admin(), topics[next]);
+    if (created.ok()) {
+      ++next;
+    } else if (!may_pass(created.error()) || std::chrono::steady_clock::now() > deadline) {
+      return created.error().in("creating topic " + topics[next].name);
+    } else {
+      if (!std::exchange(told, true)) log_warn("creating topic {}: {}; trying again", topics[next].name, created.error().message);
+      std::this_thread::sleep_for(kPause);
+    }
+  }
+  return {};
+}
+
+}  // namespace headrace::app

@@ -1,0 +1,29 @@
+// Embedded log or cluster: the one constructor that chooses.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "app/config/config.h"
+#include "base/result.h"
+#include "broker/broker.h"
+#include "bus/bus.h"
+#include "flow/metrics.h"
+
+namespace headrace::app {
+
+/// The bus of a configuration, with the broker behind it when it is embedded.
+struct OpenBus {
+  std::unique_ptr<broker::Broker> broker;  ///< Null on a cluster.
+  std::unique_ptr<bus::Bus> bus;
+  std::string label;  ///< "embedded", or the bootstrap servers.
+};
+
+/// Opens the log in `data`, or connects to the cluster that `config` names (without waiting for it).
+Result<OpenBus> open_bus(const BusConfig& config, const std::string& data, flow::MetricsRegistry& metrics);
+
+/// Creates the topics that do not exist; one that does keeps what it has, and is told where it differs. Waits up to
+/// `patience` for a cluster that can't be reached.
+Status create_topics(bus::Bus& bus, const std::vector<bus::TopicSpec>& topics, std::chrono::milliseconds patience);
+
+}  // namespace headrace::app

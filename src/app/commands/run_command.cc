@@ -1,0 +1,86 @@
+// headrace run: runs what one file describes until it is told to stop.
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <memory>
+
+#include "app/commands.h"
+#include "app/config/config_file.h"
+#include "app/runtime.h"
+#include "base/logging.h"
+
+namespace headrace::app {
+namespace {
+
+struct Arguments {
+  std::string file;
+  std::string data;
+  std::vector<std::string> settings;
+  bool verbose = false;
+};
+
+/// SIGINT and SIGTERM are waited for by the main thread; a peer that went away is an error of send(), not a signal.
+sigset_t block_signals() {
+  std::signal(SIGPIPE, SIG_IGN);
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+/// A connection and a segment are a file each: as many as the system allows.
+void raise_open_files_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int run(const Arguments& arguments) {
+  auto config = read_config_file(arguments.file, arguments.settings);
+  if (!config) return kExitWrongInput;
+  if (!arguments.data.empty()) config->data = arguments.data;
+  if (arguments.verbose) set_log_level(LogLevel::kDebug);
+  sigset_t signals = block_signals();
+  raise_open_files_limit();
+
+  auto runtime = Runtime::start(*std::move(config));
+  if (!runtime.ok()) {
+    fmt::print(stderr, "headrace: {}\n", runtime.error().message);
+    return kExitFailed;
+  }
+  fmt::print("{}\n", (*runtime)->ready_line());
+  std::fflush(stdout);
+  int signal = 0;
+  sigwait(&signals, &signal);
+  log_info("stopping on {}", signal == SIGINT ? "SIGINT" : "SIGTERM");
+  runtime->reset();
+  return 0;
+}
+
+Function<int()> setup(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  app.add_option("FILE", arguments->file, "The configuration file")->required();
+  app.add_option("--data", arguments->data, "The folder of the log and of pipelines' state (the file's `data`)");
+  app.add_option("--set", arguments->settings, "Change a value of the file: --set sinks.search.enabled=true (repeatable)")
+      ->allow_extra_args(false);
+  app.add_flag("--verbose", arguments->verbose, "Log more");
+  app.footer(
+      "Prints one line when ready, with the addresses that it listens on, and runs until SIGINT or SIGTERM.\n"
+      "  headrace run examples/cabs/cabs.yaml --set listen.http=127.0.0.1:0\n"
+      "Exit 0: stopped as told, 1: could not run, 2: the file is wrong (every mistake is told).");
+  return [arguments] { return run(*arguments); };
+}
+
+}  // namespace
+
+const Command& run_command() {
+  static constexpr Command kCommand{"run", "Run what a configuration file describes", setup};
+  return kCommand;
+}
+
+}  // namespace headrace::app
