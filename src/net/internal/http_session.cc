@@ -1,0 +1,264 @@
+#include "net/internal/http_session.h"
+
+#include <fmt/format.h>
+
+#include <boost/beast/http/status.hpp>
+
+#include "net/internal/http_message.h"
+
+namespace headrace::net::internal {
+namespace {
+
+namespace http = boost::beast::http;
+using std::chrono::steady_clock;
+
+constexpr uint32_t kHeaderBytesMax = 64 << 10;
+/// Bodies up to this are sent together with their header.
+constexpr size_t kInlineBodyBytesMax = 4 << 10;
+/// A comment goes to a quiet event stream this often, so that a dead client is noticed.
+constexpr std::chrono::seconds kEventHeartbeat{15};
+
+/// Answers 500 when it is destroyed without having been called.
+class OneReply {
+ public:
+  explicit OneReply(std::shared_ptr<SessionHandle> handle) : handle_(std::move(handle)) {}
+  OneReply(OneReply&&) = default;
+  OneReply& operator=(OneReply&&) = default;
+  ~OneReply() {
+    if (handle_) (*this)(error_response(500, "the request was dropped without an answer"));
+  }
+
+  void operator()(HttpResponse response) {
+    auto handle = std::exchange(handle_, nullptr);
+    if (!handle) return;
+    if (handle->loop.in_loop()) {
+      if (handle->session) handle->session->finish(std::move(response));
+      return;
+    }
+    EventLoop& loop = handle->loop;
+    loop.post([handle = std::move(handle), response = std::move(response)]() mutable {
+      if (handle->session) handle->session->finish(std::move(response));
+    });
+  }
+
+ private:
+  std::shared_ptr<SessionHandle> handle_;
+};
+
+SharedBytes share(std::string text) {
+  auto owner = std::make_shared<const std::string>(std::move(text));
+  BytesView view = as_bytes(*owner);
+  return {std::move(owner), view};
+}
+
+}  // namespace
+
+void HttpSessionList::add(HttpSession& session) {
+  session.slot = sessions_.size();
+  sessions_.push_back(&session);
+}
+
+void HttpSessionList::remove(HttpSession& session) {
+  sessions_[session.slot] = sessions_.back();
+  sessions_[session.slot]->slot = session.slot;
+  sessions_.pop_back();
+}
+
+void HttpSessionList::check_deadlines(steady_clock::time_point now) {
+  for (HttpSession* session : sessions_) session->check_deadlines(now);
+}
+
+HttpSession::HttpSession(Connection& connection, HttpSite& site, HttpSessionList& list)
+    : connection_(connection),
+      site_(site),
+      list_(list),
+      handle_(std::make_shared<SessionHandle>(connection.loop(), this)),
+      since_(steady_clock::now()),
+      last_progress_(since_) {
+  list_.add(*this);
+}
+
+HttpSession::~HttpSession() { list_.remove(*this); }
+
+void HttpSession::on_close() {
+  handle_->session = nullptr;
+  if (stream_) stream_->set_closed();
+}
+
+bool HttpSession::on_end() {
+  peer_ended_ = true;
+  // A client may send its request, close its side and wait for the answer.
+  return state_ == State::kAnswering;
+}
+
+size_t HttpSession::on_bytes(BytesView bytes) {
+  if (state_ == State::kStreaming || state_ == State::kClosing) return bytes.size();
+  size_t used = 0;
+  while (state_ == State::kReading && used < bytes.size()) {
+    size_t parsed = parse(bytes.subspan(used));
+    if (parsed == 0) break;
+    used += parsed;
+  }
+  if (state_ == State::kAnswering) connection_.pause_reading();
+  return state_ == State::kClosing ? bytes.size() : used;
+}
+
+// Reading a request.
+
+size_t HttpSession::parse(BytesView bytes) {
+  if (!parser_) begin_request();
+  boost::system::error_code error;
+  size_t used = parser_->put(boost::asio::buffer(bytes.data(), bytes.size()), error);
+  if (error == http::error::need_more) error = {};
+  if (error == http::error::body_limit) {
+    fail(413, fmt::format("the body is over the limit of {} bytes", site_.options.body_bytes_max));
+  } else if (error == http::error::header_limit) {
+    fail(431, fmt::format("the header is over the limit of {} bytes", kHeaderBytesMax));
+  } else if (error) {
+    fail(400, "not a valid HTTP/1.1 request: " + error.message());
+  } else if (parser_->is_done()) {
+    dispatch();
+  } else if (parser_->is_header_done() && !expectation_answered_) {
+    answer_expectation();
+  }
+  return used;
+}
+
+void HttpSession::begin_request() {
+  parser_ = std::make_unique<Parser>();
+  parser_->eager(true);
+  parser_->header_limit(kHeaderBytesMax);
+  parser_->body_limit(site_.options.body_bytes_max);
+  expectation_answered_ = false;
+  since_ = steady_clock::now();
+}
+
+void HttpSession::answer_expectation() {
+  expectation_answered_ = true;
+  auto expect = parser_->get()[http::field::expect];
+  if (expect.empty()) return;
+  if (!boost::beast::iequals(expect, "100-continue")) return fail(417, "the only expectation that is met is 100-continue");
+  connection_.send_copy(as_bytes("HTTP/1.1 100 Continue\r\n\r\n"));
+}
+
+// Answering.
+
+void HttpSession::dispatch() {
+  auto message = parser_->release();
+  parser_.reset();
+  keep_alive_ = message.keep_alive();
+  http_1_0_ = message.version() < 11;
+  head_ = message.method() == http::verb::head;
+  state_ = State::kAnswering;
+  if (!http_1_0_ && message[http::field::host].empty() && message.count(http::field::host) == 0) {
+    return fail(400, "a Host header is required");
+  }
+  std::string target(message.target());
+  auto request = to_request(std::move(message));
+  if (!request) return fail(400, "the request target is malformed");
+  std::string path = raw_path(target);
+  std::string_view method = head_ ? "GET" : std::string_view(request->method);
+  std::string allowed;
+  for (HttpRoute& route : site_.routes) {
+    auto params = route.pattern.match(path);
+    if (!params) continue;
+    if (route.method == method) {
+      request->params = *std::move(params);
+      return call(route, *std::move(request));
+    }
+    allowed += (allowed.empty() ? "" : ", ") + route.method;
+  }
+  if (allowed.empty()) return finish(error_response(404, "there is nothing at " + request->path));
+  auto response = error_response(405, fmt::format("{} is not allowed here; allowed: {}", request->method, allowed));
+  response.headers["Allow"] = allowed;
+  finish(std::move(response));
+}
+
+void HttpSession::call(HttpRoute& route, HttpRequest request) {
+  if (route.events) return start_events(route, std::move(request));
+  route.handler(std::move(request), OneReply(handle_));
+}
+
+void HttpSession::start_events(HttpRoute& route, HttpRequest request) {
+  keep_alive_ = false;
+  connection_.send_copy(as_bytes(event_stream_header()));
+  if (head_) {
+    state_ = State::kClosing;
+    return connection_.close();
+  }
+  state_ = State::kStreaming;
+  last_event_ = last_progress_ = steady_clock::now();
+  stream_ = std::make_shared<HttpEventStream>(handle_, site_.options.event_queue_bytes_max);
+  // The session and the application share the stream through an owner whose end tells that the application let go.
+  auto loan = std::shared_ptr<EventStream>(stream_.get(), [stream = stream_, handle = handle_](EventStream*) {
+    handle->loop.post([handle] {
+      if (handle->session) handle->session->end_events();
+    });
+  });
+  route.events(std::move(request), std::move(loan));
+}
+
+void HttpSession::pump_events() {
+  if (state_ != State::kStreaming || connection_.queued_bytes() >= ListenOptions{}.send_queue_low_bytes) return;
+  std::string text = stream_->take(connection_.queued_bytes());
+  if (text.empty()) return;
+  last_event_ = steady_clock::now();
+  connection_.send(share(std::move(text)));
+}
+
+void HttpSession::end_events() {
+  if (state_ != State::kStreaming) return;
+  std::string text = stream_->take(connection_.queued_bytes());
+  if (!text.empty()) connection_.send(share(std::move(text)));
+  state_ = State::kClosing;
+  connection_.close();
+}
+
+void HttpSession::fail(int status, std::string_view what) {
+  keep_alive_ = false;
+  state_ = State::kAnswering;
+  finish(error_response(status, what));
+}
+
+void HttpSession::finish(HttpResponse response) {
+  if (state_ != State::kAnswering) return;
+  if (peer_ended_) keep_alive_ = false;
+  send_response(std::move(response));
+  since_ = steady_clock::now();
+  if (!keep_alive_) {
+    state_ = State::kClosing;
+    return connection_.close();
+  }
+  state_ = State::kReading;
+  connection_.resume_reading();
+}
+
+void HttpSession::send_response(HttpResponse response) {
+  if (connection_.queued_bytes() == 0) last_progress_ = steady_clock::now();
+  std::string header = response_header(response, keep_alive_, http_1_0_);
+  bool bodyless = head_ || response.status == 204 || response.status == 304;
+  if (bodyless || response.body.size() <= kInlineBodyBytesMax) {
+    if (!bodyless) header += response.body;
+    return connection_.send_copy(as_bytes(header));
+  }
+  connection_.send_copy(as_bytes(header));
+  connection_.send(share(std::move(response.body)));
+}
+
+// Deadlines.
+
+void HttpSession::check_deadlines(TimePoint now) {
+  size_t queued = connection_.queued_bytes();
+  if (queued == 0 || queued != last_queued_) last_progress_ = now;
+  last_queued_ = queued;
+  if (now - last_progress_ > site_.options.send_timeout) return connection_.close_now();
+  if (state_ == State::kStreaming && now - last_event_ > kEventHeartbeat) {
+    last_event_ = now;
+    connection_.send_copy(as_bytes(": still here\n\n"));
+  }
+  if (state_ != State::kReading) return;
+  if (parser_ && now - since_ > site_.options.request_timeout) fail(408, "the request took too long to arrive");
+  if (!parser_ && now - since_ > site_.options.idle_timeout) connection_.close();
+}
+
+}  // namespace headrace::net::internal
