@@ -1,0 +1,22 @@
+// The parts of the Kafka bus, one file each.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "bus/bus.h"
+#include "bus_kafka/handle.h"
+
+namespace headrace::bus_kafka {
+
+/// What a batch may decompress to before it is refused, in bytes.
+inline constexpr size_t kDecompressedBytesMax = 256 << 20;
+
+Result<std::unique_ptr<bus::Producer>> make_producer(const Properties& properties, const bus::ProducerOptions& options);
+Result<std::unique_ptr<bus::TransactionalProducer>> make_transactional_producer(const Properties& properties,
+                                                                                const std::string& transactional_id);
+Result<std::unique_ptr<bus::Consumer>> make_consumer(const Properties& properties, const bus::ConsumerOptions& options);
+Result<std::unique_ptr<bus::Admin>> make_admin(const Properties& properties);
+
+}  // namespace headrace::bus_kafka
