@@ -81,7 +81,7 @@ class Client final : public ClientConnection {
  public:
   explicit Client(std::shared_ptr<Attempt> attempt) : attempt_(std::move(attempt)) {}
   ~Client() override {
-    CHECK(!attempt_->loop().in_loop());
+    if (attempt_->loop().in_loop()) return attempt_->cancel();
     std::promise<void> cancelled;
     attempt_->loop().post([&] {
       attempt_->cancel();

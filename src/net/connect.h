@@ -23,7 +23,8 @@ struct ConnectOptions {
 /// One outgoing connection, from the attempt to its end.
 class ClientConnection {
  public:
-  /// Closes, and waits until the session is gone. Not on a loop; before the loops.
+  /// Closes, and waits until the session is gone; on its own loop it does not wait, and the session goes at the end of
+  /// the iteration. Before the loops.
   virtual ~ClientConnection() = default;
 };
 

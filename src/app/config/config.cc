@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
 #include "app/config/option_reader.h"
 #include "app/config/overrides.h"
 #include "app/config/readers.h"
@@ -12,18 +10,6 @@
 
 namespace headrace::app {
 namespace {
-
-std::optional<Address> parse_address(std::string_view text) {
-  size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos || colon == 0) return std::nullopt;
-  Address address{std::string(text.substr(0, colon)), 0};
-  auto [end, error] = std::from_chars(text.data() + colon + 1, text.data() + text.size(), address.port);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  if (address.host.starts_with('[') && address.host.ends_with(']')) {
-    address.host = address.host.substr(1, address.host.size() - 2);
-  }
-  return address;
-}
 
 Place place_in(const YamlNode& node, std::string_view key) {
   const YamlNode* value = node.find(key);

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/address.h"
 #include "app/config/problems.h"
 #include "bus/bus.h"
 #include "columns/decoder.h"
@@ -19,12 +20,6 @@
 #include "sql/plan.h"
 
 namespace headrace::app {
-
-/// host:port as written in `listen`.
-struct Address {
-  std::string host;
-  uint16_t port = 0;
-};
 
 struct BusConfig {
   /// Empty: the embedded log. Else librdkafka's properties, bootstrap.servers among them.
