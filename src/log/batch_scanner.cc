@@ -1,0 +1,114 @@
+#include "log/batch_scanner.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+namespace headrace::log {
+
+namespace {
+
+constexpr size_t kScanChunkBytes = 1 << 20;
+constexpr size_t kMagicOffset = 16;
+constexpr uint8_t kMagic = 2;
+
+bool all_zero(BytesView bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](uint8_t byte) { return byte == 0; });
+}
+
+}  // namespace
+
+Result<BytesView> FileWindow::at(uint64_t position, size_t size) {
+  if (position >= end_) return BytesView();
+  size = std::min<uint64_t>(size, end_ - position);
+  bool inside = buffer_ && position >= start_ && position + size <= start_ + size_;
+  if (!inside) {
+    size_t wanted = std::min<uint64_t>(std::max(size, chunk_bytes_), end_ - position);
+    auto buffer = std::make_shared_for_overwrite<uint8_t[]>(wanted);
+    ASSIGN_OR_RETURN(size_, file_.read_at(position, {buffer.get(), wanted}));
+    buffer_ = std::move(buffer);
+    start_ = position;
+  }
+  size_t skip = position - start_;
+  return BytesView(buffer_.get() + skip, size_ - skip);
+}
+
+SharedBytes FileWindow::share(uint64_t position, size_t size) const {
+  CHECK(position >= start_ && position + size <= start_ + size_);
+  return {buffer_, BytesView(buffer_.get() + (position - start_), size)};
+}
+
+bool fits(const record::BatchHeader& header, const Sequence& sequence) {
+  if (header.last_offset_delta < 0 || header.total_bytes() > kBatchBytesMax) return false;
+  if (header.base_offset.value > std::numeric_limits<int64_t>::max() - header.last_offset_delta - 1) return false;
+  return sequence.gaps ? header.base_offset >= sequence.expected : header.base_offset == sequence.expected;
+}
+
+BatchScanner::BatchScanner(os::File& file, uint64_t from, uint64_t end, Sequence sequence)
+    : window_(file, end, kScanChunkBytes), sequence_(sequence), position_(from), next_(from) {}
+
+Result<BatchScanner::Found> BatchScanner::next() {
+  position_ = next_;
+  if (position_ >= window_.end()) return Found::kEnd;
+  ASSIGN_OR_RETURN(bool good, starts_here(position_));
+  if (!good || !fits(header_, sequence_)) return Found::kBad;
+  next_ = position_ + header_.total_bytes();
+  sequence_.expected = header_.next_offset();
+  return Found::kBatch;
+}
+
+// Whether a whole batch with a valid CRC starts at `position`; then header_ and batch_ are it.
+Result<bool> BatchScanner::starts_here(uint64_t position) {
+  ASSIGN_OR_RETURN(BytesView bytes, window_.at(position, record::kBatchHeaderBytes));
+  if (bytes.size() < record::kBatchHeaderBytes) return false;
+  auto header = record::read_header(bytes);
+  if (!header.ok() || header->total_bytes() > kBatchBytesMax) return false;
+  if (header->total_bytes() > window_.end() - position) return false;
+  ASSIGN_OR_RETURN(bytes, window_.at(position, header->total_bytes()));
+  if (bytes.size() < header->total_bytes()) return false;
+  batch_ = bytes.first(header->total_bytes());
+  header_ = *header;
+  return record::compute_crc(batch_) == header_.crc;
+}
+
+// Whether what starts at `position` may follow a batch: the end, preallocated zeros or a batch's header.
+Result<bool> BatchScanner::continues(uint64_t position, Offset at_least) {
+  if (position >= window_.end()) return true;
+  ASSIGN_OR_RETURN(BytesView bytes, window_.at(position, record::kBatchHeaderBytes));
+  if (bytes.size() < record::kBatchHeaderBytes) return all_zero(bytes);
+  auto header = record::read_header(bytes);
+  if (header.ok()) return fits(*header, {at_least, /*gaps=*/true});
+  return all_zero(bytes.first(record::kBatchHeaderBytes));
+}
+
+Result<bool> BatchScanner::resync() {
+  uint64_t at = position_ + 1;
+  while (at + record::kBatchHeaderBytes <= window_.end()) {
+    ASSIGN_OR_RETURN(BytesView bytes, window_.at(at, record::kBatchHeaderBytes));
+    if (bytes.size() < record::kBatchHeaderBytes) return false;
+    auto* magic = static_cast<const uint8_t*>(std::memchr(bytes.data() + kMagicOffset, kMagic, bytes.size() - kMagicOffset));
+    if (magic == nullptr) {
+      at += bytes.size() - kMagicOffset;
+      continue;
+    }
+    at += static_cast<uint64_t>(magic - bytes.data()) - kMagicOffset;
+    ASSIGN_OR_RETURN(bytes, window_.at(at, record::kBatchHeaderBytes));
+    if (bytes.size() < record::kBatchHeaderBytes) return false;
+    auto header = record::read_header(bytes);
+    if (header.ok() && fits(*header, {sequence_.expected, /*gaps=*/true})) {
+      ASSIGN_OR_RETURN(bool good, starts_here(at));
+      if (good) {
+        ASSIGN_OR_RETURN(good, continues(at + header->total_bytes(), header->next_offset()));
+      }
+      if (good) {
+        next_ = at;
+        sequence_.expected = header->base_offset;
+        return true;
+      }
+    }
+    ++at;
+  }
+  return false;
+}
+
+}  // namespace headrace::log

@@ -1,0 +1,294 @@
+#include "log/segment.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "base/logging.h"
+#include "log/file_names.h"
+
+namespace headrace::log {
+
+namespace {
+
+constexpr int64_t kRebuildIntervalBytes = 4096;
+constexpr size_t kIndexFileBytesMax = 1 << 30;
+constexpr uint64_t kPreallocateBytesMin = 16 << 10;
+
+// Index files are small next to what they index; a larger one is not ours.
+Result<Bytes> read_index_file(os::FileSystem& files, const std::string& path) {
+  return os::read_file(files, path, kIndexFileBytesMax);
+}
+
+}  // namespace
+
+Segment::Segment(os::FileSystem& files, std::string directory, Offset base)
+    : files_(files), directory_(std::move(directory)), base_(base), log_path_(path(kLogSuffix)) {}
+
+std::string Segment::path(std::string_view suffix) const { return directory_ + "/" + file_name(base_, suffix); }
+
+uint64_t Segment::size() const {
+  std::lock_guard lock(mutex_);
+  return size_;
+}
+
+std::vector<TransactionIndexEntry> Segment::aborted() const {
+  std::lock_guard lock(mutex_);
+  return aborted_;
+}
+
+Result<std::shared_ptr<os::File>> Segment::file() {
+  std::lock_guard lock(mutex_);
+  return file_locked();
+}
+
+Result<std::shared_ptr<os::File>> Segment::file_locked() {
+  if (!file_) {
+    ASSIGN_OR_RETURN(auto opened, files_.open(log_path_, os::OpenMode::kReadWrite));
+    ASSIGN_OR_RETURN(allocated_, opened->size());
+    file_ = std::move(opened);
+  }
+  return file_;
+}
+
+void Segment::release() {
+  std::lock_guard lock(mutex_);
+  file_.reset();
+  if (indexes_on_disk_) indexes_.reset();
+}
+
+Status Segment::load_indexes_locked() {
+  if (indexes_) return {};
+  auto offset_bytes = read_index_file(files_, path(kIndexSuffix));
+  auto time_bytes = read_index_file(files_, path(kTimeIndexSuffix));
+  if (!offset_bytes.ok() || !time_bytes.ok()) return rebuild_indexes_locked();
+  auto offsets = decode_offset_index(*offset_bytes, size_);
+  auto times = decode_time_index(*time_bytes);
+  if (!offsets.ok() || !times.ok() || (size_ > 0 && times->empty() && offsets->empty())) return rebuild_indexes_locked();
+  indexes_ = std::make_unique<Indexes>(Indexes{OffsetIndex(*std::move(offsets)), TimeIndex(*std::move(times))});
+  indexes_on_disk_ = true;
+  if (!indexes_->times.entries().empty()) {
+    max_timestamp_ms_ = indexes_->times.entries().back().timestamp_ms;
+    max_timestamp_offset_ = base_ + indexes_->times.entries().back().relative_offset;
+  }
+  return {};
+}
+
+Status Segment::rebuild_indexes_locked() {
+  log_info("rebuilding the indexes of {}", log_path_);
+  ASSIGN_OR_RETURN(auto file, file_locked());
+  auto indexes = std::make_unique<Indexes>();
+  max_timestamp_ms_ = -1;
+  max_timestamp_offset_ = kNoOffset;
+  bytes_since_entry_ = 0;
+  BatchScanner scanner(*file, 0, size_, {base_, /*gaps=*/true});
+  while (true) {
+    ASSIGN_OR_RETURN(auto found, scanner.next());
+    if (found == BatchScanner::Found::kEnd) break;
+    if (found == BatchScanner::Found::kBatch) {
+      index_batch(*indexes, scanner.header(), scanner.position(), kRebuildIntervalBytes);
+      continue;
+    }
+    ASSIGN_OR_RETURN(bool more, scanner.resync());
+    if (!more) break;
+  }
+  if (max_timestamp_ms_ >= 0) indexes->times.add(max_timestamp_ms_, relative(max_timestamp_offset_));
+  indexes_ = std::move(indexes);
+  indexes_on_disk_ = false;
+  return {};
+}
+
+void Segment::index_batch(Indexes& indexes, const record::BatchHeader& header, uint64_t position,
+                          int64_t interval_bytes) {
+  if (header.max_timestamp_ms > max_timestamp_ms_) {
+    max_timestamp_ms_ = header.max_timestamp_ms;
+    max_timestamp_offset_ = header.last_offset();
+  }
+  if (bytes_since_entry_ > interval_bytes) {
+    indexes.offsets.add(relative(header.last_offset()), static_cast<int32_t>(position));
+    if (max_timestamp_ms_ >= 0) indexes.times.add(max_timestamp_ms_, relative(max_timestamp_offset_));
+    bytes_since_entry_ = 0;
+  }
+  bytes_since_entry_ += static_cast<int64_t>(header.total_bytes());
+}
+
+Result<SeekPoint> Segment::seek(Offset offset) {
+  std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(load_indexes_locked());
+  const OffsetIndexEntry* entry = indexes_->offsets.floor(relative(offset));
+  if (entry == nullptr) return SeekPoint{};
+  return SeekPoint{static_cast<uint64_t>(entry->position), base_ + entry->relative_offset};
+}
+
+Result<TimeIndexEntry> Segment::max_timestamp() {
+  std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(load_indexes_locked());
+  if (max_timestamp_ms_ < 0) return TimeIndexEntry{-1, -1};
+  return TimeIndexEntry{max_timestamp_ms_, relative(max_timestamp_offset_)};
+}
+
+Result<SeekPoint> Segment::seek_time(int64_t timestamp_ms) {
+  int32_t known = -1;  // No record up to here is as late.
+  {
+    std::lock_guard lock(mutex_);
+    RETURN_IF_ERROR(load_indexes_locked());
+    if (const TimeIndexEntry* entry = indexes_->times.before(timestamp_ms)) known = entry->relative_offset;
+  }
+  if (known < 0) return SeekPoint{};
+  return seek(base_ + known);
+}
+
+Status Segment::create(int64_t now_ms) {
+  std::lock_guard lock(mutex_);
+  ASSIGN_OR_RETURN(auto file, files_.open(log_path_, os::OpenMode::kCreateTruncated));
+  file_ = std::move(file);
+  indexes_ = std::make_unique<Indexes>();
+  indexes_on_disk_ = false;
+  created_ms_ = now_ms;
+  return {};
+}
+
+Result<bool> Segment::load_for_append(uint64_t position, Offset offset, const IndexCounts& counts, int64_t now_ms) {
+  std::lock_guard lock(mutex_);
+  created_ms_ = now_ms;
+  size_ = position;
+  auto offset_bytes = read_index_file(files_, path(kIndexSuffix));
+  auto time_bytes = read_index_file(files_, path(kTimeIndexSuffix));
+  if (position > 0 && (!offset_bytes.ok() || !time_bytes.ok())) return false;
+  auto indexes = std::make_unique<Indexes>();
+  if (position > 0) {
+    auto offsets = decode_offset_index(*offset_bytes, UINT64_MAX);
+    auto times = decode_time_index(*time_bytes);
+    if (!offsets.ok() || !times.ok() || offsets->size() < counts.offsets || times->size() < counts.times) return false;
+    offsets->resize(counts.offsets);
+    times->resize(counts.times);
+    bool inside = (offsets->empty() || static_cast<uint64_t>(offsets->back().position) < position) &&
+                  (times->empty() || base_ + times->back().relative_offset < offset);
+    if (!inside) return false;
+    *indexes = {OffsetIndex(*std::move(offsets)), TimeIndex(*std::move(times))};
+    ASSIGN_OR_RETURN(auto file, file_locked());
+    BatchScanner first(*file, 0, position, {base_, /*gaps=*/true});
+    ASSIGN_OR_RETURN(auto found, first.next());
+    if (found == BatchScanner::Found::kBatch) first_timestamp_ms_ = first.header().max_timestamp_ms;
+  }
+  max_timestamp_ms_ = -1;
+  if (!indexes->times.entries().empty()) {
+    max_timestamp_ms_ = indexes->times.entries().back().timestamp_ms;
+    max_timestamp_offset_ = base_ + indexes->times.entries().back().relative_offset;
+  }
+  uint64_t indexed = indexes->offsets.entries().empty() ? 0 : static_cast<uint64_t>(indexes->offsets.entries().back().position);
+  bytes_since_entry_ = static_cast<int64_t>(position - indexed);
+  indexes_ = std::move(indexes);
+  indexes_on_disk_ = true;
+  return true;
+}
+
+void Segment::reset_indexes(int64_t now_ms) {
+  std::lock_guard lock(mutex_);
+  created_ms_ = now_ms;
+  size_ = 0;
+  indexes_ = std::make_unique<Indexes>();
+  indexes_on_disk_ = false;
+  max_timestamp_ms_ = -1;
+  max_timestamp_offset_ = kNoOffset;
+  first_timestamp_ms_ = -1;
+  bytes_since_entry_ = 0;
+  aborted_.clear();
+}
+
+Status Segment::write(std::span<const BytesView> parts, uint64_t bytes, int64_t preallocate_bytes_max) {
+  std::unique_lock lock(mutex_);
+  ASSIGN_OR_RETURN(auto file, file_locked());
+  uint64_t end = size_ + bytes;
+  uint64_t step_max = static_cast<uint64_t>(preallocate_bytes_max);
+  if (end > allocated_ && step_max > 0 && can_allocate_) {
+    uint64_t step = std::min(step_max, std::max(kPreallocateBytesMin, std::bit_ceil(size_)));
+    uint64_t target = end + step - end % step;
+    Status allocated = file->allocate(allocated_, target - allocated_);
+    if (allocated.ok()) allocated_ = target;
+    // A full disk may still have room for the batch itself; other file systems do not allocate at all.
+    if (!allocated.ok() && allocated.error().code != ErrorCode::kOutOfSpace) can_allocate_ = false;
+  }
+  uint64_t at = size_;
+  lock.unlock();  // Readers stay below size_.
+  Status written = file->write_at(at, parts);
+  if (written.ok()) return written;
+  // What a failed write left behind must not look like batches to a later recovery.
+  Status cut = file->truncate(at);
+  lock.lock();
+  allocated_ = at;
+  if (!cut.ok()) return Error{ErrorCode::kIo, written.error().message + "; and then " + cut.error().message};
+  return written;
+}
+
+void Segment::note(const record::BatchHeader& header, int64_t index_interval_bytes) {
+  std::lock_guard lock(mutex_);
+  if (first_timestamp_ms_ < 0) first_timestamp_ms_ = header.max_timestamp_ms;
+  index_batch(*indexes_, header, size_, index_interval_bytes);
+  indexes_on_disk_ = false;
+  size_ += header.total_bytes();
+  allocated_ = std::max(allocated_, size_);
+}
+
+void Segment::note_aborted(const TransactionIndexEntry& entry) {
+  std::lock_guard lock(mutex_);
+  aborted_.push_back(entry);
+}
+
+void Segment::set_aborted(std::vector<TransactionIndexEntry> entries) {
+  std::lock_guard lock(mutex_);
+  aborted_ = std::move(entries);
+}
+
+Status Segment::trim() {
+  std::lock_guard lock(mutex_);
+  ASSIGN_OR_RETURN(auto file, file_locked());
+  if (allocated_ == size_) return {};
+  RETURN_IF_ERROR(file->truncate(size_));
+  allocated_ = size_;
+  return {};
+}
+
+Segment::IndexImage Segment::index_image() {
+  std::lock_guard lock(mutex_);
+  IndexImage image;
+  if (!indexes_) return image;
+  if (max_timestamp_ms_ >= 0) indexes_->times.add(max_timestamp_ms_, relative(max_timestamp_offset_));
+  image.offsets = encode_offset_index(indexes_->offsets.entries());
+  image.times = encode_time_index(indexes_->times.entries());
+  image.transactions = encode_transaction_index(aborted_);
+  image.counts = {static_cast<uint32_t>(indexes_->offsets.entries().size()),
+                  static_cast<uint32_t>(indexes_->times.entries().size()), static_cast<uint32_t>(aborted_.size())};
+  return image;
+}
+
+Status Segment::write_indexes(const IndexImage& image, bool release_after) {
+  auto replace = [this](std::string_view suffix, const Bytes& content) -> Status {
+    ASSIGN_OR_RETURN(auto file, files_.open(path(suffix), os::OpenMode::kCreate));
+    RETURN_IF_ERROR(file->write_at(0, content));
+    RETURN_IF_ERROR(file->truncate(content.size()));
+    return file->sync();
+  };
+  RETURN_IF_ERROR(replace(kIndexSuffix, image.offsets));
+  RETURN_IF_ERROR(replace(kTimeIndexSuffix, image.times));
+  if (!image.transactions.empty()) RETURN_IF_ERROR(replace(kTransactionIndexSuffix, image.transactions));
+  if (release_after) {
+    std::lock_guard lock(mutex_);
+    indexes_on_disk_ = true;
+  }
+  return {};
+}
+
+Status Segment::remove_files() {
+  release();
+  for (std::string_view suffix : {kLogSuffix, kIndexSuffix, kTimeIndexSuffix, kTransactionIndexSuffix, kSnapshotSuffix}) {
+    std::string from = path(suffix);
+    std::string deleted = from + std::string(kDeletedSuffix);
+    Status renamed = files_.rename(from, deleted);
+    if (!renamed.ok() && renamed.error().code == ErrorCode::kNotFound) continue;
+    RETURN_IF_ERROR(renamed);
+    RETURN_IF_ERROR(files_.remove(deleted));
+  }
+  return {};
+}
+
+}  // namespace headrace::log

@@ -1,0 +1,137 @@
+// One segment of a partition: the file of batches and its sparse indexes, both opened and loaded on demand.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "log/batch_scanner.h"
+#include "log/log_config.h"
+#include "log/offset_index.h"
+#include "log/time_index.h"
+#include "log/transaction_index.h"
+#include "os/file.h"
+#include "record/batch.h"
+
+namespace headrace::log {
+
+/// Where in a segment to begin to look for an offset.
+struct SeekPoint {
+  uint64_t position = 0;
+  std::optional<Offset> last_offset;  ///< Of the batch there, when an index entry says so.
+};
+
+/// How many entries of each index are in its file.
+struct IndexCounts {
+  uint32_t offsets = 0;
+  uint32_t times = 0;
+  uint32_t transactions = 0;
+};
+
+/// What a read of one segment found.
+struct SegmentRead {
+  SharedBytes batches;
+  Offset next_offset = kNoOffset;  ///< After `batches`; kNoOffset when the segment has none at or after the offset.
+  std::optional<uint64_t> bad_position;  ///< The offset's batch is damaged; the bad bytes start here...
+  Offset bad_from = kNoOffset;           ///< ...and so do these offsets...
+  Offset good_from = kNoOffset;          ///< ...up to this one (kNoOffset: to the end of the segment).
+};
+
+/// Thread-safe; writing (append and below) is for the log, which lets one thread in at a time.
+class Segment {
+ public:
+  Segment(os::FileSystem& files, std::string directory, Offset base);
+
+  Offset base() const { return base_; }
+  const std::string& log_path() const { return log_path_; }
+  /// Bytes of batches.
+  uint64_t size() const;
+  int64_t created_ms() const { return created_ms_; }
+  /// The first batch's largest timestamp, -1 when there is none.
+  int64_t first_timestamp_ms() const { return first_timestamp_ms_; }
+
+  /// Reads batches from the one that contains `offset`, below `upper`, in the first `limit` bytes.
+  Result<SegmentRead> read(Offset offset, size_t bytes_max, Offset upper, uint64_t limit, bool gaps);
+  Result<SeekPoint> seek(Offset offset);
+  /// The largest timestamp and the last offset of the first batch that has it; -1 when there are no records.
+  Result<TimeIndexEntry> max_timestamp();
+  /// A place before the first batch that is as late as `timestamp_ms`.
+  Result<SeekPoint> seek_time(int64_t timestamp_ms);
+  std::vector<TransactionIndexEntry> aborted() const;
+  Result<std::shared_ptr<os::File>> file();
+  /// Closes the file and forgets the indexes, if they can be loaded again.
+  void release();
+
+  /// Creates the file, empty, or opens it when it is there.
+  Status create(int64_t now_ms);
+  /// Takes the segment over as it is on the disk, with `size` bytes of batches.
+  void adopt(uint64_t size) { size_ = size; }
+  /// Loads the indexes as a checkpoint left them: nothing at or after `position`. Nothing happens to them when they
+  /// have fewer entries than the checkpoint counted; false then.
+  Result<bool> load_for_append(uint64_t position, Offset offset, const IndexCounts& counts, int64_t now_ms);
+  /// Empty indexes, to be filled by note().
+  void reset_indexes(int64_t now_ms);
+  /// Writes `parts`, `bytes` in sum, behind the last batch. Grows the file in steps. After an error nothing counts.
+  Status write(std::span<const BytesView> parts, uint64_t bytes, int64_t preallocate_bytes_max);
+  /// Takes a batch that is in the file at size() into the indexes, and moves size() behind it.
+  void note(const record::BatchHeader& header, int64_t index_interval_bytes);
+  void note_aborted(const TransactionIndexEntry& entry);
+  void set_aborted(std::vector<TransactionIndexEntry> entries);
+  /// Sets the end behind bytes that can't be read.
+  void skip_to(uint64_t position) { size_ = position; }
+  /// Cuts the file behind the last batch: gives back room, forgets a torn tail.
+  Status trim();
+  /// Copies of what the index files should hold now.
+  struct IndexImage {
+    Bytes offsets, times, transactions;
+    IndexCounts counts;
+  };
+  /// `final` adds the closing time entry. Appended batches after this call are not in it.
+  IndexImage index_image();
+  /// Writes an image to the index files and syncs them.
+  Status write_indexes(const IndexImage& image, bool release_after);
+  /// Renames all files to *.deleted, then removes them.
+  Status remove_files();
+
+ private:
+  struct Indexes {
+    OffsetIndex offsets;
+    TimeIndex times;
+  };
+  std::string path(std::string_view suffix) const;
+  // These want mutex_.
+  Result<std::shared_ptr<os::File>> file_locked();
+  Status load_indexes_locked();
+  Status rebuild_indexes_locked();
+  void index_batch(Indexes& indexes, const record::BatchHeader& header, uint64_t position, int64_t interval_bytes);
+
+  Result<SegmentRead> read_from(os::File& file, SeekPoint start, Offset offset, size_t bytes_max, Offset upper,
+                                uint64_t limit, bool gaps);
+  int32_t relative(Offset offset) const { return static_cast<int32_t>(offset - base_); }
+
+  os::FileSystem& files_;
+  const std::string directory_;
+  const Offset base_;
+  const std::string log_path_;
+
+  mutable std::mutex mutex_;
+  std::shared_ptr<os::File> file_;
+  std::unique_ptr<Indexes> indexes_;
+  bool indexes_on_disk_ = true;   // The files say all that indexes_ does.
+  uint64_t size_ = 0;
+  uint64_t allocated_ = 0;        // The file's size, where it is known to be larger than size_.
+  bool can_allocate_ = true;
+  int64_t max_timestamp_ms_ = -1;
+  Offset max_timestamp_offset_ = kNoOffset;
+  int64_t first_timestamp_ms_ = -1;
+  int64_t created_ms_ = 0;
+  int64_t bytes_since_entry_ = 0;
+  std::vector<TransactionIndexEntry> aborted_;
+};
+
+}  // namespace headrace::log

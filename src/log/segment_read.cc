@@ -1,0 +1,114 @@
+// Reading batches out of a segment: as they lie in the file, each checked.
+#include <algorithm>
+
+#include "log/segment.h"
+
+namespace headrace::log {
+
+namespace {
+
+// What the sparse index makes a read skip, about: read together with what is wanted.
+constexpr size_t kSkippedBytes = 4096 + 4096;
+
+enum class Walk { kFound, kEnd, kBad };
+
+// A walk over headers to the batch that holds an offset.
+struct Walker {
+  FileWindow& window;
+  uint64_t position;
+  Sequence sequence;
+  std::optional<Offset> first_last_offset;  // What an index entry says of the first batch.
+  record::BatchHeader header;
+
+  Result<Walk> look() {
+    if (position >= window.end()) return Walk::kEnd;
+    ASSIGN_OR_RETURN(BytesView bytes, window.at(position, record::kBatchHeaderBytes));
+    if (bytes.size() < record::kBatchHeaderBytes) return Walk::kBad;
+    auto parsed = record::read_header(bytes);
+    if (!parsed.ok() || parsed->total_bytes() > window.end() - position) return Walk::kBad;
+    header = *parsed;
+    if (first_last_offset) {
+      if (header.last_offset() != *first_last_offset) return Walk::kBad;
+      sequence.expected = header.base_offset;
+      first_last_offset.reset();
+    }
+    return fits(header, sequence) ? Walk::kFound : Walk::kBad;
+  }
+  Result<bool> crc_holds() {
+    ASSIGN_OR_RETURN(BytesView bytes, window.at(position, header.total_bytes()));
+    if (bytes.size() < header.total_bytes()) return false;
+    return record::compute_crc(bytes.first(header.total_bytes())) == header.crc;
+  }
+  void step() {
+    position += header.total_bytes();
+    sequence.expected = header.next_offset();
+  }
+  Result<Walk> find(Offset offset) {
+    while (true) {
+      ASSIGN_OR_RETURN(Walk walk, look());
+      if (walk != Walk::kFound || header.last_offset() >= offset) return walk;
+      step();
+    }
+  }
+};
+
+}  // namespace
+
+Result<SegmentRead> Segment::read(Offset offset, size_t bytes_max, Offset upper, uint64_t limit, bool gaps) {
+  ASSIGN_OR_RETURN(SeekPoint start, seek(offset));
+  ASSIGN_OR_RETURN(auto opened, file());
+  ASSIGN_OR_RETURN(SegmentRead result, read_from(*opened, start, offset, bytes_max, upper, limit, gaps));
+  bool index_may_lie = result.bad_position == start.position && start.last_offset;
+  if (!index_may_lie) return result;
+  return read_from(*opened, SeekPoint{}, offset, bytes_max, upper, limit, gaps);
+}
+
+Result<SegmentRead> Segment::read_from(os::File& file, SeekPoint start, Offset offset, size_t bytes_max, Offset upper,
+                                       uint64_t limit, bool gaps) {
+  FileWindow window(file, limit, bytes_max + kSkippedBytes);
+  Walker walker{window, start.position, {base_, gaps}, start.last_offset, {}};
+  SegmentRead result;
+  while (true) {
+    ASSIGN_OR_RETURN(Walk walk, walker.find(offset));
+    if (walk == Walk::kEnd) return result;
+    if (walk == Walk::kFound) {
+      ASSIGN_OR_RETURN(bool good, walker.crc_holds());
+      if (good) break;
+    }
+    Offset lost_from = walker.sequence.expected;
+    BatchScanner scanner(file, walker.position, limit, {lost_from, gaps});
+    ASSIGN_OR_RETURN(auto found, scanner.next());
+    ASSIGN_OR_RETURN(bool more, found == BatchScanner::Found::kBad ? scanner.resync() : Result<bool>(false));
+    if (!more || scanner.expected() > offset) {
+      result.bad_position = walker.position;
+      result.bad_from = lost_from;
+      result.good_from = more ? scanner.expected() : kNoOffset;
+      return result;
+    }
+    ASSIGN_OR_RETURN(found, scanner.next());
+    walker.position = scanner.position();
+    walker.sequence.expected = scanner.header().base_offset;
+  }
+  if (walker.header.base_offset >= upper) return result;
+
+  uint64_t begin = walker.position;
+  ASSIGN_OR_RETURN(BytesView held, window.at(begin, walker.header.total_bytes()));
+  if (held.size() < bytes_max) {
+    ASSIGN_OR_RETURN(held, window.at(begin, bytes_max));
+  }
+  uint64_t end = begin + held.size();  // Batches beyond are not in memory: the next read's.
+  walker.step();
+  while (walker.position + record::kBatchHeaderBytes <= end) {
+    ASSIGN_OR_RETURN(Walk walk, walker.look());
+    uint64_t bytes = walker.position + walker.header.total_bytes() - begin;
+    if (walk != Walk::kFound || walker.header.base_offset >= upper || bytes > bytes_max || begin + bytes > end) break;
+    ASSIGN_OR_RETURN(bool good, walker.crc_holds());
+    if (!good) break;
+    walker.step();
+  }
+  result.batches = window.share(begin, walker.position - begin);
+  result.next_offset = walker.sequence.expected;
+  return result;
+}
+
+}  // namespace headrace::log
