@@ -1,0 +1,116 @@
+// What an API file provides: one line that says all about the API, and a handler from decoded struct to struct.
+//
+//   void heartbeat(const Call& call, HeartbeatRequest request, Reply<HeartbeatResponse> reply) { ... reply(response); }
+//   const Api& api_12() {
+//     static const Api api = make_api<12, heartbeat>({.name = "Heartbeat", .versions = "0-4"});
+//     return api;
+//   }
+//
+// CMake writes api_table() from the files of kafka/api; dispatch, ApiVersions, metrics and the reference page come from
+// it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "base/check.h"
+#include "kafka/server_context.h"
+#include "wire/kafka/decode.h"
+#include "wire/kafka/encode.h"
+#include "wire/kafka/headers.h"
+
+namespace headrace::kafka {
+
+/// One request as its handler sees it, beside the decoded message.
+struct Call {
+  ServerContext& server;
+  const Peer& peer;
+  net::EventLoop& loop;  ///< The connection's; handlers run on it.
+  int16_t version;
+  std::string client_id;  ///< Empty when the client sent none.
+};
+
+/// Where an encoded response goes: back into its connection's order.
+class ResponseSlot {
+ public:
+  virtual ~ResponseSlot() = default;
+  /// Exactly once, from any thread. No pieces: the request is done and gets no response (acks=0).
+  virtual void complete(std::vector<SharedBytes> pieces) = 0;
+};
+
+/// A promise of one response. Call it, or done_without_response(), exactly once, from any thread; when it is destroyed
+/// before that, the connection is closed, since the client would wait for ever.
+template <typename Response>
+class Reply {
+ public:
+  Reply(std::unique_ptr<ResponseSlot> slot, int32_t correlation_id, int16_t version)
+      : slot_(std::move(slot)), correlation_id_(correlation_id), version_(version) {}
+
+  void operator()(const Response& response) {
+    namespace wire = wire::kafka;
+    wire::Encoder out;
+    wire::encode(out, wire::response_header_version(Response::kSpec, version_), wire::ResponseHeader{correlation_id_});
+    wire::encode(out, version_, response);
+    std::exchange(slot_, nullptr)->complete(out.finish());
+  }
+  void done_without_response() { std::exchange(slot_, nullptr)->complete({}); }
+
+ private:
+  std::unique_ptr<ResponseSlot> slot_;
+  int32_t correlation_id_;
+  int16_t version_;
+};
+
+struct ApiTraits {
+  std::string_view name;
+  wire::kafka::Versions versions;         ///< What is served.
+  wire::kafka::Versions advertised = {};  ///< What ApiVersions tells, where that differs.
+  /// Requests of this API do not wait for the responses of earlier ones of this API on their connection. All others are
+  /// handled one after the other, as Kafka does.
+  bool pipelined = false;
+};
+
+struct Api : ApiTraits {
+  int16_t key = -1;
+  wire::kafka::Spec request;
+  wire::kafka::Spec response;
+  /// Decodes the body in `in` and handles it. An error is the decoder's: nothing was handled then.
+  Status (*handle)(const Call& call, int32_t correlation_id, wire::kafka::Decoder& in,
+                   std::unique_ptr<ResponseSlot> slot) = nullptr;
+};
+
+template <int16_t key>
+using HandlerOf = void (*)(const Call& call, typename wire::kafka::Messages<key>::Request request,
+                           Reply<typename wire::kafka::Messages<key>::Response> reply);
+
+template <int16_t key, HandlerOf<key> handler>
+Api make_api(const ApiTraits& traits) {
+  using Request = typename wire::kafka::Messages<key>::Request;
+  using Response = typename wire::kafka::Messages<key>::Response;
+  Api api{traits};
+  if (api.advertised.empty()) api.advertised = api.versions;
+  api.key = key;
+  api.request = Request::kSpec;
+  api.response = Response::kSpec;
+  CHECK(Request::kSpec.versions.contains(traits.versions.min) && Request::kSpec.versions.contains(traits.versions.max));
+  CHECK(Response::kSpec.versions.contains(traits.versions.min) &&
+        Response::kSpec.versions.contains(traits.versions.max));
+  api.handle = [](const Call& call, int32_t correlation_id, wire::kafka::Decoder& in,
+                  std::unique_ptr<ResponseSlot> slot) -> Status {
+    ASSIGN_OR_RETURN(Request request, wire::kafka::decode<Request>(in, call.version));
+    if (in.remaining() != 0) return Error{ErrorCode::kCorrupt, "bytes behind the end of the request"};
+    handler(call, std::move(request), Reply<Response>(std::move(slot), correlation_id, call.version));
+    return {};
+  };
+  return api;
+}
+
+/// All APIs served, by key.
+std::span<const Api* const> api_table();
+/// The API of `key`, or null.
+const Api* find_api(int16_t key);
+
+}  // namespace headrace::kafka

@@ -1,0 +1,89 @@
+// ListOffsets (2): looks offsets up: the first, the last, or by time.
+//
+// Behavior:
+// - timestamp -1: the end that the client may read (the last stable offset for read_committed); -2 and -4: the start;
+// -3:
+//   the record with the largest timestamp; -5 and -6 are about tiered storage, of which there is none; else the first
+//   record at or after the time.
+// - Offset -1 and timestamp -1 say that no record answers the question.
+//
+// Version notes:
+// - 2 adds the isolation level, 4 leader epochs, 6 is flexible, 7 adds -3, 8 -4, 9 -5, 10 a time-out, 11 -6.
+#include "wire/kafka/messages/02_list_offsets.h"
+#include "kafka/api.h"
+#include "kafka/topics.h"
+
+namespace headrace::kafka {
+namespace {
+
+using wire::kafka::ListOffsetsRequest;
+using wire::kafka::ListOffsetsResponse;
+using PartitionRequest = ListOffsetsRequest::Topic::Partition;
+using PartitionResponse = ListOffsetsResponse::TopicResponse::PartitionResponse;
+
+constexpr int64_t kLatest = -1;
+constexpr int64_t kEarliest = -2;
+constexpr int64_t kMaxTimestamp = -3;
+constexpr int64_t kEarliestLocal = -4;
+constexpr int64_t kLatestTiered = -5;
+constexpr int64_t kEarliestPendingUpload = -6;
+constexpr log::TimestampOffset kNothing{kNoOffset, -1};
+
+Result<log::TimestampOffset> look_up(broker::Partition& partition, int64_t timestamp, bus::Isolation isolation) {
+  switch (timestamp) {
+    case kLatest: return log::TimestampOffset{partition.readable_end(isolation), -1};
+    case kEarliest:
+    case kEarliestLocal: return log::TimestampOffset{partition.log_start(), -1};
+    case kLatestTiered:
+    case kEarliestPendingUpload: return kNothing;
+    case kMaxTimestamp: {
+      ASSIGN_OR_RETURN(auto found, partition.log().max_timestamp());
+      return found.value_or(kNothing);
+    }
+    default: break;
+  }
+  if (timestamp < 0) return Error{ErrorCode::kUnsupported, "no such special timestamp"};
+  ASSIGN_OR_RETURN(auto found, partition.offset_for({bus::OffsetQuery::Kind::kTimestamp, timestamp}, isolation));
+  return found.timestamp_ms < 0 || found.offset >= partition.readable_end(isolation) ? kNothing : found;
+}
+
+void answer(broker::Partition& partition, const PartitionRequest& request, bus::Isolation isolation,
+            PartitionResponse& out) {
+  KafkaError epoch_error = check_leader_epoch(partition, request.current_leader_epoch);
+  if (epoch_error != KafkaError::kNone) return void(out.error_code = wire_code(epoch_error));
+  auto found = look_up(partition, request.timestamp, isolation);
+  if (!found.ok()) return void(out.error_code = wire_code(found.error().code));
+  out.offset = found->offset.value;
+  out.timestamp = found->timestamp_ms;
+  out.leader_epoch = leader_epoch(partition);
+}
+
+void list_offsets(const Call& call, ListOffsetsRequest request, Reply<ListOffsetsResponse> reply) {
+  ListOffsetsResponse response;
+  auto isolation = request.isolation_level == 0 ? bus::Isolation::kReadUncommitted : bus::Isolation::kReadCommitted;
+  for (const auto& topic : request.topics) {
+    auto& out = response.topics.emplace_back();
+    out.name = topic.name;
+    auto found = call.server.broker.topic(topic.name);
+    for (const auto& wanted : topic.partitions) {
+      auto& answered = out.partitions.emplace_back();
+      answered.partition_index = wanted.partition_index;
+      auto partition = found ? found->partition(PartitionId(wanted.partition_index)) : nullptr;
+      if (partition) {
+        answer(*partition, wanted, isolation, answered);
+      } else {
+        answered.error_code = wire_code(KafkaError::kUnknownTopicOrPartition);
+      }
+    }
+  }
+  reply(response);
+}
+
+}  // namespace
+
+const Api& api_2() {
+  static const Api api = make_api<2, list_offsets>({.name = "ListOffsets", .versions = "1-11"});
+  return api;
+}
+
+}  // namespace headrace::kafka

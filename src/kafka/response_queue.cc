@@ -1,0 +1,63 @@
+#include "kafka/response_queue.h"
+
+namespace headrace::kafka {
+
+class QueuedSlot final : public ResponseSlot {
+ public:
+  QueuedSlot(std::shared_ptr<ResponseQueue> queue, uint64_t place) : queue_(std::move(queue)), place_(place) {}
+  ~QueuedSlot() override {
+    if (queue_) queue_->abandon();
+  }
+  void complete(std::vector<SharedBytes> pieces) override {
+    std::exchange(queue_, nullptr)->complete(place_, std::move(pieces));
+  }
+
+ private:
+  std::shared_ptr<ResponseQueue> queue_;
+  uint64_t place_;
+};
+
+std::unique_ptr<ResponseSlot> ResponseQueue::open(const Api& api, size_t bytes) {
+  entries_.push_back({&api, bytes});
+  bytes_ += bytes;
+  return std::make_unique<QueuedSlot>(shared_from_this(), first_place_ + entries_.size() - 1);
+}
+
+void ResponseQueue::complete(uint64_t place, std::vector<SharedBytes> pieces) {
+  if (loop_.in_loop()) return complete_on_loop(place, std::move(pieces));
+  loop_.post([self = shared_from_this(), place, pieces = std::move(pieces)]() mutable {
+    self->complete_on_loop(place, std::move(pieces));
+  });
+}
+
+void ResponseQueue::abandon() {
+  if (loop_.in_loop()) return abandon_on_loop();
+  loop_.post([self = shared_from_this()] { self->abandon_on_loop(); });
+}
+
+void ResponseQueue::complete_on_loop(uint64_t place, std::vector<SharedBytes> pieces) {
+  Entry& done = entries_[place - first_place_];
+  done.complete = true;
+  done.pieces = std::move(pieces);
+  if (!connection_) return;
+  bool sent = false;
+  while (!entries_.empty() && entries_.front().complete) {
+    Entry entry = std::move(entries_.front());
+    entries_.pop_front();
+    ++first_place_;
+    bytes_ -= entry.bytes;
+    sent = true;
+    flow::Metric* sent_bytes = server_->metrics_of(*entry.api).response_bytes;
+    for (auto& piece : entry.pieces) {
+      if (sent_bytes) sent_bytes->add(static_cast<int64_t>(piece.size()));
+      connection_->send(std::move(piece));
+    }
+  }
+  if (sent) progressed_();
+}
+
+void ResponseQueue::abandon_on_loop() {
+  if (connection_) connection_->close_now();
+}
+
+}  // namespace headrace::kafka

@@ -1,0 +1,142 @@
+#include "kafka/session.h"
+
+#include <fmt/format.h>
+
+#include "base/logging.h"
+#include "kafka/api.h"
+#include "kafka/api_versions.h"
+#include "kafka/response_queue.h"
+
+namespace headrace::kafka {
+namespace {
+
+constexpr size_t kSizeBytes = 4;
+/// API key, version and correlation id: what every request header begins with.
+constexpr size_t kHeaderBytesMin = 8;
+
+template <typename T>
+T peek(BytesView bytes, size_t at) {
+  return codec::Reader(bytes.subspan(at)).read<T>();
+}
+
+std::pair<std::string, uint16_t> split_address(const std::string& address) {
+  size_t colon = address.rfind(':');
+  if (colon == std::string::npos) return {address, 0};
+  std::string host = address.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
+  return {host, static_cast<uint16_t>(std::strtoul(address.c_str() + colon + 1, nullptr, 10))};
+}
+
+Peer peer_of(const net::Connection& connection) {
+  auto [local_host, local_port] = split_address(connection.local_address());
+  return {split_address(connection.remote_address()).first, std::move(local_host), local_port};
+}
+
+}  // namespace
+
+KafkaSession::KafkaSession(std::shared_ptr<ServerContext> server, net::Connection& connection)
+    : server_(std::move(server)),
+      connection_(connection),
+      peer_(peer_of(connection)),
+      responses_(std::make_shared<ResponseQueue>(server_, connection, [this] { on_progress(); })) {
+  if (server_->connections) server_->connections->add(1);
+}
+
+KafkaSession::~KafkaSession() {
+  if (server_->connections) server_->connections->add(-1);
+}
+
+size_t KafkaSession::on_bytes(BytesView bytes) {
+  size_t used = 0;
+  while (!closing_) {
+    size_t size = next_request(bytes.subspan(used));
+    if (size == 0) break;
+    start_request(bytes.subspan(used + kSizeBytes, size - kSizeBytes));
+    used += size;
+  }
+  return closing_ ? bytes.size() : used;
+}
+
+bool KafkaSession::on_end() {
+  peer_ended_ = true;
+  return !closing_ && responses_->requests() > 0;
+}
+
+void KafkaSession::on_drained() { resume(); }
+
+void KafkaSession::on_close() {
+  closing_ = true;
+  responses_->detach();
+}
+
+size_t KafkaSession::next_request(BytesView bytes) {
+  if (bytes.size() < kSizeBytes) return 0;
+  auto size = static_cast<int64_t>(peek<int32_t>(bytes, 0));
+  size_t limit = had_valid_request_ ? server_->options.request_bytes_max
+                                    : std::min(kFirstRequestBytesMax, server_->options.request_bytes_max);
+  if (size < static_cast<int64_t>(kHeaderBytesMin) || size > static_cast<int64_t>(limit)) {
+    refuse(fmt::format("a request of {} bytes, where {} to {} are allowed", size, kHeaderBytesMin, limit));
+    return 0;
+  }
+  auto whole = static_cast<size_t>(size) + kSizeBytes;
+  if (bytes.size() < whole) return 0;
+  if (may_start(peek<int16_t>(bytes, kSizeBytes), whole)) return whole;
+  paused_ = true;
+  connection_.pause_reading();
+  return 0;
+}
+
+bool KafkaSession::may_start(int16_t key, size_t size) const {
+  if (connection_.queued_bytes() > kQueuedResponseBytesMax) return false;
+  if (responses_->requests() == 0) return true;
+  if (responses_->requests() >= kInFlightRequestsMax || responses_->bytes() + size > kInFlightBytesMax) return false;
+  const Api& waiting = responses_->api();
+  return waiting.pipelined && waiting.key == key;
+}
+
+void KafkaSession::start_request(BytesView frame) {
+  auto key = peek<int16_t>(frame, 0);
+  auto version = peek<int16_t>(frame, 2);
+  const Api* api = find_api(key);
+  if (!api) return refuse(fmt::format("unknown API key {}", key));
+  const ApiMetrics& metrics = server_->metrics_of(*api);
+  if (metrics.requests) {
+    metrics.requests->add();
+    metrics.request_bytes->add(static_cast<int64_t>(frame.size()));
+  }
+  if (!api->versions.contains(version)) {
+    if (key != wire::kafka::kApiVersionsKey) return refuse(fmt::format("{} v{} is not served", api->name, version));
+    had_valid_request_ = true;
+    return responses_->open(*api, frame.size())->complete(unsupported_api_versions(peek<int32_t>(frame, 4)));
+  }
+
+  wire::kafka::Decoder in{SharedBytes(Bytes(frame.begin(), frame.end()))};
+  auto header =
+      wire::kafka::decode<wire::kafka::RequestHeader>(in, wire::kafka::request_header_version(api->request, version));
+  if (!header.ok()) return refuse(header.error().message);
+  Call call{*server_, peer_, connection_.loop(), version, std::move(header->client_id).value_or("")};
+  auto status = api->handle(call, header->correlation_id, in, responses_->open(*api, frame.size()));
+  if (!status.ok()) return refuse(status.error().message);
+  had_valid_request_ = true;
+}
+
+void KafkaSession::refuse(std::string_view why) {
+  if (closing_) return;
+  closing_ = true;
+  if (server_->refused_requests) server_->refused_requests->add();
+  log_debug("kafka: closing the connection from {}: {}", connection_.remote_address(), why);
+  connection_.close();
+}
+
+void KafkaSession::on_progress() {
+  if (peer_ended_ && responses_->requests() == 0) connection_.close();
+  resume();
+}
+
+void KafkaSession::resume() {
+  if (!paused_ || closing_) return;
+  paused_ = false;
+  connection_.resume_reading();
+}
+
+}  // namespace headrace::kafka
