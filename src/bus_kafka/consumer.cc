@@ -1,0 +1,227 @@
+// The consumer: assigned partitions through librdkafka's one consumer queue, which its limit in bytes then covers.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <set>
+#include <span>
+
+#include "base/logging.h"
+#include "bus_kafka/parts.h"
+#include "record/batch_builder.h"
+
+namespace headrace::bus_kafka {
+namespace {
+
+/// Messages taken from librdkafka at once.
+constexpr size_t kMessagesMax = 1'000;
+/// The batches that poll() makes of them are finished from this size on, in bytes.
+constexpr size_t kBatchBytesMax = 1 << 20;
+/// How long to wait for a partition's bounds after its position fell out of them.
+constexpr int kWatermarksTimeoutMs = 10'000;
+
+class KafkaConsumer final : public bus::Consumer {
+ public:
+  KafkaConsumer(Handle handle, size_t fetch_bytes_max)
+      : handle_(std::move(handle)), fetch_bytes_max_(fetch_bytes_max) {
+    rd_kafka_poll_set_consumer(handle_.get());
+    queue_.reset(rd_kafka_queue_get_consumer(handle_.get()));
+  }
+  ~KafkaConsumer() override {
+    queue_.reset();
+    rd_kafka_consumer_close(handle_.get());
+  }
+
+  Status assign(std::vector<bus::Position> positions) override;
+  Result<bus::PollResult> poll(std::chrono::milliseconds timeout) override;
+  void wake() override {
+    woken_ = true;
+    rd_kafka_queue_yield(queue_.get());
+  }
+
+ private:
+  struct Partition {
+    Offset next;  ///< Behind the last record handed out.
+    record::BatchBuilder builder;
+    bool moved = false;
+  };
+
+  size_t take(std::chrono::milliseconds timeout, size_t count, bus::PollResult& result, size_t& bytes);
+  void take_message(const rd_kafka_message_t& message, bus::PollResult& result, size_t& bytes);
+  void take_error(const rd_kafka_message_t& message, bus::PollResult& result);
+  void add_record(Partition& partition, const rd_kafka_message_t& message);
+  void finish(const TopicPartition& tp, Partition& partition, bus::PollResult& result);
+  void reset_out_of_range(bus::PollResult& result);
+  Status seek(const TopicPartition& tp, Offset to);
+
+  Handle handle_;
+  Owned<rd_kafka_queue_t> queue_;
+  const size_t fetch_bytes_max_;
+  std::map<TopicPartition, Partition> partitions_;
+  std::set<TopicPartition> out_of_range_;  ///< To be set back to where their logs begin.
+  std::optional<Error> error_;             ///< To be reported when no records come with it.
+  std::vector<record::Header> headers_;    ///< Reused.
+  std::atomic<bool> woken_{false};
+};
+
+Status KafkaConsumer::assign(std::vector<bus::Position> positions) {
+  Owned<rd_kafka_topic_partition_list_t> list(rd_kafka_topic_partition_list_new(static_cast<int>(positions.size())));
+  partitions_.clear();
+  out_of_range_.clear();
+  for (const bus::Position& p : positions) {
+    rd_kafka_topic_partition_list_add(list.get(), p.tp.topic.c_str(), p.tp.partition.value)->offset = p.next.value;
+    partitions_[p.tp].next = p.next;
+  }
+  auto code = rd_kafka_assign(handle_.get(), list.get());
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return handle_.error(code, "assigning partitions");
+  return {};
+}
+
+Result<bus::PollResult> KafkaConsumer::poll(std::chrono::milliseconds timeout) {
+  bus::PollResult result;
+  size_t bytes = 0;
+  auto deadline = std::chrono::steady_clock::now() + timeout;
+  // The first message is waited for alone: librdkafka would wait the whole time for a full array.
+  while (!woken_ && !error_) {
+    auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    size_t taken = take(std::max(left, std::chrono::milliseconds(0)), 1, result, bytes);
+    bool more = taken > 0;
+    while (more && bytes < fetch_bytes_max_) more = take(std::chrono::milliseconds(0), kMessagesMax, result, bytes) > 0;
+    if (!out_of_range_.empty()) reset_out_of_range(result);
+    bool moved = std::any_of(partitions_.begin(), partitions_.end(), [](const auto& p) { return p.second.moved; });
+    if (moved || !result.skipped.empty() || left.count() <= 0) break;
+  }
+  woken_ = false;
+  for (auto& [tp, partition] : partitions_) {
+    finish(tp, partition, result);
+    if (std::exchange(partition.moved, false)) result.positions.push_back({tp, partition.next});
+  }
+  auto error = std::exchange(error_, std::nullopt);
+  if (error && result.batches.empty() && result.positions.empty() && result.skipped.empty()) return *std::move(error);
+  return result;
+}
+
+/// Takes up to `count` messages; how many librdkafka gave.
+size_t KafkaConsumer::take(std::chrono::milliseconds timeout, size_t count, bus::PollResult& result, size_t& bytes) {
+  rd_kafka_message_t* messages[kMessagesMax];
+  ssize_t got = rd_kafka_consume_batch_queue(queue_.get(), static_cast<int>(timeout.count()), messages, count);
+  for (ssize_t i = 0; i < got; ++i) {
+    take_message(*messages[i], result, bytes);
+    rd_kafka_message_destroy(messages[i]);
+  }
+  return got > 0 ? static_cast<size_t>(got) : 0;
+}
+
+void KafkaConsumer::take_message(const rd_kafka_message_t& message, bus::PollResult& result, size_t& bytes) {
+  if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) return take_error(message, result);
+  TopicPartition tp{rd_kafka_topic_name(message.rkt), PartitionId(message.partition)};
+  auto it = partitions_.find(tp);
+  if (it == partitions_.end() || message.offset < it->second.next.value) return;  // Of an earlier assignment.
+  add_record(it->second, message);
+  bytes += message.len + message.key_len;
+  if (it->second.builder.bytes() >= kBatchBytesMax) finish(tp, it->second, result);
+}
+
+void KafkaConsumer::take_error(const rd_kafka_message_t& message, bus::PollResult&) {
+  if (message.rkt == nullptr) {
+    error_ = handle_.error(message.err, "consuming", rd_kafka_message_errstr(&message));
+    return;
+  }
+  TopicPartition tp{rd_kafka_topic_name(message.rkt), PartitionId(message.partition)};
+  auto it = partitions_.find(tp);
+  if (it == partitions_.end()) return;
+  if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+    // The end is behind control batches and aborted records, which are no messages: the position moves past them.
+    if (message.offset <= it->second.next.value) return;
+    it->second.next = Offset(message.offset);
+    it->second.moved = true;
+  } else if (message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || message.err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
+    out_of_range_.insert(tp);
+  } else {
+    error_ = handle_.error(message.err, "consuming " + to_string(tp), rd_kafka_message_errstr(&message));
+  }
+}
+
+void KafkaConsumer::add_record(Partition& partition, const rd_kafka_message_t& message) {
+  auto text = [](const void* data, size_t size) -> std::optional<std::string_view> {
+    if (data == nullptr) return std::nullopt;
+    return std::string_view(static_cast<const char*>(data), size);
+  };
+  headers_.clear();
+  rd_kafka_headers_t* headers = nullptr;
+  if (rd_kafka_message_headers(&message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    const char* name = nullptr;
+    const void* value = nullptr;
+    size_t size = 0;
+    for (size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) {
+      headers_.push_back({name, text(value, size)});
+    }
+  }
+  rd_kafka_timestamp_type_t type;
+  partition.builder.add_at(Offset(message.offset), rd_kafka_message_timestamp(&message, &type),
+                           text(message.key, message.key_len), text(message.payload, message.len), headers_);
+  partition.next = Offset(message.offset + 1);
+  partition.moved = true;
+}
+
+void KafkaConsumer::finish(const TopicPartition& tp, Partition& partition, bus::PollResult& result) {
+  if (!partition.builder.empty()) result.batches.push_back({tp, partition.builder.finish()});
+}
+
+/// Sets partitions whose position is outside of their log back to its start and tells how many records went unread.
+void KafkaConsumer::reset_out_of_range(bus::PollResult& result) {
+  for (const TopicPartition& tp : std::exchange(out_of_range_, {})) {
+    Partition& partition = partitions_.at(tp);
+    int64_t start = 0, end = 0;
+    auto code = rd_kafka_query_watermark_offsets(handle_.get(), tp.topic.c_str(), tp.partition.value, &start, &end,
+                                                 kWatermarksTimeoutMs);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      error_ = handle_.error(code, "finding the start of " + to_string(tp));
+      out_of_range_.insert(tp);
+      continue;
+    }
+    int64_t lost = start - partition.next.value;
+    if (lost < 0) log_warn("{} ends at {}, before the position {}: reading it anew", to_string(tp), end, partition.next.value);
+    result.skipped.emplace_back(tp, std::max<int64_t>(0, lost));
+    partition.next = Offset(start);
+    partition.moved = true;
+    if (auto status = seek(tp, partition.next); !status.ok()) error_ = status.error();
+  }
+}
+
+Status KafkaConsumer::seek(const TopicPartition& tp, Offset to) {
+  Owned<rd_kafka_topic_partition_list_t> list(rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_list_add(list.get(), tp.topic.c_str(), tp.partition.value)->offset = to.value;
+  Owned<rd_kafka_error_t> error(rd_kafka_seek_partitions(handle_.get(), list.get(), kWatermarksTimeoutMs));
+  if (error) return handle_.error(rd_kafka_error_code(error.get()), "seeking in " + to_string(tp));
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<bus::Consumer>> make_consumer(const Properties& properties, const bus::ConsumerOptions& options) {
+  // librdkafka fetches on while its queue is below its limit, so the limit and one fetch add up to queue_bytes_max.
+  size_t half = std::max<size_t>(options.queue_bytes_max / 2, 1 << 10);
+  std::string fetch = std::to_string(std::min<size_t>(half, 1 << 30));
+  std::string partition_fetch = std::to_string(std::min<size_t>(half, 1 << 20));
+  bool committed = options.isolation == bus::Isolation::kReadCommitted;
+  Properties defaults{{"client.id", options.client_id},
+                      {"group.id", options.client_id},  // Asked for by librdkafka; never joined.
+                      {"queued.max.messages.kbytes", std::to_string(std::max<size_t>(half >> 10, 1))},
+                      {"fetch.max.bytes", fetch},
+                      {"max.partition.fetch.bytes", partition_fetch},
+                      {"message.max.bytes", partition_fetch},
+                      {"fetch.wait.max.ms", "500"}};
+  Properties fixed{{"enable.auto.commit", "false"},
+                   {"enable.auto.offset.store", "false"},
+                   {"enable.partition.eof", "true"},
+                   {"auto.offset.reset", "error"},
+                   {"allow.auto.create.topics", "false"},
+                   {"isolation.level", committed ? "read_committed" : "read_uncommitted"}};
+  ASSIGN_OR_RETURN(Handle handle, Handle::make(RD_KAFKA_CONSUMER, defaults, properties, fixed));
+  return std::unique_ptr<bus::Consumer>(std::make_unique<KafkaConsumer>(std::move(handle), options.fetch_bytes_max));
+}
+
+}  // namespace headrace::bus_kafka

@@ -1,0 +1,125 @@
+// The transactional producer (KIP-98) over librdkafka's.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <optional>
+
+#include "bus_kafka/parts.h"
+#include "bus_kafka/produce_record.h"
+#include "bus_kafka/topic_handles.h"
+
+namespace headrace::bus_kafka {
+namespace {
+
+/// The longest wait for one step of a transaction; after it the step has timed out and the transaction is to be aborted.
+constexpr int kStepTimeoutMs = 30'000;
+/// The most that a transaction holds in memory before produce() waits for the cluster.
+constexpr std::string_view kQueueKbytes = "65536";
+
+class KafkaTransactionalProducer final : public bus::TransactionalProducer {
+ public:
+  explicit KafkaTransactionalProducer(Handle handle) : handle_(std::move(handle)) {}
+
+  Status init() {
+    return retried("initialising transactions", [&] { return rd_kafka_init_transactions(handle_.get(), kStepTimeoutMs); });
+  }
+  Status begin() override {
+    return retried("beginning a transaction", [&] { return rd_kafka_begin_transaction(handle_.get()); });
+  }
+  Status produce(const TopicPartition& tp, record::Batch batch) override;
+  Status commit_positions(std::string_view group, const std::vector<bus::Position>& positions) override;
+  Status commit() override {
+    return retried("committing a transaction", [&] { return rd_kafka_commit_transaction(handle_.get(), kStepTimeoutMs); });
+  }
+  Status abort() override {
+    return retried("aborting a transaction", [&] { return rd_kafka_abort_transaction(handle_.get(), kStepTimeoutMs); });
+  }
+
+ private:
+  template <typename Step>
+  Status retried(std::string_view doing, Step step);
+  Error to_error(rd_kafka_error_t* error, std::string_view doing) const;
+  Status add(rd_kafka_topic_t* topic, const TopicPartition& tp, const record::RecordView& record);
+
+  Handle handle_;
+  TopicHandles topics_;  // After the handle: destroyed before it.
+};
+
+/// Runs a step again while librdkafka says that it may be and there is time.
+template <typename Step>
+Status KafkaTransactionalProducer::retried(std::string_view doing, Step step) {
+  auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(kStepTimeoutMs);
+  while (true) {
+    Owned<rd_kafka_error_t> error(step());
+    rd_kafka_poll(handle_.get(), 0);
+    if (!error) return {};
+    if (!rd_kafka_error_is_retriable(error.get()) || std::chrono::steady_clock::now() > deadline) {
+      return to_error(error.get(), doing);
+    }
+    constexpr int kPauseMs = 100;
+    rd_kafka_poll(handle_.get(), kPauseMs);
+  }
+}
+
+Error KafkaTransactionalProducer::to_error(rd_kafka_error_t* error, std::string_view doing) const {
+  Error ours = handle_.error(rd_kafka_error_code(error), doing, rd_kafka_error_string(error));
+  if (rd_kafka_error_is_fatal(error)) ours.code = ErrorCode::kFenced;  // The handle takes nothing any more.
+  return ours;
+}
+
+Status KafkaTransactionalProducer::produce(const TopicPartition& tp, record::Batch batch) {
+  rd_kafka_topic_t* topic = topics_.get(handle_.get(), tp.topic);
+  if (topic == nullptr) return handle_.error(rd_kafka_last_error(), "producing to " + to_string(tp));
+  record::RecordReader reader(batch, kDecompressedBytesMax);
+  while (const record::RecordView* record = reader.next()) RETURN_IF_ERROR(add(topic, tp, *record));
+  return reader.status();
+}
+
+Status KafkaTransactionalProducer::add(rd_kafka_topic_t* topic, const TopicPartition& tp, const record::RecordView& record) {
+  auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(kStepTimeoutMs);
+  while (true) {
+    rd_kafka_resp_err_t code = produce_record(handle_.get(), topic, tp.partition, record, nullptr);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+    bool full = code == RD_KAFKA_RESP_ERR__QUEUE_FULL;
+    if (!full || std::chrono::steady_clock::now() > deadline) {
+      Error error = handle_.error(code, "producing to " + to_string(tp));
+      if (full) error.code = ErrorCode::kTimedOut;
+      char reason[256];
+      auto fatal = rd_kafka_fatal_error(handle_.get(), reason, sizeof(reason));
+      if (fatal != RD_KAFKA_RESP_ERR_NO_ERROR) return Error{ErrorCode::kFenced, "producing to " + to_string(tp) + ": " + reason};
+      return error;
+    }
+    constexpr int kPauseMs = 10;
+    rd_kafka_poll(handle_.get(), kPauseMs);
+  }
+}
+
+Status KafkaTransactionalProducer::commit_positions(std::string_view group, const std::vector<bus::Position>& positions) {
+  Owned<rd_kafka_topic_partition_list_t> list(rd_kafka_topic_partition_list_new(static_cast<int>(positions.size())));
+  for (const bus::Position& position : positions) {
+    rd_kafka_topic_partition_list_add(list.get(), position.tp.topic.c_str(), position.tp.partition.value)->offset =
+        position.next.value;
+  }
+  Owned<rd_kafka_consumer_group_metadata_t> metadata(rd_kafka_consumer_group_metadata_new(std::string(group).c_str()));
+  return retried("adding positions to a transaction", [&] {
+    return rd_kafka_send_offsets_to_transaction(handle_.get(), list.get(), metadata.get(), kStepTimeoutMs);
+  });
+}
+
+}  // namespace
+
+Result<std::unique_ptr<bus::TransactionalProducer>> make_transactional_producer(const Properties& properties,
+                                                                                const std::string& transactional_id) {
+  ASSIGN_OR_RETURN(Handle handle,
+                   Handle::make(RD_KAFKA_PRODUCER,
+                                {{"client.id", transactional_id}, {"linger.ms", "1"}, {"message.max.bytes", "1000000000"}},
+                                properties,
+                                {{"transactional.id", transactional_id}, {"enable.idempotence", "true"},
+                                 {"queue.buffering.max.messages", "0"},
+                                 {"queue.buffering.max.kbytes", std::string(kQueueKbytes)}}));
+  auto producer = std::make_unique<KafkaTransactionalProducer>(std::move(handle));
+  RETURN_IF_ERROR(producer->init());
+  return std::unique_ptr<bus::TransactionalProducer>(std::move(producer));
+}
+
+}  // namespace headrace::bus_kafka
