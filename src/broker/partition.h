@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <span>
 #include <vector>
 
@@ -52,7 +53,7 @@ struct TopicMetrics {
 };
 
 /// Thread-safe. Lives as long as somebody holds it; once its topic is deleted everything answers kNotFound.
-class Partition {
+class Partition : public std::enable_shared_from_this<Partition> {
  public:
   Partition(TopicPartition tp, std::unique_ptr<log::PartitionLog> log, const TopicConfig& config, Flusher& flusher,
             os::Clock& clock, TopicMetrics metrics);
@@ -73,8 +74,9 @@ class Partition {
   /// (kReadUncommitted) or the last stable offset (kReadCommitted).
   Result<FetchedData> read(Offset offset, size_t bytes_max, bus::Isolation isolation);
 
-  /// Fires `waiter` at once when something above `from` is readable, else counts what becomes readable later.
-  void add_waiter(std::shared_ptr<DataWaiter> waiter, Offset from, bus::Isolation isolation);
+  /// Counts for `waiter` what becomes readable from now on. `seen_end` is the readable end that the caller has read up to
+  /// or judged (FetchedData's high_watermark or last_stable): the waiter fires at once when that is history already.
+  void add_waiter(std::shared_ptr<DataWaiter> waiter, Offset seen_end, bus::Isolation isolation);
 
   Offset log_start() const { return log_->log_start_offset(); }
   Offset high_watermark() const { return log_->high_watermark(); }
@@ -103,6 +105,7 @@ class Partition {
   friend class Flusher;
   struct PendingAck {
     Offset end;
+    int64_t bytes;
     Produced produced;
     ProducedCallback done;
   };
@@ -114,9 +117,11 @@ class Partition {
   Status check(std::span<const record::Batch> batches, const TopicConfig& config) const;
   void append(std::span<const record::Batch> batches, ProducedCallback done);
   void count(std::span<const record::Batch> batches);
-  /// Acknowledges everything below `durable`; fails everything else when `failure` says so.
+  /// Acknowledges everything below `durable`; fails everything else when `failure` says so. Then wakes readers.
   void acknowledge(Offset durable, const std::optional<Error>& failure);
-  void wake_readers();
+  void wake_readers(int64_t bytes);
+  void fire_all_waiters();
+  Error gone() const;
 
   const TopicPartition tp_;
   const std::unique_ptr<log::PartitionLog> log_;
@@ -126,6 +131,8 @@ class Partition {
   std::atomic<bool> deleted_{false};
   std::atomic<bool> closed_{false};
 
+  /// Shared by whoever uses the log, exclusive to close it. Taken first.
+  mutable std::shared_mutex life_mutex_;
   mutable std::mutex append_mutex_;  ///< Appends in order; taken before wait_mutex_.
   TopicConfig config_;
 
@@ -133,11 +140,11 @@ class Partition {
   std::deque<PendingAck> pending_;
   std::vector<Waiting> waiting_;
   size_t prune_waiting_at_ = 16;
-  int64_t unseen_bytes_ = 0;       ///< Appended since readers were last woken.
   Offset seen_high_watermark_;     ///< When readers were last woken.
   Offset seen_last_stable_;
 
-  bool queued_ = false;  ///< In the flusher's queue; the flusher's lock guards it.
+  enum class FlushState { kIdle, kQueued, kFlushing, kFlushingAgain };
+  FlushState flush_state_ = FlushState::kIdle;  ///< The flusher's lock guards it.
 };
 
 }  // namespace headrace::broker

@@ -1,0 +1,179 @@
+#include "broker/metadata.h"
+
+#include <random>
+
+#include "base/logging.h"
+#include "codec/cursor.h"
+
+namespace headrace::broker {
+namespace {
+
+constexpr std::string_view kClusterKey = "cluster";
+constexpr std::string_view kProducerIdsKey = "producer-ids";
+constexpr std::string_view kTopicPrefix = "topic/";
+constexpr int8_t kVersion = 0;
+constexpr int8_t kInternalFlag = 1, kDeletingFlag = 2;
+/// The log is written anew when it is this large: a few thousand topics take less.
+constexpr int64_t kRewriteBytes = 8 << 20;
+
+void write_text(codec::Writer& writer, std::string_view text) {
+  writer.write(static_cast<int32_t>(text.size()));
+  writer.write_text(text);
+}
+
+std::string read_text(codec::Reader& reader) {
+  auto size = reader.read<int32_t>();
+  if (size < 0) reader.fail();
+  return std::string(reader.read_text(static_cast<size_t>(std::max(size, 0))));
+}
+
+Bytes encode(const StoredTopic& topic) {
+  Bytes out;
+  codec::Writer writer(out);
+  writer.write(kVersion);
+  writer.write(static_cast<int8_t>((topic.internal ? kInternalFlag : 0) | (topic.deleting ? kDeletingFlag : 0)));
+  writer.write_bytes(topic.id.bytes);
+  writer.write(topic.partitions);
+  writer.write(static_cast<int32_t>(topic.configs.size()));
+  for (const auto& [name, value] : topic.configs) {
+    write_text(writer, name);
+    write_text(writer, value);
+  }
+  return out;
+}
+
+std::optional<StoredTopic> decode_topic(std::string_view value) {
+  codec::Reader reader(as_bytes(value));
+  StoredTopic topic;
+  if (reader.read<int8_t>() != kVersion) return std::nullopt;
+  auto flags = reader.read<int8_t>();
+  topic.internal = flags & kInternalFlag;
+  topic.deleting = flags & kDeletingFlag;
+  BytesView id = reader.read_bytes(topic.id.bytes.size());
+  if (reader.ok()) std::copy(id.begin(), id.end(), topic.id.bytes.begin());
+  topic.partitions = reader.read<int32_t>();
+  auto count = reader.read<int32_t>();
+  for (int32_t i = 0; i < count && reader.ok(); ++i) {
+    std::string name = read_text(reader);
+    topic.configs[std::move(name)] = read_text(reader);
+  }
+  if (!reader.ok() || topic.partitions <= 0) return std::nullopt;
+  return topic;
+}
+
+Bytes encode_cluster(std::string_view cluster_id) {
+  Bytes out;
+  codec::Writer writer(out);
+  writer.write(kVersion);
+  write_text(writer, cluster_id);
+  return out;
+}
+
+Bytes encode_producer_ids(int64_t next) {
+  Bytes out;
+  codec::Writer writer(out);
+  writer.write(kVersion);
+  writer.write(next);
+  return out;
+}
+
+}  // namespace
+
+Uuid random_uuid() {
+  std::random_device random;
+  Uuid id;
+  for (size_t i = 0; i < id.bytes.size(); i += 4) {
+    uint32_t word = random();
+    std::memcpy(&id.bytes[i], &word, 4);
+  }
+  id.bytes[6] = static_cast<uint8_t>((id.bytes[6] & 0x0f) | 0x40);
+  id.bytes[8] = static_cast<uint8_t>((id.bytes[8] & 0x3f) | 0x80);
+  return id;
+}
+
+std::string to_string(const Uuid& id) {
+  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  std::string out;
+  for (size_t i = 0; i < id.bytes.size(); i += 3) {
+    size_t have = std::min<size_t>(3, id.bytes.size() - i);
+    uint32_t bits = 0;
+    for (size_t k = 0; k < 3; ++k) bits = bits << 8 | (k < have ? id.bytes[i + k] : 0u);
+    for (size_t k = 0; k <= have; ++k) out += kAlphabet[bits >> (18 - 6 * k) & 63];
+  }
+  return out;
+}
+
+Result<std::unique_ptr<Metadata>> Metadata::open(os::FileSystem& files, os::Clock& clock, const std::string& directory) {
+  std::unique_ptr<Metadata> metadata(new Metadata());
+  ASSIGN_OR_RETURN(metadata->log_, StateLog::open(files, clock, directory,
+                                                  [&](std::string_view key, std::optional<std::string_view> value) {
+                                                    return metadata->replay(key, value);
+                                                  }));
+  if (metadata->cluster_id_.empty()) {
+    metadata->cluster_id_ = to_string(random_uuid());
+    RETURN_IF_ERROR(metadata->write({std::string(kClusterKey), encode_cluster(metadata->cluster_id_)}));
+  }
+  return metadata;
+}
+
+Status Metadata::replay(std::string_view key, std::optional<std::string_view> value) {
+  Error damaged{ErrorCode::kCorrupt, "the record of '" + std::string(key) + "' is not of a known form"};
+  if (key.starts_with(kTopicPrefix)) {
+    std::string name(key.substr(kTopicPrefix.size()));
+    if (!value) return topics_.erase(name), Status();
+    auto topic = decode_topic(*value);
+    if (!topic) return damaged;
+    topics_[name] = *topic;
+    return {};
+  }
+  if (!value) return {};
+  codec::Reader reader(as_bytes(*value));
+  if (reader.read<int8_t>() != kVersion) return damaged;
+  if (key == kClusterKey) cluster_id_ = read_text(reader);
+  if (key == kProducerIdsKey) next_producer_id_ = reader.read<int64_t>();
+  return reader.ok() ? Status() : Status(damaged);
+}
+
+std::vector<StateLog::Entry> Metadata::state() const {
+  std::vector<StateLog::Entry> all;
+  all.push_back({std::string(kClusterKey), encode_cluster(cluster_id_)});
+  all.push_back({std::string(kProducerIdsKey), encode_producer_ids(next_producer_id_)});
+  for (const auto& [name, topic] : topics_) all.push_back({std::string(kTopicPrefix) + name, encode(topic)});
+  return all;
+}
+
+Status Metadata::write(StateLog::Entry entry) {
+  RETURN_IF_ERROR(log_->write(std::span(&entry, 1)));
+  if (log_->size_bytes() < kRewriteBytes) return {};
+  // The entry is durable whatever becomes of this.
+  if (Status status = log_->rewrite(state()); !status.ok()) log_warn("shortening the metadata log: {}", status.error().message);
+  return {};
+}
+
+Status Metadata::put_topic(const std::string& name, const StoredTopic& topic) {
+  auto before = topics_.find(name) == topics_.end() ? std::nullopt : std::optional(topics_[name]);
+  topics_[name] = topic;
+  Status status = write({std::string(kTopicPrefix) + name, encode(topic)});
+  if (status.ok()) return {};
+  if (before) topics_[name] = *before;
+  else topics_.erase(name);
+  return status;
+}
+
+Status Metadata::remove_topic(std::string_view name) {
+  auto found = topics_.find(name);
+  if (found == topics_.end()) return {};
+  auto node = topics_.extract(found);
+  Status status = write({std::string(kTopicPrefix) + node.key(), std::nullopt});
+  if (!status.ok()) topics_.insert(std::move(node));
+  return status;
+}
+
+Result<int64_t> Metadata::reserve_producer_ids(int64_t count) {
+  int64_t first = next_producer_id_;
+  next_producer_id_ += count;
+  RETURN_IF_ERROR(write({std::string(kProducerIdsKey), encode_producer_ids(next_producer_id_)}));
+  return first;
+}
+
+}  // namespace headrace::broker

@@ -1,0 +1,57 @@
+// What the broker knows about itself, durable in `__cluster_metadata-0`: its topics, its cluster id, and which producer
+// ids were given out.
+//
+//   key "cluster"          value := version:i8(=0) cluster_id:text
+//   key "producer-ids"     value := version:i8(=0) next:i64
+//   key "topic/<name>"     value := version:i8(=0) flags:i8 id:16 bytes partitions:i32 count:i32 (name:text value:text)*
+//   text := size:i32 bytes
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "broker/state_log.h"
+#include "broker/topic.h"
+
+namespace headrace::broker {
+
+struct StoredTopic {
+  Uuid id;
+  int32_t partitions = 0;
+  bool internal = false;
+  bool deleting = false;  ///< Its deletion was promised; its files may still be there.
+  ConfigMap configs;
+  friend bool operator==(const StoredTopic&, const StoredTopic&) = default;
+};
+
+/// A random (version 4) id.
+Uuid random_uuid();
+
+/// One thread at a time. Everything is on the disk when a call returns.
+class Metadata {
+ public:
+  static Result<std::unique_ptr<Metadata>> open(os::FileSystem& files, os::Clock& clock, const std::string& directory);
+
+  const std::string& cluster_id() const { return cluster_id_; }
+  const std::map<std::string, StoredTopic, std::less<>>& topics() const { return topics_; }
+
+  Status put_topic(const std::string& name, const StoredTopic& topic);
+  Status remove_topic(std::string_view name);
+  /// The first of `count` producer ids that were never given out.
+  Result<int64_t> reserve_producer_ids(int64_t count);
+  Status close() { return log_->close(); }
+
+ private:
+  Status replay(std::string_view key, std::optional<std::string_view> value);
+  Status write(StateLog::Entry entry);
+  std::vector<StateLog::Entry> state() const;
+
+  std::unique_ptr<StateLog> log_;
+  std::string cluster_id_;
+  int64_t next_producer_id_ = 0;
+  std::map<std::string, StoredTopic, std::less<>> topics_;
+};
+
+}  // namespace headrace::broker

@@ -1,0 +1,265 @@
+#include "broker/partition.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/logging.h"
+#include "broker/flusher.h"
+
+namespace headrace::broker {
+namespace {
+
+constexpr size_t kPruneWaitingMin = 16;
+/// What checking a compressed batch of a compacted topic may decompress to.
+constexpr size_t kCheckedBytesMax = 64 << 20;
+
+Error refused(const TopicPartition& tp, ErrorCode code, std::string_view why) {
+  return {code, "appending to " + to_string(tp) + ": " + std::string(why)};
+}
+
+/// Records can be read to their end, and have keys where compaction needs them.
+Status check_records(const TopicPartition& tp, const record::Batch& batch, bool keys_needed) {
+  if (batch.header().compression() != codec::Compression::kNone && !keys_needed) return {};
+  record::RecordReader reader(batch, kCheckedBytesMax);
+  while (const record::RecordView* record = reader.next()) {
+    if (keys_needed && !record->key) return refused(tp, ErrorCode::kInvalidArgument, "a compacted topic takes no records without key");
+  }
+  if (!reader.status().ok()) return reader.status().error().in("appending to " + to_string(tp));
+  return {};
+}
+
+}  // namespace
+
+Partition::Partition(TopicPartition tp, std::unique_ptr<log::PartitionLog> log, const TopicConfig& config, Flusher& flusher,
+                     os::Clock& clock, TopicMetrics metrics)
+    : tp_(std::move(tp)), log_(std::move(log)), flusher_(flusher), clock_(clock), metrics_(metrics), config_(config),
+      seen_high_watermark_(log_->high_watermark()), seen_last_stable_(log_->last_stable_offset()) {}
+
+Partition::~Partition() = default;
+
+Error Partition::gone() const {
+  if (deleted()) return {ErrorCode::kNotFound, to_string(tp_) + " was deleted"};
+  return {ErrorCode::kClosed, to_string(tp_) + ": the broker is closing"};
+}
+
+Status Partition::check(std::span<const record::Batch> batches, const TopicConfig& config) const {
+  if (batches.empty()) return refused(tp_, ErrorCode::kInvalidArgument, "no batch");
+  int64_t now_ms = clock_.wall_ms();
+  for (const record::Batch& batch : batches) {
+    const record::BatchHeader& header = batch.header();
+    if (static_cast<int64_t>(batch.size()) > config.max_message_bytes) {
+      return refused(tp_, ErrorCode::kTooLarge,
+                     "a batch of " + std::to_string(batch.size()) + " bytes is over max.message.bytes=" +
+                         std::to_string(config.max_message_bytes));
+    }
+    if (header.is_control()) return refused(tp_, ErrorCode::kInvalidArgument, "clients write no control batches");
+    if (header.record_count <= 0 || header.last_offset_delta != header.record_count - 1) {
+      return refused(tp_, ErrorCode::kInvalidArgument, "record count and offsets do not fit together");
+    }
+    if (config.log.timestamp_type == log::TimestampType::kCreateTime) {
+      constexpr int64_t kEver = std::numeric_limits<int64_t>::max();
+      int64_t latest = config.timestamp_after_max_ms > kEver - now_ms ? kEver : now_ms + config.timestamp_after_max_ms;
+      if (header.max_timestamp_ms > latest) {
+        return refused(tp_, ErrorCode::kOutOfRange, "a timestamp is after message.timestamp.after.max.ms");
+      }
+      if (header.base_timestamp_ms >= 0 && header.base_timestamp_ms < now_ms - config.timestamp_before_max_ms) {
+        return refused(tp_, ErrorCode::kOutOfRange, "a timestamp is before message.timestamp.before.max.ms");
+      }
+    }
+    RETURN_IF_ERROR(check_records(tp_, batch, config.log.compact_enabled));
+  }
+  return {};
+}
+
+void Partition::produce(std::span<const record::Batch> batches, ProducedCallback done) {
+  if (Status status = check(batches, config()); !status.ok()) return done(status.error());
+  append(batches, std::move(done));
+}
+
+void Partition::append_marker(const record::Batch& marker, ProducedCallback done) {
+  append(std::span(&marker, 1), std::move(done));
+}
+
+void Partition::append(std::span<const record::Batch> batches, ProducedCallback done) {
+  int64_t bytes = 0;
+  for (const record::Batch& batch : batches) bytes += static_cast<int64_t>(batch.size());
+  std::optional<Error> failure;
+  bool wait_for_disk = true;
+  {
+    std::shared_lock life(life_mutex_);
+    std::lock_guard lock(append_mutex_);
+    if (closed_) {
+      failure = gone();
+    } else {
+      wait_for_disk = config_.log.flush_policy == log::FlushPolicy::kBeforeAck;
+      auto appended = log_->append(batches, LeaderEpoch(0));
+      if (!appended.ok()) {
+        failure = appended.error();
+      } else {
+        Produced produced{appended->base_offset, appended->append_time_ms, log_->log_start_offset(), appended->duplicate};
+        std::lock_guard wait_lock(wait_mutex_);
+        pending_.push_back({appended->log_end, bytes, produced, std::move(done)});
+      }
+    }
+  }
+  if (failure) return done(*failure);
+  count(batches);
+  if (wait_for_disk) {
+    flusher_.enqueue(shared_from_this());
+  } else {
+    acknowledge(log_->high_watermark(), std::nullopt);
+  }
+}
+
+void Partition::count(std::span<const record::Batch> batches) {
+  int64_t records = 0, bytes = 0;
+  for (const record::Batch& batch : batches) {
+    records += batch.header().record_count;
+    bytes += static_cast<int64_t>(batch.size());
+  }
+  metrics_.records_in.add(records);
+  metrics_.bytes_in.add(bytes);
+}
+
+void Partition::flush_now() {
+  Status status;
+  Offset durable;
+  {
+    std::shared_lock life(life_mutex_);
+    if (closed_) return;
+    status = log_->flush();
+    durable = log_->durable_end();
+  }
+  std::optional<Error> failure;
+  if (!status.ok()) {
+    failure = status.error().in("flushing " + to_string(tp_));
+    log_error("{}; it takes no more records", failure->message);
+  }
+  acknowledge(durable, failure);
+}
+
+void Partition::acknowledge(Offset durable, const std::optional<Error>& failure) {
+  std::vector<PendingAck> answered;
+  std::deque<PendingAck> failed;
+  int64_t bytes = 0;
+  {
+    std::lock_guard lock(wait_mutex_);
+    while (!pending_.empty() && pending_.front().end <= durable) {
+      bytes += pending_.front().bytes;
+      answered.push_back(std::move(pending_.front()));
+      pending_.pop_front();
+    }
+    if (failure) failed.swap(pending_);
+  }
+  for (PendingAck& ack : answered) ack.done(ack.produced);
+  for (PendingAck& ack : failed) ack.done(*failure);
+  wake_readers(bytes);
+}
+
+void Partition::wake_readers(int64_t bytes) {
+  std::vector<std::pair<std::shared_ptr<DataWaiter>, int64_t>> woken;
+  {
+    std::lock_guard lock(wait_mutex_);
+    Offset high_watermark = log_->high_watermark(), last_stable = log_->last_stable_offset();
+    bool high_moved = high_watermark > seen_high_watermark_, stable_moved = last_stable > seen_last_stable_;
+    seen_high_watermark_ = std::max(seen_high_watermark_, high_watermark);
+    seen_last_stable_ = std::max(seen_last_stable_, last_stable);
+    if (!high_moved && !stable_moved) return;
+    // How many bytes a moved last stable offset freed is not counted: those readers look for themselves.
+    constexpr int64_t kEnough = std::numeric_limits<int64_t>::max() / 2;
+    for (Waiting& waiting : waiting_) {
+      bool committed = waiting.isolation == bus::Isolation::kReadCommitted;
+      if (!(committed ? stable_moved : high_moved)) continue;
+      bool exact = !committed || (last_stable == high_watermark && high_moved);
+      woken.emplace_back(waiting.waiter, exact ? std::max<int64_t>(bytes, 1) : kEnough);
+    }
+  }
+  for (auto& [waiter, n] : woken) waiter->add_bytes(n);
+  std::lock_guard lock(wait_mutex_);
+  std::erase_if(waiting_, [](const Waiting& waiting) { return waiting.waiter->done(); });
+}
+
+void Partition::add_waiter(std::shared_ptr<DataWaiter> waiter, Offset seen_end, bus::Isolation isolation) {
+  bool fire = false;
+  {
+    std::lock_guard lock(wait_mutex_);
+    fire = closed_ || readable_end(isolation) > seen_end;
+    if (!fire) {
+      if (waiting_.size() >= prune_waiting_at_) {
+        std::erase_if(waiting_, [](const Waiting& waiting) { return waiting.waiter->done(); });
+        prune_waiting_at_ = std::max(kPruneWaitingMin, waiting_.size() * 2);
+      }
+      waiting_.push_back({waiter, isolation});
+    }
+  }
+  if (fire) waiter->fire();
+}
+
+void Partition::fire_all_waiters() {
+  std::vector<Waiting> all;
+  {
+    std::lock_guard lock(wait_mutex_);
+    all.swap(waiting_);
+  }
+  for (Waiting& waiting : all) waiting.waiter->fire();
+}
+
+Result<FetchedData> Partition::read(Offset offset, size_t bytes_max, bus::Isolation isolation) {
+  std::shared_lock life(life_mutex_);
+  if (closed_) return gone();
+  FetchedData data;
+  // The last stable offset first: it never passes a high watermark that is read after it.
+  data.last_stable = log_->last_stable_offset();
+  data.high_watermark = log_->high_watermark();
+  Offset upper = isolation == bus::Isolation::kReadCommitted ? data.last_stable : data.high_watermark;
+  ASSIGN_OR_RETURN(log::ReadResult read, log_->read(offset, bytes_max, upper));
+  data.log_start = log_->log_start_offset();
+  if (isolation == bus::Isolation::kReadCommitted && !read.batches.empty()) {
+    ASSIGN_OR_RETURN(data.aborted, log_->aborted_transactions(offset, read.next_offset));
+  }
+  metrics_.bytes_out.add(static_cast<int64_t>(read.batches.size()));
+  data.batches = std::move(read.batches);
+  data.next_offset = read.next_offset;
+  return data;
+}
+
+Result<log::TimestampOffset> Partition::offset_for(bus::OffsetQuery query, bus::Isolation isolation) {
+  std::shared_lock life(life_mutex_);
+  if (closed_) return gone();
+  Offset end = readable_end(isolation);
+  switch (query.kind) {
+    case bus::OffsetQuery::Kind::kEarliest: return log::TimestampOffset{log_->log_start_offset(), -1};
+    case bus::OffsetQuery::Kind::kLatest: return log::TimestampOffset{end, -1};
+    case bus::OffsetQuery::Kind::kTimestamp: break;
+  }
+  ASSIGN_OR_RETURN(std::optional<log::TimestampOffset> found, log_->offset_for_timestamp(query.timestamp_ms));
+  if (found && found->offset < end) return *found;
+  return log::TimestampOffset{end, -1};
+}
+
+void Partition::set_config(const TopicConfig& config) {
+  std::shared_lock life(life_mutex_);
+  std::lock_guard lock(append_mutex_);
+  config_ = config;
+  if (!closed_) log_->set_config(config.log);
+}
+
+TopicConfig Partition::config() const {
+  std::lock_guard lock(append_mutex_);
+  return config_;
+}
+
+Status Partition::shut_down(bool destroy) {
+  {
+    std::lock_guard lock(append_mutex_);
+    if (closed_) return {};
+    deleted_ = destroy;
+    closed_ = true;
+  }
+  acknowledge(kNoOffset, gone());
+  fire_all_waiters();
+  std::unique_lock life(life_mutex_);
+  return destroy ? log_->destroy() : log_->close();
+}
+
+}  // namespace headrace::broker

@@ -1,0 +1,79 @@
+#include "broker/state_log.h"
+
+#include "record/batch_builder.h"
+
+namespace headrace::broker {
+namespace {
+
+constexpr size_t kReplayBytes = 1 << 20;
+constexpr size_t kRecordsBytesMax = 256 << 20;
+constexpr int64_t kSegmentBytes = 16 << 20;
+
+log::LogConfig state_log_config() {
+  log::LogConfig config;
+  config.segment_bytes = kSegmentBytes;
+  config.retention_ms = -1;
+  config.retention_bytes = -1;
+  config.delete_enabled = false;
+  config.preallocate_bytes_max = 64 << 10;
+  return config;
+}
+
+}  // namespace
+
+Status for_each_batch(log::PartitionLog& log, Function<Status(const record::Batch&)> visit) {
+  Offset at = log.log_start_offset();
+  while (at < log.log_end_offset()) {
+    ASSIGN_OR_RETURN(log::ReadResult read, log.read(at, kReplayBytes, log.log_end_offset()));
+    if (read.next_offset <= at) break;
+    for (SharedBytes rest = read.batches; !rest.empty();) {
+      ASSIGN_OR_RETURN(record::Batch batch, record::Batch::parse_trusted(rest));
+      rest = rest.slice(batch.size(), rest.size() - batch.size());
+      RETURN_IF_ERROR(visit(batch));
+    }
+    at = read.next_offset;
+  }
+  return {};
+}
+
+Result<std::unique_ptr<StateLog>> StateLog::open(os::FileSystem& files, os::Clock& clock, const std::string& directory,
+                                                 Replay replay) {
+  ASSIGN_OR_RETURN(auto log, log::PartitionLog::open(files, clock, directory, state_log_config()));
+  Status replayed = for_each_batch(*log, [&](const record::Batch& batch) -> Status {
+    record::RecordReader reader(batch, kRecordsBytesMax);
+    while (const record::RecordView* record = reader.next()) {
+      if (record->key) RETURN_IF_ERROR(replay(*record->key, record->value));
+    }
+    return reader.status();
+  });
+  if (!replayed.ok()) return replayed.error().in("reading " + directory);
+  return std::unique_ptr<StateLog>(new StateLog(std::move(log), clock));
+}
+
+Result<Offset> StateLog::append(std::span<const Entry> entries) {
+  record::BatchBuilder builder;
+  for (const Entry& entry : entries) {
+    std::optional<std::string_view> value;
+    if (entry.value) value = as_text(*entry.value);
+    builder.add(clock_.wall_ms(), entry.key, value);
+  }
+  record::Batch batch = builder.finish();
+  ASSIGN_OR_RETURN(log::AppendResult appended, log_->append(std::span(&batch, 1), LeaderEpoch(0)));
+  RETURN_IF_ERROR(log_->flush());
+  return appended.base_offset;
+}
+
+Status StateLog::write(std::span<const Entry> entries) {
+  if (entries.empty()) return {};
+  auto appended = append(entries);
+  return appended.ok() ? Status() : Status(appended.error());
+}
+
+Status StateLog::rewrite(std::span<const Entry> state) {
+  if (state.empty()) return {};
+  ASSIGN_OR_RETURN(Offset first, append(state));
+  auto start = log_->delete_records(first);
+  return start.ok() ? Status() : Status(start.error());
+}
+
+}  // namespace headrace::broker

@@ -1,0 +1,49 @@
+// Keyed state that survives crashes: a log of key-value records of which the last one of each key counts, replayed at
+// start. It is a partition log like any other, so recovery, checksums and torn tails are the log's business.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/function.h"
+#include "base/result.h"
+#include "log/partition_log.h"
+
+namespace headrace::broker {
+
+/// One thread at a time.
+class StateLog {
+ public:
+  struct Entry {
+    std::string key;
+    std::optional<Bytes> value;  ///< Nothing: the key is gone.
+  };
+  using Replay = Function<Status(std::string_view key, std::optional<std::string_view> value)>;
+
+  /// Opens (or creates) the log in `directory` and gives every record of it to `replay`, oldest first.
+  static Result<std::unique_ptr<StateLog>> open(os::FileSystem& files, os::Clock& clock, const std::string& directory,
+                                                Replay replay);
+
+  /// Appends the entries as one batch, so all or none survive a crash; durable on return.
+  Status write(std::span<const Entry> entries);
+  /// Writes the whole state anew and drops what was before it.
+  Status rewrite(std::span<const Entry> state);
+  int64_t size_bytes() const { return log_->size_bytes(); }
+  Status close() { return log_->close(); }
+
+ private:
+  StateLog(std::unique_ptr<log::PartitionLog> log, os::Clock& clock) : log_(std::move(log)), clock_(clock) {}
+  Result<Offset> append(std::span<const Entry> entries);
+
+  std::unique_ptr<log::PartitionLog> log_;
+  os::Clock& clock_;
+};
+
+/// Calls `visit` for every batch of `log` below its end, oldest first.
+Status for_each_batch(log::PartitionLog& log, Function<Status(const record::Batch&)> visit);
+
+}  // namespace headrace::broker

@@ -1,0 +1,228 @@
+#include "broker/topic_config.h"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+
+#include "base/units.h"
+
+namespace headrace::broker {
+namespace {
+
+constexpr int64_t kLongMax = std::numeric_limits<int64_t>::max();
+constexpr int64_t kIntMax = std::numeric_limits<int32_t>::max();
+
+// Kafka's topic options (org.apache.kafka.common.config.TopicConfig) and this broker's own `flush`, sorted by name.
+constexpr ConfigSpec kTable[] = {
+    {"cleanup.policy", ConfigType::kList, "delete", 0, 0, "delete,compact",
+     "What happens to old records: delete whole segments, keep the last record of each key, or both."},
+    {"compression.type", ConfigType::kString, "producer", 0, 0, "producer,uncompressed,gzip,snappy,lz4,zstd",
+     "Accepted for compatibility: batches keep the producer's compression."},
+    {"delete.retention.ms", ConfigType::kLong, "86400000", 0, kLongMax, "",
+     "How long compaction keeps tombstones."},
+    {"file.delete.delay.ms", ConfigType::kLong, "60000", 0, kLongMax, "",
+     "Accepted for compatibility: files are removed at once."},
+    {"flush", ConfigType::kString, "commit", 0, 0, "commit,interval,os",
+     "When a produce is acknowledged: after fdatasync (commit), or at once with an fdatasync every flush.ms (interval) or "
+     "whenever the system likes (os)."},
+    {"flush.messages", ConfigType::kLong, "9223372036854775807", 1, kLongMax, "",
+     "Accepted for compatibility: see flush."},
+    {"flush.ms", ConfigType::kLong, "9223372036854775807", 0, kLongMax, "",
+     "How often flush=interval flushes; 1000 when not set."},
+    {"index.interval.bytes", ConfigType::kInt, "4096", 0, kIntMax, "", "Bytes of log between two index entries."},
+    {"max.compaction.lag.ms", ConfigType::kLong, "9223372036854775807", 1, kLongMax, "",
+     "The longest that a record may stay uncompacted."},
+    {"max.message.bytes", ConfigType::kInt, "1048588", 0, kIntMax, "", "The largest batch that is accepted, in bytes."},
+    {"message.timestamp.after.max.ms", ConfigType::kLong, "3600000", 0, kLongMax, "",
+     "How far a record's time may lie after the broker's."},
+    {"message.timestamp.before.max.ms", ConfigType::kLong, "9223372036854775807", 0, kLongMax, "",
+     "How far a record's time may lie before the broker's."},
+    {"message.timestamp.type", ConfigType::kString, "CreateTime", 0, 0, "CreateTime,LogAppendTime",
+     "Whose time a record carries: the producer's or the broker's."},
+    {"min.cleanable.dirty.ratio", ConfigType::kDouble, "0.5", 0, 1, "",
+     "The share of uncompacted bytes from which on a log is compacted."},
+    {"min.compaction.lag.ms", ConfigType::kLong, "0", 0, kLongMax, "",
+     "The shortest time that a record stays uncompacted."},
+    {"min.insync.replicas", ConfigType::kInt, "1", 1, kIntMax, "",
+     "Accepted for compatibility: there is one replica."},
+    {"preallocate", ConfigType::kBoolean, "false", 0, 0, "",
+     "Accepted for compatibility: segments always grow in preallocated steps."},
+    {"retention.bytes", ConfigType::kLong, "-1", -1, kLongMax, "",
+     "The size of a partition from which on its oldest segments are deleted; -1: no limit."},
+    {"retention.ms", ConfigType::kLong, "604800000", -1, kLongMax, "",
+     "How long segments are kept; -1: for ever."},
+    {"segment.bytes", ConfigType::kInt, "1073741824", 1024, kIntMax, "", "The size at which a new segment is begun."},
+    {"segment.index.bytes", ConfigType::kInt, "10485760", 4, kIntMax, "",
+     "Accepted for compatibility: indexes are as large as they need to be."},
+    {"segment.jitter.ms", ConfigType::kLong, "0", 0, kLongMax, "", "Accepted for compatibility."},
+    {"segment.ms", ConfigType::kLong, "604800000", 1, kLongMax, "", "The age at which a new segment is begun."},
+    {"unclean.leader.election.enable", ConfigType::kBoolean, "false", 0, 0, "",
+     "Accepted for compatibility: there is one replica."},
+};
+static_assert(std::is_sorted(std::begin(kTable), std::end(kTable),
+                             [](const ConfigSpec& a, const ConfigSpec& b) { return a.name < b.name; }));
+
+Error wrong(std::string_view name, std::string_view value, std::string_view allowed) {
+  return {ErrorCode::kInvalidArgument,
+          "config " + std::string(name) + ": '" + std::string(value) + "' is not allowed; use " + std::string(allowed)};
+}
+
+std::optional<int64_t> parse_whole(std::string_view text) {
+  int64_t value = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+/// A plain number, or one with a unit where the option's name tells that it is a duration or a size.
+std::optional<int64_t> parse_number(std::string_view name, std::string_view text) {
+  if (auto plain = parse_whole(text)) return plain;
+  if (name.ends_with(".ms")) {
+    auto duration = parse_duration(text);
+    if (duration.ok()) return duration->count();
+  } else if (name.ends_with(".bytes")) {
+    auto size = parse_size(text);
+    if (size.ok()) return *size;
+  }
+  return std::nullopt;
+}
+
+bool is_choice(std::string_view choices, std::string_view word) {
+  while (!choices.empty()) {
+    size_t comma = std::min(choices.find(','), choices.size());
+    if (choices.substr(0, comma) == word) return true;
+    choices.remove_prefix(std::min(comma + 1, choices.size()));
+  }
+  return false;
+}
+
+Result<std::string> normalize_number(const ConfigSpec& spec, std::string_view value) {
+  auto number = parse_number(spec.name, value);
+  std::string allowed = "a whole number from " + std::to_string(spec.min) + " to " + std::to_string(spec.max);
+  if (!number || *number < spec.min || *number > spec.max) return wrong(spec.name, value, allowed);
+  return std::to_string(*number);
+}
+
+Result<std::string> normalize_double(const ConfigSpec& spec, std::string_view value) {
+  double number = 0;
+  auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  bool inside = number >= static_cast<double>(spec.min) && number <= static_cast<double>(spec.max);
+  if (error != std::errc() || end != value.data() + value.size() || !inside) {
+    return wrong(spec.name, value, "a number from " + std::to_string(spec.min) + " to " + std::to_string(spec.max));
+  }
+  return std::string(value);
+}
+
+Result<std::string> normalize_list(const ConfigSpec& spec, std::string_view value) {
+  std::string out;
+  std::string_view rest = value;
+  while (!rest.empty()) {
+    size_t comma = std::min(rest.find(','), rest.size());
+    std::string_view word = rest.substr(0, comma);
+    while (word.starts_with(' ')) word.remove_prefix(1);
+    while (word.ends_with(' ')) word.remove_suffix(1);
+    if (!is_choice(spec.choices, word)) return wrong(spec.name, value, "one or more of " + std::string(spec.choices));
+    if (!is_choice(out, word)) out += (out.empty() ? "" : ",") + std::string(word);
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+  }
+  if (out.empty()) return wrong(spec.name, value, "one or more of " + std::string(spec.choices));
+  return out;
+}
+
+/// Reads effective values: the override or the table's default.
+class Values {
+ public:
+  explicit Values(const ConfigMap& overrides) : overrides_(overrides) {}
+  std::string_view text(std::string_view name) const {
+    auto found = overrides_.find(name);
+    if (found != overrides_.end()) return found->second;
+    const ConfigSpec* spec = find_topic_config(name);
+    CHECK(spec != nullptr);
+    return spec->fallback;
+  }
+  int64_t number(std::string_view name) const {
+    auto value = parse_whole(text(name));
+    CHECK(value.has_value());
+    return *value;
+  }
+
+ private:
+  const ConfigMap& overrides_;
+};
+
+}  // namespace
+
+std::span<const ConfigSpec> topic_config_table() { return kTable; }
+
+const ConfigSpec* find_topic_config(std::string_view name) {
+  auto found = std::lower_bound(std::begin(kTable), std::end(kTable), name,
+                                [](const ConfigSpec& spec, std::string_view wanted) { return spec.name < wanted; });
+  return found != std::end(kTable) && found->name == name ? found : nullptr;
+}
+
+Result<std::string> normalize_topic_config(std::string_view name, std::string_view value) {
+  const ConfigSpec* spec = find_topic_config(name);
+  if (!spec) return Error{ErrorCode::kInvalidArgument, "unknown topic config '" + std::string(name) + "'"};
+  switch (spec->type) {
+    case ConfigType::kInt:
+    case ConfigType::kLong: return normalize_number(*spec, value);
+    case ConfigType::kDouble: return normalize_double(*spec, value);
+    case ConfigType::kList: return normalize_list(*spec, value);
+    case ConfigType::kBoolean:
+      if (!is_choice("true,false", value)) return wrong(name, value, "true or false");
+      return std::string(value);
+    case ConfigType::kString:
+      if (!is_choice(spec->choices, value)) return wrong(name, value, "one of " + std::string(spec->choices));
+      return std::string(value);
+  }
+  return std::string(value);
+}
+
+TopicConfig apply_topic_configs(const ConfigMap& overrides) {
+  Values values(overrides);
+  TopicConfig config;
+  config.log.segment_bytes = values.number("segment.bytes");
+  config.log.segment_ms = values.number("segment.ms");
+  config.log.retention_ms = values.number("retention.ms");
+  config.log.retention_bytes = values.number("retention.bytes");
+  config.log.index_interval_bytes = values.number("index.interval.bytes");
+  config.log.delete_retention_ms = values.number("delete.retention.ms");
+  config.log.min_compaction_lag_ms = values.number("min.compaction.lag.ms");
+  config.log.delete_enabled = is_choice(values.text("cleanup.policy"), "delete");
+  config.log.compact_enabled = is_choice(values.text("cleanup.policy"), "compact");
+  config.log.timestamp_type = values.text("message.timestamp.type") == "LogAppendTime"
+                                  ? log::TimestampType::kLogAppendTime
+                                  : log::TimestampType::kCreateTime;
+  config.log.flush_policy = values.text("flush") == "commit" ? log::FlushPolicy::kBeforeAck : log::FlushPolicy::kOs;
+  config.max_message_bytes = values.number("max.message.bytes");
+  config.timestamp_before_max_ms = values.number("message.timestamp.before.max.ms");
+  config.timestamp_after_max_ms = values.number("message.timestamp.after.max.ms");
+  config.flush_by_interval = values.text("flush") == "interval";
+  if (overrides.contains("flush.ms")) config.flush_ms = std::max<int64_t>(1, values.number("flush.ms"));
+  return config;
+}
+
+std::vector<ConfigEntry> describe_topic_configs(const ConfigMap& overrides) {
+  Values values(overrides);
+  std::vector<ConfigEntry> entries;
+  for (const ConfigSpec& spec : kTable) {
+    entries.push_back({std::string(spec.name), std::string(values.text(spec.name)), spec.type,
+                       !overrides.contains(spec.name), spec.help});
+  }
+  return entries;
+}
+
+Status check_topic_name(std::string_view name) {
+  constexpr size_t kNameBytesMax = 249;
+  auto legal = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+  };
+  if (!name.empty() && name.size() <= kNameBytesMax && name != "." && name != ".." &&
+      std::all_of(name.begin(), name.end(), legal)) {
+    return {};
+  }
+  return Error{ErrorCode::kInvalidArgument,
+               "topic name '" + std::string(name) + "' is not allowed; use 1 to 249 of a-z A-Z 0-9 . _ -"};
+}
+
+}  // namespace headrace::broker

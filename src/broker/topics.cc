@@ -1,0 +1,287 @@
+#include "broker/topics.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/logging.h"
+
+namespace headrace::broker {
+namespace {
+
+constexpr std::string_view kMetadataDirectory = "__cluster_metadata-0";
+
+Error no_such_topic(std::string_view name) {
+  return {ErrorCode::kNotFound, "there is no topic '" + std::string(name) + "'"};
+}
+
+Result<ConfigMap> normalize(const std::map<std::string, std::string>& configs) {
+  ConfigMap normalized;
+  for (const auto& [name, value] : configs) {
+    ASSIGN_OR_RETURN(normalized[name], normalize_topic_config(name, value));
+  }
+  return normalized;
+}
+
+StoredTopic stored(const Topic& topic) {
+  return {topic.id, static_cast<int32_t>(topic.partitions.size()), topic.internal, false, topic.configs};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Topics>> Topics::open(const Environment& environment) {
+  std::unique_ptr<Topics> topics(new Topics(environment));
+  const std::string& data = environment.options.data_directory;
+  RETURN_IF_ERROR(log::remove_destroyed_logs(environment.files, data));
+  ASSIGN_OR_RETURN(topics->metadata_,
+                   Metadata::open(environment.files, environment.clock, data + "/" + std::string(kMetadataDirectory)));
+  RETURN_IF_ERROR(topics->finish_deletions());
+  RETURN_IF_ERROR(topics->recover());
+  topics->warn_of_strangers();
+  return topics;
+}
+
+Status Topics::finish_deletions() {
+  std::vector<std::pair<std::string, int32_t>> deleting;
+  for (const auto& [name, topic] : metadata_->topics()) {
+    if (topic.deleting) deleting.emplace_back(name, topic.partitions);
+  }
+  for (const auto& [name, partitions] : deleting) {
+    for (int32_t i = 0; i < partitions; ++i) {
+      RETURN_IF_ERROR(os::remove_tree(env_.files, directory_of({name, PartitionId(i)})));
+    }
+    RETURN_IF_ERROR(metadata_->remove_topic(name));
+  }
+  return {};
+}
+
+Status Topics::recover() {
+  for (const auto& [name, stored] : metadata_->topics()) {
+    ASSIGN_OR_RETURN(auto partitions, open_partitions(name, 0, stored.partitions, stored.configs, /*expect_new=*/false));
+    publish(std::make_shared<Topic>(Topic{name, stored.id, stored.internal, stored.configs, std::move(partitions)}));
+  }
+  return {};
+}
+
+/// Folders that no topic owns are left by a creation that was cut short, or put there by somebody.
+void Topics::warn_of_strangers() {
+  auto names = env_.files.list(env_.options.data_directory);
+  if (!names.ok()) return;
+  std::set<std::string> ours;
+  for (const auto& [name, topic] : topics_) {
+    for (size_t i = 0; i < topic->partitions.size(); ++i) {
+      ours.insert(to_string(TopicPartition{name, PartitionId(static_cast<int32_t>(i))}));
+    }
+  }
+  for (const std::string& name : *names) {
+    size_t dash = name.rfind('-');
+    bool partition_like = dash != std::string::npos && dash + 1 < name.size() &&
+                          std::all_of(name.begin() + static_cast<long>(dash) + 1, name.end(), isdigit);
+    if (partition_like && name != kMetadataDirectory && !ours.contains(name)) {
+      log_warn("{}/{} belongs to no topic and is left alone", env_.options.data_directory, name);
+    }
+  }
+}
+
+std::string Topics::directory_of(const TopicPartition& tp) const {
+  return env_.options.data_directory + "/" + to_string(tp);
+}
+
+TopicMetrics Topics::metrics_of(const std::string& topic) {
+  flow::Labels labels{{"topic", topic}};
+  auto& metrics = env_.metrics;
+  return {metrics.counter("headrace_topic_records_in_total", labels, "Records appended to the topic."),
+          metrics.counter("headrace_topic_in_bytes_total", labels, "Bytes of batches appended to the topic."),
+          metrics.counter("headrace_topic_out_bytes_total", labels, "Bytes of batches read from the topic.")};
+}
+
+Result<std::unique_ptr<log::PartitionLog>> Topics::open_log(const TopicPartition& tp, const log::LogConfig& config,
+                                                            bool expect_new) {
+  std::string directory = directory_of(tp);
+  ASSIGN_OR_RETURN(auto log, log::PartitionLog::open(env_.files, env_.clock, directory, config));
+  if (!expect_new || log->log_end_offset() == Offset(0)) return log;
+  // Records of nobody's: kept aside, never served as the new topic's.
+  RETURN_IF_ERROR(log->close());
+  log.reset();
+  std::string aside = directory + ".found." + std::to_string(env_.clock.wall_ms());
+  log_warn("{} holds records of a topic that is not known; they are kept in {}", directory, aside);
+  RETURN_IF_ERROR(env_.files.rename(directory, aside));
+  RETURN_IF_ERROR(env_.files.sync_directory(env_.options.data_directory));
+  return log::PartitionLog::open(env_.files, env_.clock, directory, config);
+}
+
+Result<std::vector<std::shared_ptr<Partition>>> Topics::open_partitions(const std::string& topic, int32_t from, int32_t to,
+                                                                        const ConfigMap& configs, bool expect_new) {
+  TopicConfig config = apply_topic_configs(configs);
+  std::vector<std::shared_ptr<Partition>> partitions;
+  for (int32_t i = from; i < to; ++i) {
+    TopicPartition tp{topic, PartitionId(i)};
+    auto log = open_log(tp, config.log, expect_new);
+    if (!log.ok()) return log.error().in("opening " + to_string(tp));
+    partitions.push_back(
+        std::make_shared<Partition>(tp, *std::move(log), config, env_.flusher, env_.clock, metrics_of(topic)));
+  }
+  return partitions;
+}
+
+Status Topics::check_room(int32_t more) const {
+  int64_t total = more;
+  for (const TopicRef& topic : all()) total += static_cast<int64_t>(topic->partitions.size());
+  if (total <= env_.options.partitions_max) return {};
+  return Error{ErrorCode::kInvalidArgument, std::to_string(total) + " partitions in all are over the limit partitions_max=" +
+                                                std::to_string(env_.options.partitions_max)};
+}
+
+void Topics::publish(TopicRef topic) {
+  std::unique_lock lock(map_mutex_);
+  topics_.insert_or_assign(topic->name, std::move(topic));
+}
+
+Result<Topics::TopicRef> Topics::create(const bus::TopicSpec& spec, bool validate_only) {
+  RETURN_IF_ERROR(check_topic_name(spec.name));
+  if (spec.name == "__cluster_metadata") {
+    return Error{ErrorCode::kInvalidArgument, "the name __cluster_metadata is the broker's own"};
+  }
+  int32_t partitions = spec.partitions == -1 ? env_.options.default_partitions : spec.partitions;
+  ASSIGN_OR_RETURN(ConfigMap configs, normalize(spec.configs));
+  std::lock_guard lock(change_mutex_);
+  return create_locked(spec.name, partitions, std::move(configs), /*internal=*/false, validate_only);
+}
+
+Result<Topics::TopicRef> Topics::internal_topic(const std::string& name, int32_t partitions, ConfigMap configs) {
+  std::lock_guard lock(change_mutex_);
+  if (TopicRef topic = find(name)) return topic;
+  return create_locked(name, partitions, std::move(configs), /*internal=*/true, /*validate_only=*/false);
+}
+
+Result<Topics::TopicRef> Topics::create_locked(const std::string& name, int32_t partitions, ConfigMap configs, bool internal,
+                                               bool validate_only) {
+  if (find(name)) return Error{ErrorCode::kAlreadyExists, "topic '" + name + "' exists already"};
+  if (partitions <= 0) {
+    return Error{ErrorCode::kInvalidArgument, "topic '" + name + "': " + std::to_string(partitions) +
+                                                  " partitions; at least 1 is needed"};
+  }
+  RETURN_IF_ERROR(check_room(partitions));
+  auto topic = std::make_shared<Topic>(Topic{name, random_uuid(), internal, std::move(configs), {}});
+  if (validate_only) return TopicRef(topic);
+  ASSIGN_OR_RETURN(topic->partitions, open_partitions(name, 0, partitions, topic->configs, /*expect_new=*/true));
+  if (Status status = metadata_->put_topic(name, stored(*topic)); !status.ok()) {
+    for (auto& partition : topic->partitions) (void)partition->shut_down(/*destroy=*/true);
+    return status.error().in("creating topic " + name);
+  }
+  publish(topic);
+  return TopicRef(topic);
+}
+
+Status Topics::remove(std::string_view name) {
+  std::lock_guard lock(change_mutex_);
+  TopicRef topic = find(name);
+  if (!topic) return no_such_topic(name);
+  if (topic->internal) return Error{ErrorCode::kInvalidArgument, "topic '" + topic->name + "' is the broker's own"};
+  StoredTopic record = stored(*topic);
+  record.deleting = true;
+  RETURN_IF_ERROR(metadata_->put_topic(topic->name, record));
+  {
+    std::unique_lock map_lock(map_mutex_);
+    topics_.erase(topic->name);
+  }
+  bool files_gone = true;
+  for (const auto& partition : topic->partitions) {
+    Status status = partition->shut_down(/*destroy=*/true);
+    if (!status.ok()) log_warn("deleting {}: {}; the next start tries again", to_string(partition->tp()), status.error().message);
+    files_gone = files_gone && status.ok();
+  }
+  // With files left over the promise to delete them stays on record, and creating the topic anew sets them aside.
+  return files_gone ? metadata_->remove_topic(topic->name) : Status();
+}
+
+Status Topics::add_partitions(std::string_view name, int32_t total, bool validate_only) {
+  std::lock_guard lock(change_mutex_);
+  TopicRef topic = find(name);
+  if (!topic) return no_such_topic(name);
+  auto have = static_cast<int32_t>(topic->partitions.size());
+  if (total <= have) {
+    return Error{ErrorCode::kInvalidArgument, "topic '" + topic->name + "' has " + std::to_string(have) +
+                                                  " partitions; the new count " + std::to_string(total) + " must be higher"};
+  }
+  RETURN_IF_ERROR(check_room(total - have));
+  if (validate_only) return {};
+  ASSIGN_OR_RETURN(auto added, open_partitions(topic->name, have, total, topic->configs, /*expect_new=*/true));
+  auto changed = std::make_shared<Topic>(*topic);
+  changed->partitions.insert(changed->partitions.end(), added.begin(), added.end());
+  if (Status status = metadata_->put_topic(topic->name, stored(*changed)); !status.ok()) {
+    for (auto& partition : added) (void)partition->shut_down(/*destroy=*/true);
+    return status;
+  }
+  publish(std::move(changed));
+  return {};
+}
+
+Status Topics::alter_configs(std::string_view name, const std::map<std::string, std::optional<std::string>>& changes,
+                             bool validate_only) {
+  std::lock_guard lock(change_mutex_);
+  TopicRef topic = find(name);
+  if (!topic) return no_such_topic(name);
+  auto changed = std::make_shared<Topic>(*topic);
+  for (const auto& [option, value] : changes) {
+    if (!find_topic_config(option)) return Error{ErrorCode::kInvalidArgument, "unknown topic config '" + option + "'"};
+    if (value) {
+      ASSIGN_OR_RETURN(changed->configs[option], normalize_topic_config(option, *value));
+    } else {
+      changed->configs.erase(option);
+    }
+  }
+  if (validate_only) return {};
+  RETURN_IF_ERROR(metadata_->put_topic(topic->name, stored(*changed)));
+  TopicConfig config = apply_topic_configs(changed->configs);
+  for (const auto& partition : changed->partitions) partition->set_config(config);
+  publish(std::move(changed));
+  return {};
+}
+
+Topics::TopicRef Topics::find(std::string_view name) const {
+  std::shared_lock lock(map_mutex_);
+  auto found = topics_.find(name);
+  return found == topics_.end() ? nullptr : found->second;
+}
+
+Topics::TopicRef Topics::find(const Uuid& id) const {
+  std::shared_lock lock(map_mutex_);
+  for (const auto& [name, topic] : topics_) {
+    if (topic->id == id) return topic;
+  }
+  return nullptr;
+}
+
+std::vector<Topics::TopicRef> Topics::all() const {
+  std::vector<TopicRef> all;
+  {
+    std::shared_lock lock(map_mutex_);
+    for (const auto& [name, topic] : topics_) all.push_back(topic);
+  }
+  std::sort(all.begin(), all.end(), [](const TopicRef& a, const TopicRef& b) { return a->name < b->name; });
+  return all;
+}
+
+std::shared_ptr<Partition> Topics::partition(const TopicPartition& tp) const {
+  std::shared_lock lock(map_mutex_);
+  auto found = topics_.find(tp.topic);
+  return found == topics_.end() ? nullptr : found->second->partition(tp.partition);
+}
+
+Result<int64_t> Topics::reserve_producer_ids(int64_t count) {
+  std::lock_guard lock(change_mutex_);
+  return metadata_->reserve_producer_ids(count);
+}
+
+void Topics::close() {
+  std::lock_guard lock(change_mutex_);
+  for (const TopicRef& topic : all()) {
+    for (const auto& partition : topic->partitions) {
+      Status status = partition->shut_down(/*destroy=*/false);
+      if (!status.ok()) log_warn("closing {}: {}", to_string(partition->tp()), status.error().message);
+    }
+  }
+  if (Status status = metadata_->close(); !status.ok()) log_warn("closing the metadata log: {}", status.error().message);
+}
+
+}  // namespace headrace::broker

@@ -1,0 +1,84 @@
+// The broker's topics: their metadata, their partitions' logs, and the lookup of both.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/broker.h"
+#include "broker/flusher.h"
+#include "broker/metadata.h"
+#include "broker/topic.h"
+
+namespace headrace::broker {
+
+/// What the parts of a broker share.
+struct Environment {
+  const BrokerOptions& options;
+  flow::MetricsRegistry& metrics;
+  os::Clock& clock;
+  os::FileSystem& files;
+  Flusher& flusher;
+};
+
+/// Thread-safe. Changes are made one at a time and block for the disk; lookups never wait for them.
+class Topics {
+ public:
+  using TopicRef = std::shared_ptr<const Topic>;
+
+  /// Reads the metadata and recovers every partition.
+  static Result<std::unique_ptr<Topics>> open(const Environment& environment);
+
+  Result<TopicRef> create(const bus::TopicSpec& spec, bool validate_only);
+  Status remove(std::string_view name);
+  Status add_partitions(std::string_view name, int32_t total, bool validate_only);
+  Status alter_configs(std::string_view name, const std::map<std::string, std::optional<std::string>>& changes,
+                       bool validate_only);
+  /// One of the broker's own topics, created when missing.
+  Result<TopicRef> internal_topic(const std::string& name, int32_t partitions, ConfigMap configs);
+
+  TopicRef find(std::string_view name) const;
+  TopicRef find(const Uuid& id) const;
+  std::vector<TopicRef> all() const;
+  std::shared_ptr<Partition> partition(const TopicPartition& tp) const;
+
+  const std::string& cluster_id() const { return metadata_->cluster_id(); }
+  Result<int64_t> reserve_producer_ids(int64_t count);
+  /// Closes every log; nothing is flushed afterwards.
+  void close();
+
+ private:
+  struct NameHash {
+    using is_transparent = void;
+    size_t operator()(std::string_view name) const { return std::hash<std::string_view>()(name); }
+  };
+
+  explicit Topics(const Environment& environment) : env_(environment) {}
+  Status recover();
+  Status finish_deletions();
+  void warn_of_strangers();
+  Result<TopicRef> create_locked(const std::string& name, int32_t partitions, ConfigMap configs, bool internal,
+                                 bool validate_only);
+  Result<std::vector<std::shared_ptr<Partition>>> open_partitions(const std::string& topic, int32_t from, int32_t to,
+                                                                  const ConfigMap& configs, bool expect_new);
+  Result<std::unique_ptr<log::PartitionLog>> open_log(const TopicPartition& tp, const log::LogConfig& config,
+                                                      bool expect_new);
+  TopicMetrics metrics_of(const std::string& topic);
+  std::string directory_of(const TopicPartition& tp) const;
+  Status check_room(int32_t more) const;
+  void publish(TopicRef topic);
+
+  Environment env_;
+  std::mutex change_mutex_;  ///< One change at a time, the disk included. Taken before map_mutex_.
+  std::unique_ptr<Metadata> metadata_;
+
+  mutable std::shared_mutex map_mutex_;
+  std::unordered_map<std::string, TopicRef, NameHash, std::equal_to<>> topics_;
+};
+
+}  // namespace headrace::broker
