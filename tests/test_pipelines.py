@@ -17,7 +17,7 @@ streams:
   in:
     event_time: ts
     watermark: 1s
-    idle_timeout: 500ms
+    idle_timeout: {idle}
     columns: {{id: text, ts: timestamp, v: double}}
 pipelines:
   big:
@@ -59,7 +59,7 @@ def produce(server, topic, rows):
 
 
 def test_a_filter_maps_what_it_lets_through(headrace):
-    server = headrace(CONFIG.format(partitions=2))
+    server = headrace(CONFIG.format(partitions=2, idle='500ms'))
     produce(server, "in", [{"id": f"d{i % 5}", "ts": 1_700_000_000_000 + i, "v": i} for i in range(100)])
     rows = read_all(server, "big", at_least=89)
     assert sorted(value["twice"] for _, value, _ in rows) == [2.0 * v for v in range(11, 100)]
@@ -67,7 +67,7 @@ def test_a_filter_maps_what_it_lets_through(headrace):
 
 
 def test_windows_close_when_the_source_falls_silent(headrace):
-    server = headrace(CONFIG.format(partitions=2))
+    server = headrace(CONFIG.format(partitions=2, idle='500ms'))
     now = int(time.time() * 1000) // 10_000 * 10_000 - 20_000
     produce(server, "in", [{"id": "a", "ts": now + i * 1000, "v": i} for i in range(10)])
     rows = read_all(server, "sums", at_least=1, seconds=40)
@@ -75,7 +75,7 @@ def test_windows_close_when_the_source_falls_silent(headrace):
 
 
 def test_records_that_do_not_fit_go_to_the_dead_letters(headrace):
-    server = headrace(CONFIG.format(partitions=1))
+    server = headrace(CONFIG.format(partitions=1, idle='500ms'))
     bad = ['{"id": "x", "ts": 1, "v": ', '{"id": "x", "ts": 1700000000000, "v": "fast"}', "not json", '[1,2]']
     produce(server, "in", [bad[0], {"id": "ok", "ts": 1_700_000_000_000, "v": 50}, *bad[1:]])
     assert len(read_all(server, "big", at_least=1)) == 1
@@ -100,7 +100,7 @@ def test_records_that_do_not_fit_go_to_the_dead_letters(headrace):
 
 def test_results_are_exact_across_kill_9(headrace):
     """Records go in while the program is killed again and again; every one counts once in its window."""
-    server = headrace(CONFIG.format(partitions=3))
+    server = headrace(CONFIG.format(partitions=3, idle='5s'))
     random.seed(20)
     total, start = 6000, int(time.time() * 1000) // 10_000 * 10_000 - 600_000
     stop = threading.Event()
@@ -144,7 +144,7 @@ def test_results_are_exact_across_kill_9(headrace):
 
 
 def test_wrong_input_never_stops_a_pipeline(headrace):
-    server = headrace(CONFIG.format(partitions=1))
+    server = headrace(CONFIG.format(partitions=1, idle='500ms'))
     random.seed(5)
     garbage = [bytes(random.randrange(256) for _ in range(random.randrange(200))) for _ in range(500)]
     produce(server, "in", [*garbage, "[" * 100_000, {"id": "ok", "ts": 1_700_000_000_000, "v": 50}])
