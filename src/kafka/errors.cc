@@ -97,6 +97,7 @@ std::string_view to_string(KafkaError error) {
     case KafkaError::kInvalidTransactionTimeout: return "INVALID_TRANSACTION_TIMEOUT";
     case KafkaError::kConcurrentTransactions: return "CONCURRENT_TRANSACTIONS";
     case KafkaError::kTransactionalIdAuthorizationFailed: return "TRANSACTIONAL_ID_AUTHORIZATION_FAILED";
+    case KafkaError::kOperationNotAttempted: return "OPERATION_NOT_ATTEMPTED";
     case KafkaError::kKafkaStorageError: return "KAFKA_STORAGE_ERROR";
     case KafkaError::kUnknownProducerId: return "UNKNOWN_PRODUCER_ID";
     case KafkaError::kNonEmptyGroup: return "NON_EMPTY_GROUP";
@@ -117,6 +118,7 @@ std::string_view to_string(KafkaError error) {
     case KafkaError::kInconsistentTopicId: return "INCONSISTENT_TOPIC_ID";
     case KafkaError::kTransactionalIdNotFound: return "TRANSACTIONAL_ID_NOT_FOUND";
     case KafkaError::kUnreleasedInstanceId: return "UNRELEASED_INSTANCE_ID";
+    case KafkaError::kUnsupportedEndpointType: return "UNSUPPORTED_ENDPOINT_TYPE";
   }
   return "UNKNOWN";
 }

@@ -50,6 +50,7 @@ enum class KafkaError : int16_t {
   kInvalidTransactionTimeout = 50,
   kConcurrentTransactions = 51,
   kTransactionalIdAuthorizationFailed = 53,
+  kOperationNotAttempted = 55,
   kKafkaStorageError = 56,
   kUnknownProducerId = 59,
   kNonEmptyGroup = 68,
@@ -70,6 +71,7 @@ enum class KafkaError : int16_t {
   kInconsistentTopicId = 103,
   kTransactionalIdNotFound = 105,
   kUnreleasedInstanceId = 111,
+  kUnsupportedEndpointType = 115,
 };
 
 /// What a client is told about an error where no API has a better code of its own.

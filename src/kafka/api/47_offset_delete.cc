@@ -1,0 +1,53 @@
+// OffsetDelete (47): forgets stored positions of a group.
+//
+// Behavior:
+// - Refused per partition with GROUP_SUBSCRIBED_TO_TOPIC while live members are subscribed to the topic.
+//
+// Version notes:
+// - Only version 0 exists.
+#include "wire/kafka/messages/47_offset_delete.h"
+#include "kafka/api.h"
+#include "kafka/errors.h"
+
+namespace headrace::kafka {
+namespace {
+
+using wire::kafka::OffsetDeleteRequest;
+using wire::kafka::OffsetDeleteResponse;
+
+void offset_delete(const Call& call, OffsetDeleteRequest request, Reply<OffsetDeleteResponse> reply) {
+  OffsetDeleteResponse response;
+  std::vector<TopicPartition> partitions;
+  for (const auto& topic : request.topics) {
+    auto& out = response.topics.emplace_back();
+    out.name = topic.name;
+    for (const auto& partition : topic.partitions) {
+      partitions.push_back({topic.name, PartitionId(partition.partition_index)});
+      out.partitions.push_back({partition.partition_index, 0});
+    }
+  }
+  auto& groups = call.server.broker.groups();
+  if (groups.describe(request.group_id).state == broker::GroupState::kDead) {
+    response.error_code = wire_code(KafkaError::kGroupIdNotFound);
+    response.topics.clear();
+    return reply(response);
+  }
+  groups.delete_offsets(
+      request.group_id, std::move(partitions),
+      [response = std::move(response), reply = std::move(reply)](broker::CommitAnswer errors) mutable {
+        size_t next = 0;
+        for (auto& topic : response.topics) {
+          for (auto& partition : topic.partitions) partition.error_code = wire_code(errors[next++]);
+        }
+        reply(response);
+      });
+}
+
+}  // namespace
+
+const Api& api_47() {
+  static const Api api = make_api<47, offset_delete>({.name = "OffsetDelete", .versions = "0"});
+  return api;
+}
+
+}  // namespace headrace::kafka
