@@ -16,6 +16,8 @@ using List = Owned<rd_kafka_topic_partition_list_t>;
 constexpr int kRequestTimeoutMs = 10'000;
 /// How long a new topic's partitions may take to get leaders.
 constexpr std::chrono::seconds kPropagationMax{20};
+/// How long a request that meets a moving leader is made again.
+constexpr std::chrono::seconds kLeadersMoveMax{5};
 
 List make_list(const std::vector<TopicPartition>& partitions, int64_t offset) {
   List list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
@@ -45,9 +47,12 @@ class KafkaAdmin final : public bus::Admin {
   template <typename Request>
   Result<Owned<rd_kafka_event_t>> ask(rd_kafka_admin_op_t operation, std::string_view doing, Request request);
   Status topic_results(const rd_kafka_topic_result_t** results, size_t count, std::string_view doing) const;
+  Result<std::vector<bus::Position>> committed_once(const std::string& group, rd_kafka_topic_partition_list_t* list,
+                                                    bool& unstable);
   Result<Owned<const rd_kafka_metadata_t>> metadata(const std::string* topic);
   Status await_partitions(const std::string& topic, int32_t count);
   Result<std::vector<bus::Position>> list_offsets(const std::vector<TopicPartition>& partitions, int64_t timestamp);
+  Result<std::vector<bus::Position>> list_offsets_once(const std::vector<TopicPartition>& partitions, int64_t timestamp);
   Status fill(std::vector<bus::TopicInfo>& topics);
   Status fill_offsets(std::vector<bus::TopicInfo>& topics);
   Status fill_configs(std::vector<bus::TopicInfo>& topics);
@@ -268,9 +273,22 @@ Result<std::vector<bus::Position>> KafkaAdmin::offsets(const std::vector<TopicPa
   return found;
 }
 
+/// Asks again while leaders move, as they do just after a topic's creation.
+Result<std::vector<bus::Position>> KafkaAdmin::list_offsets(const std::vector<TopicPartition>& partitions, int64_t timestamp) {
+  constexpr std::chrono::milliseconds kPause{50};
+  auto deadline = std::chrono::steady_clock::now() + kLeadersMoveMax;
+  while (true) {
+    auto positions = list_offsets_once(partitions, timestamp);
+    bool moving = !positions.ok() && positions.error().code == ErrorCode::kUnavailable;
+    if (!moving || std::chrono::steady_clock::now() > deadline) return positions;
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
 /// ListOffsets for all partitions at once, in their order. Its two special timestamps, -1 and -2, are librdkafka's
 /// RD_KAFKA_OFFSET_END and _BEGINNING, and pass through offsets_for_times unchanged.
-Result<std::vector<bus::Position>> KafkaAdmin::list_offsets(const std::vector<TopicPartition>& partitions, int64_t timestamp) {
+Result<std::vector<bus::Position>> KafkaAdmin::list_offsets_once(const std::vector<TopicPartition>& partitions,
+                                                                 int64_t timestamp) {
   constexpr std::string_view kDoing = "reading partitions' offsets";
   if (partitions.empty()) return std::vector<bus::Position>();
   List list = make_list(partitions, timestamp);
@@ -286,30 +304,45 @@ Result<std::vector<bus::Position>> KafkaAdmin::list_offsets(const std::vector<To
   return positions;
 }
 
+/// Positions in a transaction that is still ending are waited for: they may become the committed ones (KIP-447).
 Result<std::vector<bus::Position>> KafkaAdmin::committed(std::string_view group, const std::vector<TopicPartition>& partitions) {
-  std::string doing = fmt::format("reading the positions of group {}", group);
+  constexpr std::chrono::milliseconds kPause{20};
   if (partitions.empty()) return std::vector<bus::Position>();
   List list = make_list(partitions, RD_KAFKA_OFFSET_INVALID);
-  Owned<rd_kafka_ListConsumerGroupOffsets_t> request(
-      rd_kafka_ListConsumerGroupOffsets_new(std::string(group).c_str(), list.get()));
+  auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(kRequestTimeoutMs);
+  while (true) {
+    bool unstable = false;
+    auto positions = committed_once(std::string(group), list.get(), unstable);
+    if (!unstable || std::chrono::steady_clock::now() > deadline) return positions;
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
+Result<std::vector<bus::Position>> KafkaAdmin::committed_once(const std::string& group, rd_kafka_topic_partition_list_t* list,
+                                                              bool& unstable) {
+  std::string doing = "reading the positions of group " + group;
+  Owned<rd_kafka_ListConsumerGroupOffsets_t> request(rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), list));
   rd_kafka_ListConsumerGroupOffsets_t* requests[] = {request.get()};
   ASSIGN_OR_RETURN(auto event, ask(RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, doing, [&](auto* options, auto* queue) {
-    // Positions in an open transaction may still change: wait for its end.
     Owned<rd_kafka_error_t> error(rd_kafka_AdminOptions_set_require_stable_offsets(options, 1));
     rd_kafka_ListConsumerGroupOffsets(handle_.get(), requests, 1, options, queue);
   }));
   size_t count = 0;
   const auto** groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
       rd_kafka_event_ListConsumerGroupOffsets_result(event.get()), &count);
+  auto failed = [&](rd_kafka_resp_err_t code, const char* detail) {
+    unstable = code == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT;
+    return handle_.error(code, doing, detail);
+  };
   std::vector<bus::Position> positions;
   for (size_t i = 0; i < count; ++i) {
     if (const auto* error = rd_kafka_group_result_error(groups[i])) {
-      return handle_.error(rd_kafka_error_code(error), doing, rd_kafka_error_string(error));
+      return failed(rd_kafka_error_code(error), rd_kafka_error_string(error));
     }
     const auto* found = rd_kafka_group_result_partitions(groups[i]);
     for (int k = 0; found != nullptr && k < found->cnt; ++k) {
       const auto& p = found->elems[k];
-      if (p.err != RD_KAFKA_RESP_ERR_NO_ERROR) return handle_.error(p.err, doing);
+      if (p.err != RD_KAFKA_RESP_ERR_NO_ERROR) return failed(p.err, nullptr);
       if (p.offset >= 0) positions.push_back({partition_of(p), Offset(p.offset)});
     }
   }

@@ -54,7 +54,7 @@ class KafkaConsumer final : public bus::Consumer {
   void add_record(Partition& partition, const rd_kafka_message_t& message);
   void finish(const TopicPartition& tp, Partition& partition, bus::PollResult& result);
   void reset_out_of_range(bus::PollResult& result);
-  Status seek(const TopicPartition& tp, Offset to);
+  Status assign_from_next();
 
   Handle handle_;
   Owned<rd_kafka_queue_t> queue_;
@@ -67,12 +67,18 @@ class KafkaConsumer final : public bus::Consumer {
 };
 
 Status KafkaConsumer::assign(std::vector<bus::Position> positions) {
-  Owned<rd_kafka_topic_partition_list_t> list(rd_kafka_topic_partition_list_new(static_cast<int>(positions.size())));
   partitions_.clear();
   out_of_range_.clear();
-  for (const bus::Position& p : positions) {
-    rd_kafka_topic_partition_list_add(list.get(), p.tp.topic.c_str(), p.tp.partition.value)->offset = p.next.value;
-    partitions_[p.tp].next = p.next;
+  error_.reset();
+  for (const bus::Position& p : positions) partitions_[p.tp].next = p.next;
+  return assign_from_next();
+}
+
+/// Makes librdkafka read every partition from its `next` on.
+Status KafkaConsumer::assign_from_next() {
+  Owned<rd_kafka_topic_partition_list_t> list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions_.size())));
+  for (const auto& [tp, partition] : partitions_) {
+    rd_kafka_topic_partition_list_add(list.get(), tp.topic.c_str(), tp.partition.value)->offset = partition.next.value;
   }
   auto code = rd_kafka_assign(handle_.get(), list.get());
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return handle_.error(code, "assigning partitions");
@@ -187,16 +193,9 @@ void KafkaConsumer::reset_out_of_range(bus::PollResult& result) {
     result.skipped.emplace_back(tp, std::max<int64_t>(0, lost));
     partition.next = Offset(start);
     partition.moved = true;
-    if (auto status = seek(tp, partition.next); !status.ok()) error_ = status.error();
   }
-}
-
-Status KafkaConsumer::seek(const TopicPartition& tp, Offset to) {
-  Owned<rd_kafka_topic_partition_list_t> list(rd_kafka_topic_partition_list_new(1));
-  rd_kafka_topic_partition_list_add(list.get(), tp.topic.c_str(), tp.partition.value)->offset = to.value;
-  Owned<rd_kafka_error_t> error(rd_kafka_seek_partitions(handle_.get(), list.get(), kWatermarksTimeoutMs));
-  if (error) return handle_.error(rd_kafka_error_code(error.get()), "seeking in " + to_string(tp));
-  return {};
+  // A partition that met auto.offset.reset=error stays stopped until it is assigned anew; a seek does not start it.
+  if (auto status = assign_from_next(); !status.ok()) error_ = status.error();
 }
 
 }  // namespace

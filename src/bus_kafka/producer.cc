@@ -57,9 +57,10 @@ Status KafkaProducer::start(const Properties& properties, const bus::ProducerOpt
   ASSIGN_OR_RETURN(Handle handle,
                    Handle::make(RD_KAFKA_PRODUCER,
                                 {{"client.id", options.client_id}, {"enable.idempotence", "true"}, {"linger.ms", "1"},
-                                 {"message.max.bytes", "1000000000"}},
+                                 {"message.max.bytes", "1000000000"}, {"topic.metadata.propagation.max.ms", "5000"}},
                                 properties,
-                                {{"queue.buffering.max.messages", "0"}, {"queue.buffering.max.kbytes", "2147483647"}},
+                                {{"queue.buffering.max.messages", "0"}, {"queue.buffering.max.kbytes", "2147483647"},
+                                 {"allow.auto.create.topics", "false"}},
                                 &KafkaProducer::on_delivered, this));
   handle_.emplace(std::move(handle));
   topics_.emplace();

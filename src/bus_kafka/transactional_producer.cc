@@ -115,7 +115,7 @@ Result<std::unique_ptr<bus::TransactionalProducer>> make_transactional_producer(
                                 {{"client.id", transactional_id}, {"linger.ms", "1"}, {"message.max.bytes", "1000000000"}},
                                 properties,
                                 {{"transactional.id", transactional_id}, {"enable.idempotence", "true"},
-                                 {"queue.buffering.max.messages", "0"},
+                                 {"queue.buffering.max.messages", "0"}, {"allow.auto.create.topics", "false"},
                                  {"queue.buffering.max.kbytes", std::string(kQueueKbytes)}}));
   auto producer = std::make_unique<KafkaTransactionalProducer>(std::move(handle));
   RETURN_IF_ERROR(producer->init());
