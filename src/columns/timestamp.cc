@@ -91,7 +91,7 @@ std::optional<int64_t> parse_timestamp(std::string_view text) {
     ms += read_time(in);
   }
   if (!in.rest.empty()) ms -= read_zone(in);
-  if (!in.ok || !in.rest.empty()) return std::nullopt;
+  if (!in.ok || !in.rest.empty() || ms < kTimestampMinMs || ms > kTimestampMaxMs) return std::nullopt;
   return ms;
 }
 

@@ -100,8 +100,8 @@ void Planner::plan_item(const SelectItem& item, Scope& scope, bool grouped) {
   if (item.expr.kind == Node::Kind::kStar) return plan_star(item.expr, grouped);
   Bound bound = binder_.bind(item.expr, scope);
   std::string name = name_of(item);
-  if (name.empty()) return mistakes_.add(item.expr.offset, "this expression has no name: write `AS name` after it");
-  add_output(std::move(name), std::move(bound.expr), item.expr.offset);
+  if (name.empty()) return mistakes_.add(item.offset, "this expression has no name: write `AS name` after it");
+  add_output(std::move(name), std::move(bound.expr), item.offset);
 }
 
 void Planner::plan_star(const Node& star, bool grouped) {
@@ -173,14 +173,14 @@ SqlError locate(std::string_view sql, const Mistakes::Mistake& mistake) {
   }
   std::string_view text = sql.substr(start, sql.substr(start).find('\n'));
   if (text.ends_with('\r')) text.remove_suffix(1);
-  error.excerpt = fmt::format("{}\n{}^", text, padding);
+  if (!text.empty()) error.excerpt = fmt::format("{}\n{}^", text, padding);
   return error;
 }
 
 }  // namespace
 
 std::string SqlError::to_string() const {
-  return fmt::format("line {}, column {}: {}\n{}", line, column, message, excerpt);
+  return fmt::format("line {}, column {}: {}{}{}", line, column, message, excerpt.empty() ? "" : "\n", excerpt);
 }
 
 PlanResult plan_query(std::string_view sql, std::span<const Stream> streams) {

@@ -217,7 +217,7 @@ void Reader::read_from(const Json& fields, Select& select) {
 SelectItem Reader::read_item(const Json& json) {
   Tagged item = untag(json);
   int offset = offset_of(item.fields, 0);
-  return {read(object_in(item.fields, "val"), offset), std::string(text_in(item.fields, "name"))};
+  return {read(object_in(item.fields, "val"), offset), std::string(text_in(item.fields, "name")), offset};
 }
 
 std::vector<Node> Reader::read_list(const std::vector<Json>& list, int near) {

@@ -59,6 +59,7 @@ struct Node {
 struct SelectItem {
   Node expr;
   std::string alias;
+  int offset = 0;  ///< Where it starts.
 };
 
 struct Select {
