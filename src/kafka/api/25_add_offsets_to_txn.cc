@@ -1,0 +1,39 @@
+// AddOffsetsToTxn (25): adds the positions of a consumer group to a transaction.
+//
+// Behavior:
+// - Answered when the transaction's state is on the disk; TxnOffsetCommit then brings the positions.
+//
+// Version notes:
+// - 2 answers PRODUCER_FENCED where older clients know INVALID_PRODUCER_EPOCH, 3 is flexible, 4 is the same.
+#include "wire/kafka/messages/25_add_offsets_to_txn.h"
+#include "kafka/api.h"
+#include "kafka/errors.h"
+
+namespace headrace::kafka {
+namespace {
+
+using broker::CoordinatorError;
+using wire::kafka::AddOffsetsToTxnRequest;
+using wire::kafka::AddOffsetsToTxnResponse;
+
+constexpr int16_t kProducerFencedSince = 2;
+
+void add_offsets_to_txn(const Call& call, AddOffsetsToTxnRequest request, Reply<AddOffsetsToTxnResponse> reply) {
+  call.server.broker.transactions().add_offsets(
+      request.transactional_id, {ProducerId(request.producer_id), request.producer_epoch}, request.group_id,
+      [reply = std::move(reply), version = call.version](CoordinatorError error) mutable {
+        AddOffsetsToTxnResponse response;
+        bool old_client = error == CoordinatorError::kProducerFenced && version < kProducerFencedSince;
+        response.error_code = wire_code(old_client ? KafkaError::kInvalidProducerEpoch : to_kafka(error));
+        reply(response);
+      });
+}
+
+}  // namespace
+
+const Api& api_25() {
+  static const Api api = make_api<25, add_offsets_to_txn>({.name = "AddOffsetsToTxn", .versions = "0-4"});
+  return api;
+}
+
+}  // namespace headrace::kafka

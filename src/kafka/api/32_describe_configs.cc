@@ -1,0 +1,118 @@
+// DescribeConfigs (32): tells the settings of topics and of the broker.
+//
+// Behavior:
+// - Topics (2): every topic option with its value, whether it was set on the topic or is the default, and with
+//   include_synonyms where it comes from.
+// - Brokers (4): this broker's settings, read-only; they come from the configuration file.
+// - No list of names means all. Other resources (loggers, client metrics, groups) have no settings here.
+//
+// Version notes:
+// - 1 replaces is_default by sources and adds synonyms, 3 adds types and documentation, 4 is flexible.
+#include <algorithm>
+
+#include "kafka/api.h"
+#include "kafka/config_entries.h"
+#include "kafka/topics.h"
+#include "wire/kafka/messages/32_describe_configs.h"
+
+namespace headrace::kafka {
+namespace {
+
+using wire::kafka::DescribeConfigsRequest;
+using wire::kafka::DescribeConfigsResponse;
+using Resource = DescribeConfigsRequest::Resource;
+using ResourceResponse = DescribeConfigsResponse::DescribeConfigsResult;
+
+bool wanted(const Resource& resource, const std::string& name) {
+  if (!resource.configuration_keys || resource.configuration_keys->empty()) return true;
+  const auto& keys = *resource.configuration_keys;
+  return std::find(keys.begin(), keys.end(), name) != keys.end();
+}
+
+ResourceResponse::ResourceResult entry_of(const broker::ConfigEntry& entry, bool read_only, ConfigSource source,
+                                          const DescribeConfigsRequest& request) {
+  ResourceResponse::ResourceResult out;
+  out.name = entry.name;
+  out.value = entry.value;
+  out.read_only = read_only;
+  out.config_source = static_cast<int8_t>(source);
+  out.config_type = wire_type(entry.type);
+  out.documentation.reset();
+  if (request.include_documentation) out.documentation = std::string(entry.help);
+  return out;
+}
+
+void add_topic_configs(const broker::Topic& topic, const Resource& resource, const DescribeConfigsRequest& request,
+                       ResourceResponse& out) {
+  for (const auto& entry : broker::describe_topic_configs(topic.configs)) {
+    if (!wanted(resource, entry.name)) continue;
+    auto source = static_cast<ConfigSource>(wire_source(entry));
+    auto& described = out.configs.emplace_back(entry_of(entry, false, source, request));
+    if (!request.include_synonyms) continue;
+    if (!entry.is_default) described.synonyms.push_back({entry.name, entry.value, wire_source(entry)});
+    std::string fallback(broker::find_topic_config(entry.name)->fallback);
+    described.synonyms.push_back({entry.name, fallback, static_cast<int8_t>(ConfigSource::kDefault)});
+  }
+}
+
+void add_broker_configs(const ServerContext& server, const Peer& peer, const Resource& resource,
+                        const DescribeConfigsRequest& request, ResourceResponse& out) {
+  for (const auto& entry : broker_configs(server, peer)) {
+    if (!wanted(resource, entry.name)) continue;
+    auto source = entry.is_default ? ConfigSource::kDefault : ConfigSource::kStaticBroker;
+    auto& described = out.configs.emplace_back(entry_of(entry, true, source, request));
+    if (request.include_synonyms) {
+      described.synonyms.push_back({entry.name, entry.value, static_cast<int8_t>(source)});
+    }
+  }
+}
+
+void refuse(ResourceResponse& out, KafkaError error, std::string message) {
+  out.error_code = wire_code(error);
+  out.error_message = std::move(message);
+}
+
+ResourceResponse describe(const Call& call, const Resource& resource, const DescribeConfigsRequest& request) {
+  ResourceResponse out;
+  out.error_message.reset();
+  out.resource_type = resource.resource_type;
+  out.resource_name = resource.resource_name;
+  switch (static_cast<ResourceType>(resource.resource_type)) {
+    case ResourceType::kTopic: {
+      auto topic = call.server.broker.topic(resource.resource_name);
+      if (topic) {
+        add_topic_configs(*topic, resource, request, out);
+      } else {
+        refuse(out, KafkaError::kUnknownTopicOrPartition, "no topic " + resource.resource_name);
+      }
+      return out;
+    }
+    case ResourceType::kBroker:
+      if (resource.resource_name == std::to_string(kNodeId)) {
+        add_broker_configs(call.server, call.peer, resource, request, out);
+      } else if (!resource.resource_name.empty()) {  // The cluster-wide default: nothing was set there.
+        refuse(out, KafkaError::kInvalidRequest, "the only broker is " + std::to_string(kNodeId));
+      }
+      return out;
+    case ResourceType::kBrokerLogger:
+    case ResourceType::kClientMetrics:
+    case ResourceType::kGroup: return out;
+  }
+  refuse(out, KafkaError::kInvalidRequest, "no such kind of resource");
+  return out;
+}
+
+void describe_configs(const Call& call, DescribeConfigsRequest request, Reply<DescribeConfigsResponse> reply) {
+  DescribeConfigsResponse response;
+  for (const auto& resource : request.resources) response.results.push_back(describe(call, resource, request));
+  reply(response);
+}
+
+}  // namespace
+
+const Api& api_32() {
+  static const Api api = make_api<32, describe_configs>({.name = "DescribeConfigs", .versions = "1-4"});
+  return api;
+}
+
+}  // namespace headrace::kafka

@@ -1,0 +1,66 @@
+// CreatePartitions (37): adds partitions to topics.
+//
+// Behavior:
+// - The count is the new total. Each topic is answered for itself, once the partitions are on the disk.
+//
+// Version notes:
+// - 2 is flexible.
+#include "wire/kafka/messages/37_create_partitions.h"
+#include "kafka/api.h"
+#include "kafka/errors.h"
+
+namespace headrace::kafka {
+namespace {
+
+using wire::kafka::CreatePartitionsRequest;
+using wire::kafka::CreatePartitionsResponse;
+
+/// Assignments name a broker for each new partition: the one there is.
+bool assignment_fits(const CreatePartitionsRequest::Topic& topic, size_t partitions_before) {
+  if (!topic.assignments) return true;
+  if (topic.assignments->size() + partitions_before != static_cast<size_t>(topic.count)) return false;
+  for (const auto& one : *topic.assignments) {
+    if (one.broker_ids != std::vector<int32_t>{kNodeId}) return false;
+  }
+  return true;
+}
+
+CreatePartitionsResponse::TopicResult create(broker::Broker& broker, const CreatePartitionsRequest::Topic& topic,
+                                             bool validate_only) {
+  CreatePartitionsResponse::TopicResult out;
+  out.name = topic.name;
+  auto refuse = [&](KafkaError error, std::string message) {
+    out.error_code = wire_code(error);
+    out.error_message = std::move(message);
+    return out;
+  };
+  auto found = broker.topic(topic.name);
+  if (!found) return refuse(KafkaError::kUnknownTopicOrPartition, "no topic " + topic.name);
+  if (topic.count > static_cast<int32_t>(found->partitions.size()) &&
+      !assignment_fits(topic, found->partitions.size())) {
+    return refuse(KafkaError::kInvalidReplicaAssignment, "every new partition is assigned to the one broker there is");
+  }
+  Status created = broker.create_partitions(topic.name, topic.count, validate_only);
+  if (created.ok()) return out;
+  bool invalid = created.error().code == ErrorCode::kInvalidArgument;
+  return refuse(invalid ? KafkaError::kInvalidPartitions : to_kafka(created.error().code), created.error().message);
+}
+
+void create_partitions(const Call& call, CreatePartitionsRequest request, Reply<CreatePartitionsResponse> reply) {
+  call.server.blocking.run(
+      [&broker = call.server.broker, request = std::move(request), reply = std::move(reply)]() mutable {
+        CreatePartitionsResponse response;
+        for (const auto& topic : request.topics)
+          response.results.push_back(create(broker, topic, request.validate_only));
+        reply(response);
+      });
+}
+
+}  // namespace
+
+const Api& api_37() {
+  static const Api api = make_api<37, create_partitions>({.name = "CreatePartitions", .versions = "0-3"});
+  return api;
+}
+
+}  // namespace headrace::kafka

@@ -1,0 +1,93 @@
+#include "kafka/config_entries.h"
+
+#include <algorithm>
+
+namespace headrace::kafka {
+namespace {
+
+using broker::ConfigEntry;
+using broker::ConfigType;
+
+ConfigEntry number(std::string name, int64_t value, int64_t kafkas_default, std::string_view help,
+                   ConfigType type = ConfigType::kInt) {
+  return {std::move(name), std::to_string(value), type, value == kafkas_default, help};
+}
+
+/// Topic options whose broker-wide default has a name of its own (LogConfig's synonyms).
+constexpr std::pair<std::string_view, std::string_view> kTopicDefaults[] = {
+    {"cleanup.policy", "log.cleanup.policy"},
+    {"compression.type", "compression.type"},
+    {"delete.retention.ms", "log.cleaner.delete.retention.ms"},
+    {"index.interval.bytes", "log.index.interval.bytes"},
+    {"max.message.bytes", "message.max.bytes"},
+    {"message.timestamp.type", "log.message.timestamp.type"},
+    {"min.insync.replicas", "min.insync.replicas"},
+    {"retention.bytes", "log.retention.bytes"},
+    {"retention.ms", "log.retention.ms"},
+    {"segment.bytes", "log.segment.bytes"},
+    {"segment.ms", "log.roll.ms"},
+};
+
+}  // namespace
+
+int8_t wire_type(ConfigType type) {
+  switch (type) {
+    case ConfigType::kBoolean: return 1;
+    case ConfigType::kString: return 2;
+    case ConfigType::kInt: return 3;
+    case ConfigType::kLong: return 5;
+    case ConfigType::kDouble: return 6;
+    case ConfigType::kList: return 7;
+  }
+  return 0;
+}
+
+int8_t wire_source(const ConfigEntry& entry) {
+  return static_cast<int8_t>(entry.is_default ? ConfigSource::kDefault : ConfigSource::kTopic);
+}
+
+std::vector<ConfigEntry> broker_configs(const ServerContext& server, const Peer& peer) {
+  const auto& options = server.broker.options();
+  std::string id = std::to_string(kNodeId);
+  std::string address =
+      "PLAINTEXT://" + server.advertised_host(peer) + ":" + std::to_string(server.advertised_port(peer));
+  std::vector<ConfigEntry> entries = {
+      {"advertised.listeners", address, ConfigType::kString, false, "Where clients are told to connect."},
+      {"auto.create.topics.enable", options.auto_create_topics ? "true" : "false", ConfigType::kBoolean,
+       options.auto_create_topics, "Whether asking for an unknown topic creates it."},
+      {"broker.id", id, ConfigType::kInt, false, "The broker's id."},
+      {"default.replication.factor", "1", ConfigType::kInt, true, "Copies of a partition; there is one broker."},
+      {"listeners", "PLAINTEXT://" + server.options.host + ":" + std::to_string(server.options.port),
+       ConfigType::kString, false, "Where the broker listens."},
+      {"log.dirs", options.data_directory, ConfigType::kString, false, "Where the data is."},
+      {"node.id", id, ConfigType::kInt, false, "The broker's id."},
+      number("group.initial.rebalance.delay.ms", options.group_initial_rebalance_delay.count(), 3000,
+             "How long a new group waits for more members."),
+      number("group.max.session.timeout.ms", options.group_session_timeout_max.count(), 1800000,
+             "The longest session time-out of a group member."),
+      number("group.max.size", static_cast<int64_t>(options.group_members_max), INT32_MAX, "Members of one group."),
+      number("group.min.session.timeout.ms", options.group_session_timeout_min.count(), 6000,
+             "The shortest session time-out of a group member."),
+      number("log.retention.check.interval.ms", options.retention_check_interval.count(), 300000,
+             "How often old segments are looked for.", ConfigType::kLong),
+      number("num.partitions", options.default_partitions, 1, "Partitions of topics that are created without a count."),
+      number("offset.metadata.max.bytes", static_cast<int64_t>(options.offset_metadata_bytes_max), 4096,
+             "Metadata with a committed position."),
+      number("offsets.topic.num.partitions", options.offsets_partitions, 50, "Partitions of __consumer_offsets."),
+      number("socket.request.max.bytes", static_cast<int64_t>(server.options.request_bytes_max), 104857600,
+             "The largest request."),
+      number("transaction.max.timeout.ms", options.transaction_timeout_max.count(), 900000,
+             "The longest time-out of a transaction."),
+      number("transaction.state.log.num.partitions", options.transaction_partitions, 50,
+             "Partitions of __transaction_state."),
+  };
+  for (const auto& [topic_option, name] : kTopicDefaults) {
+    if (const auto* spec = broker::find_topic_config(topic_option)) {
+      entries.push_back({std::string(name), std::string(spec->fallback), spec->type, true, spec->help});
+    }
+  }
+  std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  return entries;
+}
+
+}  // namespace headrace::kafka

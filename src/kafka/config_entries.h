@@ -1,0 +1,25 @@
+// Settings as DescribeConfigs and CreateTopics tell them.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "broker/topic_config.h"
+#include "kafka/server_context.h"
+
+namespace headrace::kafka {
+
+/// ConfigResource types of the protocol.
+enum class ResourceType : int8_t { kTopic = 2, kBroker = 4, kBrokerLogger = 8, kClientMetrics = 16, kGroup = 32 };
+
+/// Where a value comes from (KIP-226).
+enum class ConfigSource : int8_t { kTopic = 1, kStaticBroker = 4, kDefault = 5 };
+
+int8_t wire_type(broker::ConfigType type);
+/// The source of a topic option's value.
+int8_t wire_source(const broker::ConfigEntry& entry);
+
+/// The broker's settings under Kafka's names, sorted; `is_default` where the value is Kafka's own default.
+std::vector<broker::ConfigEntry> broker_configs(const ServerContext& server, const Peer& peer);
+
+}  // namespace headrace::kafka
