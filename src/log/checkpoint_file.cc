@@ -13,7 +13,7 @@ constexpr uint32_t kMagic = 0x48526370;  // "HRcp"
 constexpr uint16_t kVersion = 1;
 constexpr uint16_t kNoProducersFlag = 1;
 constexpr uint16_t kHasGapsFlag = 2;
-constexpr size_t kEncodedBytes = 4 + 2 + 2 + 8 + 8 + 2 * 24 + 3 * 4 + 4;
+constexpr size_t kEncodedBytes = 4 + 2 + 2 + 8 + 8 + 2 * 24 + 4 * 4 + 4;
 
 void write_point(codec::Writer& writer, const LogPoint& point) {
   writer.write(point.offset.value);
@@ -45,6 +45,7 @@ Bytes encode_checkpoint(const Checkpoint& checkpoint, uint64_t generation) {
   writer.write(checkpoint.index_entries);
   writer.write(checkpoint.time_entries);
   writer.write(checkpoint.transaction_entries);
+  writer.write(checkpoint.leader_epoch);
   writer.write(codec::crc32c(bytes));
   return bytes;
 }
@@ -63,6 +64,7 @@ Result<std::pair<Checkpoint, uint64_t>> decode_checkpoint(BytesView slot) {
   checkpoint.index_entries = reader.read<uint32_t>();
   checkpoint.time_entries = reader.read<uint32_t>();
   checkpoint.transaction_entries = reader.read<uint32_t>();
+  checkpoint.leader_epoch = reader.read<int32_t>();
   checkpoint.no_producers = flags & kNoProducersFlag;
   checkpoint.has_gaps = flags & kHasGapsFlag;
   uint32_t crc = reader.read<uint32_t>();

@@ -52,8 +52,22 @@ Result<std::shared_ptr<os::File>> Segment::file_locked() {
 
 void Segment::release() {
   std::lock_guard lock(mutex_);
-  file_.reset();
+  if (synced_size_ == size_) file_.reset();
   if (indexes_on_disk_) indexes_.reset();
+}
+
+Status Segment::sync() {
+  std::shared_ptr<os::File> file;
+  uint64_t size;
+  {
+    std::lock_guard lock(mutex_);
+    ASSIGN_OR_RETURN(file, file_locked());
+    size = size_;
+  }
+  RETURN_IF_ERROR(file->sync());
+  std::lock_guard lock(mutex_);
+  synced_size_ = size;
+  return {};
 }
 
 Status Segment::load_indexes_locked() {
@@ -165,10 +179,7 @@ Result<bool> Segment::load_for_append(uint64_t position, Offset offset, const In
                   (times->empty() || base_ + times->back().relative_offset < offset);
     if (!inside) return false;
     *indexes = {OffsetIndex(*std::move(offsets)), TimeIndex(*std::move(times))};
-    ASSIGN_OR_RETURN(auto file, file_locked());
-    BatchScanner first(*file, 0, position, {base_, /*gaps=*/true});
-    ASSIGN_OR_RETURN(auto found, first.next());
-    if (found == BatchScanner::Found::kBatch) first_timestamp_ms_ = first.header().max_timestamp_ms;
+    RETURN_IF_ERROR(read_first_timestamp_locked());
   }
   max_timestamp_ms_ = -1;
   if (!indexes->times.entries().empty()) {
@@ -180,6 +191,16 @@ Result<bool> Segment::load_for_append(uint64_t position, Offset offset, const In
   indexes_ = std::move(indexes);
   indexes_on_disk_ = true;
   return true;
+}
+
+Status Segment::read_first_timestamp_locked() {
+  ASSIGN_OR_RETURN(auto file, file_locked());
+  uint8_t bytes[record::kBatchHeaderBytes];
+  ASSIGN_OR_RETURN(size_t got, file->read_at(0, bytes));
+  if (got < sizeof bytes) return {};
+  auto header = record::read_header(bytes);
+  if (header.ok()) first_timestamp_ms_ = header->max_timestamp_ms;
+  return {};
 }
 
 void Segment::reset_indexes(int64_t now_ms) {
@@ -198,6 +219,7 @@ void Segment::reset_indexes(int64_t now_ms) {
 Status Segment::write(std::span<const BytesView> parts, uint64_t bytes, int64_t preallocate_bytes_max) {
   std::unique_lock lock(mutex_);
   ASSIGN_OR_RETURN(auto file, file_locked());
+  RETURN_IF_ERROR(load_indexes_locked());
   uint64_t end = size_ + bytes;
   uint64_t step_max = static_cast<uint64_t>(preallocate_bytes_max);
   if (end > allocated_ && step_max > 0 && can_allocate_) {
@@ -248,10 +270,10 @@ Status Segment::trim() {
   return {};
 }
 
-Segment::IndexImage Segment::index_image() {
+Result<Segment::IndexImage> Segment::index_image() {
   std::lock_guard lock(mutex_);
-  IndexImage image;
-  if (!indexes_) return image;
+  RETURN_IF_ERROR(load_indexes_locked());
+  IndexImage image{.size = size_};
   if (max_timestamp_ms_ >= 0) indexes_->times.add(max_timestamp_ms_, relative(max_timestamp_offset_));
   image.offsets = encode_offset_index(indexes_->offsets.entries());
   image.times = encode_time_index(indexes_->times.entries());
@@ -261,7 +283,7 @@ Segment::IndexImage Segment::index_image() {
   return image;
 }
 
-Status Segment::write_indexes(const IndexImage& image, bool release_after) {
+Status Segment::write_indexes(const IndexImage& image) {
   auto replace = [this](std::string_view suffix, const Bytes& content) -> Status {
     ASSIGN_OR_RETURN(auto file, files_.open(path(suffix), os::OpenMode::kCreate));
     RETURN_IF_ERROR(file->write_at(0, content));
@@ -271,10 +293,8 @@ Status Segment::write_indexes(const IndexImage& image, bool release_after) {
   RETURN_IF_ERROR(replace(kIndexSuffix, image.offsets));
   RETURN_IF_ERROR(replace(kTimeIndexSuffix, image.times));
   if (!image.transactions.empty()) RETURN_IF_ERROR(replace(kTransactionIndexSuffix, image.transactions));
-  if (release_after) {
-    std::lock_guard lock(mutex_);
-    indexes_on_disk_ = true;
-  }
+  std::lock_guard lock(mutex_);
+  indexes_on_disk_ = size_ == image.size;
   return {};
 }
 

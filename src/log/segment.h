@@ -64,16 +64,21 @@ class Segment {
   Result<SeekPoint> seek_time(int64_t timestamp_ms);
   std::vector<TransactionIndexEntry> aborted() const;
   Result<std::shared_ptr<os::File>> file();
-  /// Closes the file and forgets the indexes, if they can be loaded again.
+  /// fdatasync of what was written before the call.
+  Status sync();
+  /// Forgets the indexes, if they can be loaded again, and closes the file, unless it has data that was never synced: a
+  /// failure to write them would be reported to nobody.
   void release();
 
   /// Creates the file, empty, or opens it when it is there.
   Status create(int64_t now_ms);
   /// Takes the segment over as it is on the disk, with `size` bytes of batches.
-  void adopt(uint64_t size) { size_ = size; }
+  void adopt(uint64_t size) { size_ = synced_size_ = size; }
   /// Loads the indexes as a checkpoint left them: nothing at or after `position`. Nothing happens to them when they
   /// have fewer entries than the checkpoint counted; false then.
   Result<bool> load_for_append(uint64_t position, Offset offset, const IndexCounts& counts, int64_t now_ms);
+  /// Says how long the file is, beyond size().
+  void set_file_bytes(uint64_t bytes) { allocated_ = bytes; }
   /// Empty indexes, to be filled by note().
   void reset_indexes(int64_t now_ms);
   /// Writes `parts`, `bytes` in sum, behind the last batch. Grows the file in steps. After an error nothing counts.
@@ -90,11 +95,12 @@ class Segment {
   struct IndexImage {
     Bytes offsets, times, transactions;
     IndexCounts counts;
+    uint64_t size;  ///< Of the segment when the image was made.
   };
-  /// `final` adds the closing time entry. Appended batches after this call are not in it.
-  IndexImage index_image();
+  /// With a closing time entry. What is appended after this call is not in it.
+  Result<IndexImage> index_image();
   /// Writes an image to the index files and syncs them.
-  Status write_indexes(const IndexImage& image, bool release_after);
+  Status write_indexes(const IndexImage& image);
   /// Renames all files to *.deleted, then removes them.
   Status remove_files();
 
@@ -108,6 +114,7 @@ class Segment {
   Result<std::shared_ptr<os::File>> file_locked();
   Status load_indexes_locked();
   Status rebuild_indexes_locked();
+  Status read_first_timestamp_locked();
   void index_batch(Indexes& indexes, const record::BatchHeader& header, uint64_t position, int64_t interval_bytes);
 
   Result<SegmentRead> read_from(os::File& file, SeekPoint start, Offset offset, size_t bytes_max, Offset upper,
@@ -124,6 +131,7 @@ class Segment {
   std::unique_ptr<Indexes> indexes_;
   bool indexes_on_disk_ = true;   // The files say all that indexes_ does.
   uint64_t size_ = 0;
+  uint64_t synced_size_ = 0;
   uint64_t allocated_ = 0;        // The file's size, where it is known to be larger than size_.
   bool can_allocate_ = true;
   int64_t max_timestamp_ms_ = -1;

@@ -1,0 +1,174 @@
+// Making the log durable: group commit, what follows a roll, checkpoints, the end.
+#include <fmt/format.h>
+
+#include "base/logging.h"
+#include "log/file_names.h"
+#include "log/partition_log_impl.h"
+#include "log/producer_snapshot.h"
+
+namespace headrace::log {
+
+Status PartitionLogImpl::flush() {
+  {
+    std::lock_guard lock(mutex_);
+    RETURN_IF_ERROR(writable());
+    if (durable_end_ == log_end_) return {};
+  }
+  std::lock_guard flushing(flush_mutex_);
+  return flush_held(/*checkpoint=*/false);
+}
+
+Status PartitionLogImpl::checkpoint() {
+  std::lock_guard flushing(flush_mutex_);
+  return flush_held(/*checkpoint=*/true);
+}
+
+Status PartitionLogImpl::flush_held(bool checkpoint) {
+  {
+    std::lock_guard lock(mutex_);
+    RETURN_IF_ERROR(writable());
+  }
+  auto pass = begin_pass(checkpoint);
+  if (!pass) return {};
+  Status synced = sync_pass(*pass);
+  if (!synced.ok()) {
+    std::lock_guard lock(mutex_);
+    return fail(synced.error());
+  }
+  {
+    std::lock_guard lock(mutex_);
+    durable_end_ = pass->target;
+    ++stats_.flushes;
+    checkpoint_.log_start = log_start_;
+    producers_.forget_ended_before(high_watermark_held());
+  }
+  checkpoint_.durable = {pass->target, pass->active->base(), pass->position};
+  for (const Rolled& rolled : pass->rolled) finish_rolled(rolled);
+  // A roll is noted for certain: recovery judges a segment that others follow by it.
+  Status noted = pass->checkpoint ? write_checkpoint(*pass)
+                                  : checkpoint_file_->write(checkpoint_, /*synced=*/!pass->rolled.empty());
+  // The log itself is safe: all that is lost is a shorter scan at the next start.
+  if (!noted.ok()) log_warn("no checkpoint of the log in {}: {}", directory_, noted.error().message);
+  return pass->checkpoint && checkpoint ? noted : Status();
+}
+
+// Takes what there is to do; nothing when all is durable.
+std::optional<PartitionLogImpl::FlushPass> PartitionLogImpl::begin_pass(bool checkpoint) {
+  std::lock_guard lock(mutex_);
+  if (bytes_since_checkpoint_ >= config_.checkpoint_bytes) checkpoint = true;
+  if (durable_end_ == log_end_ && rolled_.empty() && !directory_dirty_ && !checkpoint) return std::nullopt;
+  FlushPass pass{.target = log_end_, .rolled = std::move(rolled_), .active = active()};
+  rolled_.clear();
+  pass.position = pass.active->size();
+  pass.sync_directory = std::exchange(directory_dirty_, false);
+  pass.sync_parent = std::exchange(parent_dirty_, false);
+  if (!checkpoint) return pass;
+  producers_.expire(clock_.wall_ms() - config_.producer_id_expiration_ms);
+  pass.checkpoint = true;
+  pass.no_producers = producers_.all().empty();
+  pass.leader_epoch = latest_epoch_.value;
+  if (!pass.no_producers) pass.snapshot = encode_producer_snapshot(producers_);
+  auto image = pass.active->index_image();
+  if (image.ok()) pass.image = *std::move(image);
+  bytes_since_checkpoint_ = 0;
+  return pass;
+}
+
+// Every fsync that stands between the bytes and an acknowledgement, older segments first.
+Status PartitionLogImpl::sync_pass(const FlushPass& pass) {
+  for (const Rolled& rolled : pass.rolled) {
+    RETURN_IF_ERROR(rolled.segment->trim());
+    RETURN_IF_ERROR(rolled.segment->sync());
+  }
+  RETURN_IF_ERROR(pass.active->sync());
+  if (pass.sync_directory) RETURN_IF_ERROR(files_.sync_directory(directory_));
+  if (pass.sync_parent) RETURN_IF_ERROR(files_.sync_directory(os::parent_directory(directory_)));
+  return {};
+}
+
+// Indexes and producers of a rolled segment, written once for good. They can be made again from the batches.
+void PartitionLogImpl::finish_rolled(const Rolled& rolled) {
+  auto write = [&]() -> Status {
+    ASSIGN_OR_RETURN(auto image, rolled.segment->index_image());
+    RETURN_IF_ERROR(rolled.segment->write_indexes(image));
+    return os::write_file_atomically(files_, snapshot_path(rolled.end), rolled.snapshot);
+  };
+  Status written = write();
+  if (!written.ok()) log_warn("after rolling {}: {}", rolled.segment->log_path(), written.error().message);
+  if (written.ok()) rolled.segment->release();
+}
+
+Status PartitionLogImpl::write_checkpoint(const FlushPass& pass) {
+  if (!pass.image) return Error{ErrorCode::kIo, "the indexes of " + pass.active->log_path() + " can't be read"};
+  RETURN_IF_ERROR(pass.active->write_indexes(*pass.image));
+  if (!pass.no_producers) {
+    RETURN_IF_ERROR(os::write_file_atomically(files_, snapshot_path(pass.target), pass.snapshot));
+  } else {
+    RETURN_IF_ERROR(files_.sync_directory(directory_));
+  }
+  Offset before = checkpoint_.checkpoint.offset;
+  checkpoint_.checkpoint = checkpoint_.durable;
+  checkpoint_.index_entries = pass.image->counts.offsets;
+  checkpoint_.time_entries = pass.image->counts.times;
+  checkpoint_.transaction_entries = pass.image->counts.transactions;
+  checkpoint_.no_producers = pass.no_producers;
+  checkpoint_.leader_epoch = pass.leader_epoch;
+  RETURN_IF_ERROR(checkpoint_file_->write(checkpoint_, /*synced=*/true));
+  bool of_segment;
+  {
+    std::lock_guard lock(mutex_);
+    of_segment = segments_.contains(before);
+  }
+  if (before == kNoOffset || before == pass.target || of_segment) return {};
+  Status removed = files_.remove(snapshot_path(before));
+  return removed.ok() || removed.error().code == ErrorCode::kNotFound ? Status() : removed;
+}
+
+std::string PartitionLogImpl::snapshot_path(Offset offset) const {
+  return directory_ + "/" + file_name(offset, kSnapshotSuffix);
+}
+
+void PartitionLogImpl::release_idle_resources() {
+  std::lock_guard flushing(flush_mutex_);
+  checkpoint_file_->release();
+  std::lock_guard lock(mutex_);
+  loaded_.clear();
+  for (const auto& [base, segment] : segments_) segment->release();
+}
+
+Status PartitionLogImpl::close() {
+  std::lock_guard flushing(flush_mutex_);
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_) return {};
+  }
+  Status flushed = flush_held(/*checkpoint=*/true);
+  std::lock_guard lock(mutex_);
+  closed_ = true;
+  if (!flushed.ok()) return flushed;
+  RETURN_IF_ERROR(active()->trim());
+  return active()->sync();
+}
+
+Status PartitionLogImpl::destroy() {
+  std::lock_guard flushing(flush_mutex_);
+  std::lock_guard lock(mutex_);
+  closed_ = true;
+  loaded_.clear();
+  for (const auto& [base, segment] : segments_) segment->release();
+  checkpoint_file_->release();
+  std::string doomed = fmt::format("{}.{}{}", directory_, clock_.wall_ms(), kDestroyedSuffix);
+  RETURN_IF_ERROR(files_.rename(directory_, doomed));
+  RETURN_IF_ERROR(files_.sync_directory(os::parent_directory(directory_)));
+  return os::remove_tree(files_, doomed);
+}
+
+Status remove_destroyed_logs(os::FileSystem& files, const std::string& data_directory) {
+  ASSIGN_OR_RETURN(auto names, files.list(data_directory));
+  for (const std::string& name : names) {
+    if (name.ends_with(kDestroyedSuffix)) RETURN_IF_ERROR(os::remove_tree(files, data_directory + "/" + name));
+  }
+  return {};
+}
+
+}  // namespace headrace::log

@@ -1,0 +1,126 @@
+// Finding things in the log: by time, by transaction, by producer.
+#include <algorithm>
+
+#include "log/partition_log_impl.h"
+
+namespace headrace::log {
+
+namespace {
+
+constexpr size_t kDecompressedBytesMax = 256 << 20;
+
+// The first record of a batch at or after both `timestamp_ms` and `start`.
+Result<std::optional<TimestampOffset>> find_in_batch(const record::BatchHeader& header, BytesView bytes,
+                                                     int64_t timestamp_ms, Offset start) {
+  if (header.attributes & record::kLogAppendTimeBit) {
+    return std::optional(TimestampOffset{std::max(header.base_offset, start), header.max_timestamp_ms});
+  }
+  ASSIGN_OR_RETURN(auto batch, record::Batch::parse_trusted(SharedBytes(nullptr, bytes)));
+  record::RecordReader reader(batch, kDecompressedBytesMax);
+  while (const record::RecordView* record = reader.next()) {
+    if (record->offset < start || record->timestamp_ms < timestamp_ms) continue;
+    return std::optional(TimestampOffset{record->offset, record->timestamp_ms});
+  }
+  RETURN_IF_ERROR(reader.status());
+  return std::optional<TimestampOffset>();
+}
+
+ProducerInfo describe(ProducerId id, const ProducerState& state) {
+  const ProducerBatch* last = state.last();
+  return {.producer_id = id,
+          .epoch = state.epoch,
+          .last_sequence = last ? last->last_sequence : -1,
+          .last_offset = last ? last->last_offset : kNoOffset,
+          .last_timestamp_ms = state.last_timestamp_ms,
+          .coordinator_epoch = state.coordinator_epoch,
+          .transaction_first_offset = state.transaction_first_offset};
+}
+
+}  // namespace
+
+Result<std::optional<TimestampOffset>> PartitionLogImpl::offset_for_timestamp(int64_t timestamp_ms) {
+  std::vector<std::pair<SegmentPtr, uint64_t>> candidates;
+  Offset start, watermark;
+  {
+    std::lock_guard lock(mutex_);
+    start = log_start_;
+    watermark = high_watermark_held();
+    for (const auto& [base, segment] : segments_) candidates.emplace_back(segment, segment->size());
+  }
+  for (const auto& [segment, limit] : candidates) {
+    ASSIGN_OR_RETURN(TimeIndexEntry latest, segment->max_timestamp());
+    if (segment != candidates.back().first) note_read(segment);
+    if (limit == 0 || latest.timestamp_ms < timestamp_ms) continue;
+    ASSIGN_OR_RETURN(auto found, find_in_segment(*segment, timestamp_ms, start, limit));
+    if (!found) continue;
+    if (found->offset >= watermark) return std::optional<TimestampOffset>();
+    return found;
+  }
+  return std::optional<TimestampOffset>();
+}
+
+Result<std::optional<TimestampOffset>> PartitionLogImpl::find_in_segment(Segment& segment, int64_t timestamp_ms,
+                                                                         Offset start, uint64_t limit) {
+  ASSIGN_OR_RETURN(SeekPoint from, segment.seek_time(timestamp_ms));
+  ASSIGN_OR_RETURN(auto file, segment.file());
+  BatchScanner scanner(*file, from.position, limit, {segment.base(), /*gaps=*/true});
+  while (true) {
+    ASSIGN_OR_RETURN(auto found, scanner.next());
+    if (found == BatchScanner::Found::kEnd) return std::optional<TimestampOffset>();
+    if (found == BatchScanner::Found::kBad) {
+      ASSIGN_OR_RETURN(bool more, scanner.resync());
+      if (!more) return std::optional<TimestampOffset>();
+      continue;
+    }
+    if (scanner.header().max_timestamp_ms < timestamp_ms || scanner.header().last_offset() < start) continue;
+    ASSIGN_OR_RETURN(auto record, find_in_batch(scanner.header(), scanner.batch(), timestamp_ms, start));
+    if (record) return record;
+  }
+}
+
+Result<std::optional<TimestampOffset>> PartitionLogImpl::max_timestamp() {
+  std::vector<SegmentPtr> segments;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [base, segment] : segments_) segments.push_back(segment);
+  }
+  int64_t latest = -1;
+  for (const SegmentPtr& segment : segments) {
+    ASSIGN_OR_RETURN(TimeIndexEntry entry, segment->max_timestamp());
+    latest = std::max(latest, entry.timestamp_ms);
+  }
+  if (latest < 0) return std::optional<TimestampOffset>();
+  return offset_for_timestamp(latest);
+}
+
+Result<std::vector<AbortedTransaction>> PartitionLogImpl::aborted_transactions(Offset from, Offset to) {
+  std::lock_guard lock(mutex_);
+  std::vector<AbortedTransaction> found;
+  auto at = segments_.upper_bound(from);
+  if (at != segments_.begin()) --at;
+  for (; at != segments_.end(); ++at) {
+    // A transaction ends in this segment or a later one, and may have begun long before.
+    for (const TransactionIndexEntry& entry : at->second->aborted()) {
+      if (entry.last_offset < from || entry.first_offset >= to) continue;
+      found.push_back({entry.producer_id, entry.first_offset, entry.last_offset});
+    }
+  }
+  return found;
+}
+
+std::optional<ProducerInfo> PartitionLogImpl::producer(ProducerId id) const {
+  std::lock_guard lock(mutex_);
+  const ProducerState* state = producers_.find(id);
+  if (state == nullptr) return std::nullopt;
+  return describe(id, *state);
+}
+
+std::vector<ProducerInfo> PartitionLogImpl::producers() const {
+  std::lock_guard lock(mutex_);
+  std::vector<ProducerInfo> infos;
+  infos.reserve(producers_.all().size());
+  for (const auto& [id, state] : producers_.all()) infos.push_back(describe(id, state));
+  return infos;
+}
+
+}  // namespace headrace::log

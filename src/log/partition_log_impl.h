@@ -1,0 +1,150 @@
+// The one implementation of PartitionLog. Its functions are grouped in files by what they are for: partition_log.cc
+// (append, read), flush.cc, recovery.cc, lookup.cc, retention.cc.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <set>
+
+#include "log/checkpoint_file.h"
+#include "log/partition_log.h"
+#include "log/producer_state.h"
+#include "log/segment.h"
+
+namespace headrace::log {
+
+/// Inactive segments that keep their file open and their indexes in memory after a read.
+inline constexpr size_t kLoadedSegmentsMax = 4;
+/// Room for one segment's positions, which indexes hold in 32 bits.
+inline constexpr uint64_t kSegmentBytesMax = INT32_MAX;
+
+class PartitionLogImpl final : public PartitionLog {
+ public:
+  PartitionLogImpl(os::FileSystem& files, os::Clock& clock, std::string directory, const LogConfig& config);
+  /// Reads what the directory holds and makes it fit to serve. Once, before anything else.
+  Status recover();
+
+  Result<AppendResult> append(std::span<const record::Batch> batches, LeaderEpoch epoch) override;
+  Status flush() override;
+  Result<ReadResult> read(Offset offset, size_t bytes_max, Offset upper) override;
+  Offset log_start_offset() const override;
+  Offset log_end_offset() const override;
+  Offset durable_end() const override;
+  Offset high_watermark() const override;
+  Offset last_stable_offset() const override;
+  int64_t size_bytes() const override;
+  LeaderEpoch latest_epoch() const override;
+  LogStats stats() const override;
+  Result<std::optional<TimestampOffset>> offset_for_timestamp(int64_t timestamp_ms) override;
+  Result<std::optional<TimestampOffset>> max_timestamp() override;
+  Result<std::vector<AbortedTransaction>> aborted_transactions(Offset from, Offset to) override;
+  std::optional<ProducerInfo> producer(ProducerId id) const override;
+  std::vector<ProducerInfo> producers() const override;
+  std::vector<DamagedRange> damaged_ranges() const override;
+  std::optional<Error> out_of_service() const override;
+  Result<int64_t> delete_old_segments() override;
+  Result<Offset> delete_records(Offset before) override;
+  void set_config(const LogConfig& config) override;
+  LogConfig config() const override;
+  Status checkpoint() override;
+  void release_idle_resources() override;
+  Status close() override;
+  Status destroy() override;
+
+ private:
+  using SegmentPtr = std::shared_ptr<Segment>;
+  using Segments = std::map<Offset, SegmentPtr>;
+
+  // A segment that was rolled, and the producers as they were then: flush() makes both durable.
+  struct Rolled {
+    SegmentPtr segment;
+    Bytes snapshot;
+    Offset end;
+  };
+  // What one flush covers, taken under the mutex.
+  struct FlushPass {
+    Offset target;
+    std::vector<Rolled> rolled;
+    SegmentPtr active;
+    uint64_t position = 0;
+    bool sync_directory = false;
+    bool sync_parent = false;
+    bool checkpoint = false;
+    bool no_producers = false;
+    int32_t leader_epoch = 0;
+    Bytes snapshot;
+    std::optional<Segment::IndexImage> image;
+  };
+  // What append() is about to write, in buffers that are used again.
+  struct Staging {
+    std::vector<record::BatchHeader> headers;
+    std::vector<std::optional<TransactionMarker>> markers;
+    std::vector<std::array<uint8_t, record::kBatchHeaderBytes>> front;
+    std::vector<BytesView> parts;
+    uint64_t bytes = 0;
+  };
+
+  // Appending; these want mutex_.
+  Status writable() const;
+  Status stage(std::span<const record::Batch> batches, LeaderEpoch epoch);
+  Result<std::optional<AppendResult>> find_duplicates() const;
+  AppendResult duplicate_of(const ProducerBatch& first, const ProducerBatch& last) const;
+  void stage_bytes(std::span<const record::Batch> batches, int64_t append_time_ms);
+  bool must_roll(int64_t now_ms) const;
+  Status roll(int64_t now_ms);
+  void take_over();
+  Error fail(const Error& error);
+  Offset high_watermark_held() const;
+  const SegmentPtr& active() const { return segments_.rbegin()->second; }
+
+  // Reading.
+  std::optional<Error> damage_at(Offset offset) const;
+  void note_read(const SegmentPtr& segment);
+  Error take_out_of_service(const Segment& segment, const SegmentRead& found);
+
+  // Flushing; these want flush_mutex_.
+  Status flush_held(bool checkpoint);
+  std::optional<FlushPass> begin_pass(bool checkpoint);
+  Status sync_pass(const FlushPass& pass);
+  void finish_rolled(const Rolled& rolled);
+  Status write_checkpoint(const FlushPass& pass);
+  std::string snapshot_path(Offset offset) const;
+
+  friend class Recovery;
+
+  // Retention.
+  std::vector<SegmentPtr> detach_before(Offset offset);
+  Status remove_detached(const std::vector<SegmentPtr>& segments);
+  Result<std::optional<TimestampOffset>> find_in_segment(Segment& segment, int64_t timestamp_ms, Offset start,
+                                                         uint64_t limit);
+
+  os::FileSystem& files_;
+  os::Clock& clock_;
+  const std::string directory_;
+
+  std::mutex flush_mutex_;  // Taken before mutex_. Guards the checkpoint file and what is written beside the log.
+  std::optional<CheckpointFile> checkpoint_file_;
+  Checkpoint checkpoint_;
+
+  mutable std::mutex mutex_;
+  LogConfig config_;
+  Segments segments_;  // By base offset; the last one is active.
+  ProducerStates producers_;
+  Offset log_start_{0};
+  Offset log_end_{0};
+  Offset durable_end_{0};
+  LeaderEpoch latest_epoch_{0};
+  std::optional<Error> failure_;
+  bool closed_ = false;
+  bool has_gaps_ = false;
+  bool directory_dirty_ = false;
+  bool parent_dirty_ = false;
+  std::vector<Rolled> rolled_;
+  std::vector<DamagedRange> damaged_;
+  std::vector<SegmentPtr> loaded_;  // Inactive segments read lately, latest last.
+  int64_t bytes_since_checkpoint_ = 0;
+  Staging staging_;
+  LogStats stats_;
+};
+
+}  // namespace headrace::log

@@ -1,0 +1,333 @@
+#include "log/recovery.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/logging.h"
+#include "log/file_names.h"
+#include "log/producer_snapshot.h"
+
+namespace headrace::log {
+
+namespace {
+
+constexpr uint64_t kSectorBytes = 512;
+constexpr size_t kSnapshotBytesMax = 256 << 20;
+
+bool is_leftover(std::string_view name) {
+  return name.ends_with(kDeletedSuffix) || name.ends_with(".tmp") || name.ends_with(".cleaned") || name.ends_with(".swap");
+}
+
+}  // namespace
+
+Status PartitionLogImpl::recover() { return Recovery(*this).run(); }
+
+Status Recovery::run() {
+  RETURN_IF_ERROR(take_inventory());
+  ASSIGN_OR_RETURN(log_.checkpoint_file_,
+                   CheckpointFile::open(log_.files_, log_.directory_ + "/" + std::string(kCheckpointName)));
+  checkpoint_ = log_.checkpoint_file_->read();
+  if (checkpoint_) log_.checkpoint_ = *checkpoint_;
+  log_.has_gaps_ = checkpoint_ && checkpoint_->has_gaps;
+  if (bases_.empty()) return start_empty();
+  RETURN_IF_ERROR(open_segments());
+  ASSIGN_OR_RETURN(bool quick, start_from_checkpoint());
+  if (!quick) RETURN_IF_ERROR(start_from_snapshot());
+  return settle();
+}
+
+Status Recovery::take_inventory() {
+  ASSIGN_OR_RETURN(bool exists, log_.files_.exists(log_.directory_));
+  if (!exists) {
+    RETURN_IF_ERROR(log_.files_.make_directories(log_.directory_));
+    log_.parent_dirty_ = log_.directory_dirty_ = true;
+    return {};
+  }
+  ASSIGN_OR_RETURN(auto names, log_.files_.list(log_.directory_));
+  for (const std::string& name : names) {
+    if (is_leftover(name)) RETURN_IF_ERROR(log_.files_.remove(log_.directory_ + "/" + name));
+    if (auto offset = offset_of_name(name, kLogSuffix)) bases_.push_back(*offset);
+    if (auto offset = offset_of_name(name, kSnapshotSuffix)) snapshots_.insert(*offset);
+    if (auto offset = offset_of_name(name, kTransactionIndexSuffix)) transaction_indexes_.insert(*offset);
+  }
+  return {};
+}
+
+Status Recovery::start_empty() {
+  Offset start{0};
+  if (checkpoint_) start = std::max(checkpoint_->durable.offset, checkpoint_->log_start);
+  if (checkpoint_ && start > checkpoint_->log_start) {
+    log_error("{} holds no log files, but had offsets up to {}: they are lost", log_.directory_, start.value);
+  }
+  auto segment = std::make_shared<Segment>(log_.files_, log_.directory_, start);
+  RETURN_IF_ERROR(segment->create(log_.clock_.wall_ms()));
+  log_.segments_[start] = std::move(segment);
+  log_.log_start_ = log_.log_end_ = log_.durable_end_ = start;
+  log_.directory_dirty_ = log_.parent_dirty_ = true;
+  if (!snapshots_.contains(start)) return {};
+  auto loaded = load_producers(start);
+  return loaded.ok() ? Status() : loaded.error();
+}
+
+Status Recovery::open_segments() {
+  for (Offset base : bases_) {
+    auto segment = std::make_shared<Segment>(log_.files_, log_.directory_, base);
+    ASSIGN_OR_RETURN(auto file, segment->file());
+    ASSIGN_OR_RETURN(uint64_t size, file->size());
+    segment->adopt(size);
+    segment->release();
+    log_.segments_[base] = std::move(segment);
+  }
+  log_.log_start_ = bases_.front();
+  if (checkpoint_) log_.log_start_ = std::max(log_.log_start_, checkpoint_->log_start);
+  return {};
+}
+
+// The quick way: everything up to the checkpoint is as it says. False, with nothing done, where it is not.
+Result<bool> Recovery::start_from_checkpoint() {
+  if (!checkpoint_ || checkpoint_->checkpoint.offset == kNoOffset) return false;
+  const LogPoint& point = checkpoint_->checkpoint;
+  auto at = log_.segments_.find(point.segment);
+  if (at == log_.segments_.end() || at->second->size() < point.position) return false;
+  ASSIGN_OR_RETURN(bool aborted, load_aborted(at, checkpoint_->transaction_entries));
+  if (!aborted) return false;
+  if (!checkpoint_->no_producers) {
+    ASSIGN_OR_RETURN(bool loaded, load_producers(point.offset));
+    if (!loaded) return false;
+  }
+  uint64_t file_bytes = at->second->size();
+  IndexCounts counts{checkpoint_->index_entries, checkpoint_->time_entries, checkpoint_->transaction_entries};
+  ASSIGN_OR_RETURN(bool indexed, at->second->load_for_append(point.position, point.offset, counts, log_.clock_.wall_ms()));
+  if (!indexed) {
+    at->second->adopt(file_bytes);
+    log_.producers_ = ProducerStates();
+    return false;
+  }
+  at->second->set_file_bytes(file_bytes);
+  log_.latest_epoch_ = LeaderEpoch(checkpoint_->leader_epoch);
+  RETURN_IF_ERROR(scan_from(at, point.position, point.offset));
+  return true;
+}
+
+// The slow way: from the last segment that starts with a good snapshot of the producers, else from the first one.
+Status Recovery::start_from_snapshot() {
+  Offset trusted = checkpoint_ ? checkpoint_->checkpoint.segment : kNoOffset;
+  for (auto at = std::prev(log_.segments_.end()); at != log_.segments_.begin(); --at) {
+    if (at->first > trusted || !snapshots_.contains(at->first)) continue;
+    ASSIGN_OR_RETURN(bool aborted, load_aborted(std::prev(at), UINT32_MAX));
+    if (!aborted) continue;
+    ASSIGN_OR_RETURN(bool loaded, load_producers(at->first));
+    if (loaded) return scan_from(at, 0, at->first);
+  }
+  log_.producers_ = ProducerStates();
+  auto first = log_.segments_.begin();
+  if (snapshots_.contains(first->first)) {
+    auto loaded = load_producers(first->first);
+    if (!loaded.ok()) return loaded.error();
+  }
+  return scan_from(first, 0, first->first);
+}
+
+// Loads the aborted transactions of the segments up to `until`, of that one as many as were counted.
+Result<bool> Recovery::load_aborted(Segments::iterator until, uint32_t entries_of_last) {
+  for (auto at = log_.segments_.begin();; ++at) {
+    bool last = at == until;
+    std::vector<TransactionIndexEntry> entries;
+    if (transaction_indexes_.contains(at->first)) {
+      std::string path = log_.directory_ + "/" + file_name(at->first, kTransactionIndexSuffix);
+      ASSIGN_OR_RETURN(Bytes bytes, os::read_file(log_.files_, path, kSnapshotBytesMax));
+      auto decoded = decode_transaction_index(bytes);
+      if (!decoded.ok()) {
+        log_warn("{}: {}; scanning the log instead", path, decoded.error().message);
+        return false;
+      }
+      entries = *std::move(decoded);
+    }
+    if (last && entries_of_last != UINT32_MAX) {
+      if (entries.size() < entries_of_last) return false;
+      entries.resize(entries_of_last);
+    }
+    at->second->set_aborted(std::move(entries));
+    if (last) return true;
+  }
+}
+
+// A bad snapshot is kept aside; the one before it and the log say the same.
+Result<bool> Recovery::load_producers(Offset offset) {
+  std::string path = log_.snapshot_path(offset);
+  auto bytes = os::read_file(log_.files_, path, kSnapshotBytesMax);
+  if (!bytes.ok() && bytes.error().code == ErrorCode::kNotFound) return false;
+  if (!bytes.ok()) return bytes.error();
+  auto decoded = decode_producer_snapshot(*bytes);
+  if (decoded.ok()) {
+    log_.producers_ = *std::move(decoded);
+    return true;
+  }
+  log_warn("{}: {}; kept as {}.bad", path, decoded.error().message, path);
+  RETURN_IF_ERROR(log_.files_.rename(path, path + ".bad"));
+  snapshots_.erase(offset);
+  return false;
+}
+
+// Checks all that comes after `position` of `at`, cutting what never reached the disk.
+Status Recovery::scan_from(Segments::iterator at, uint64_t position, Offset expected) {
+  for (; at != log_.segments_.end(); ++at, position = 0) {
+    if (at->first < expected) {
+      return Error{ErrorCode::kCorrupt, fmt::format("{} starts below offset {}, where the segment before it ends; move "
+                                                    "the file that is wrong away", at->second->log_path(), expected.value)};
+    }
+    ASSIGN_OR_RETURN(Tail tail, scan_segment(at, position, position == 0 ? at->first : expected));
+    expected = tail.expected;
+    if (!tail.cut) continue;
+    RETURN_IF_ERROR(drop_segments_from(std::next(at)));
+    break;
+  }
+  log_.log_end_ = expected;
+  return {};
+}
+
+Result<Recovery::Tail> Recovery::scan_segment(Segments::iterator at, uint64_t position, Offset expected) {
+  Segment& segment = *at->second;
+  ASSIGN_OR_RETURN(auto file, segment.file());
+  ASSIGN_OR_RETURN(uint64_t file_bytes, file->size());
+  auto next = std::next(at);
+  bool last = next == log_.segments_.end();
+  uint64_t durable = known_durable(at);
+  if (position == 0) segment.reset_indexes(log_.clock_.wall_ms());
+  scanned_.push_back(at->second);
+  log_.stats_.scanned_bytes_at_open += static_cast<int64_t>(file_bytes - std::min(position, file_bytes));
+
+  BatchScanner scanner(*file, position, file_bytes, {expected, log_.has_gaps_});
+  while (true) {
+    ASSIGN_OR_RETURN(auto found, scanner.next());
+    if (found == BatchScanner::Found::kBatch) {
+      take_batch(segment, scanner);
+      continue;
+    }
+    uint64_t bad = scanner.position();
+    Offset lost_from = scanner.expected();
+    bool at_end = found == BatchScanner::Found::kEnd;
+    bool complete = last ? at_end && bad >= durable : next->first == lost_from || (at_end && log_.has_gaps_);
+    if (complete) {
+      if (!last) RETURN_IF_ERROR(segment.trim());  // Room that a crash kept from being given back.
+      return Tail{last ? lost_from : next->first};
+    }
+    ASSIGN_OR_RETURN(bool more, found == BatchScanner::Found::kBad ? scanner.resync() : Result<bool>(false));
+    bool kept = bad < durable;
+    if (more) {
+      ASSIGN_OR_RETURN(found, scanner.next());
+      if (!kept) {
+        ASSIGN_OR_RETURN(kept, was_written(segment, bad, scanner.position()));
+      }
+      if (kept) {
+        damage(segment, lost_from, scanner.header().base_offset, bad);
+        take_batch(segment, scanner);
+        continue;
+      }
+    }
+    if (!kept && !last && file_bytes > bad) {
+      // Valid segments follow: the same question, asked of this segment's end.
+      ASSIGN_OR_RETURN(bool written, was_written(segment, bad, file_bytes));
+      kept = written && next->second->size() > 0;
+    }
+    if (kept) {
+      Offset to = last ? std::max(lost_from, checkpoint_ ? checkpoint_->durable.offset : lost_from) : next->first;
+      if (to > lost_from) damage(segment, lost_from, to, bad);
+      segment.skip_to(last ? std::max(bad, durable) : file_bytes);
+      return Tail{to};
+    }
+    changed_ = true;
+    log_info("cutting {} bytes that were never synced off {} at byte {}", file_bytes - bad, segment.log_path(), bad);
+    RETURN_IF_ERROR(segment.trim());
+    return Tail{lost_from, /*cut=*/true};
+  }
+}
+
+// A sector that was never written reads as zeros: such a run, up to a sector's border, tells it from damage.
+Result<bool> Recovery::was_written(Segment& segment, uint64_t from, uint64_t to) {
+  ASSIGN_OR_RETURN(auto file, segment.file());
+  for (uint64_t at = from; at < to;) {
+    uint64_t border = std::min(to, (at / kSectorBytes + 1) * kSectorBytes);
+    uint8_t sector[kSectorBytes];
+    ASSIGN_OR_RETURN(size_t got, file->read_at(at, {sector, static_cast<size_t>(border - at)}));
+    if (std::all_of(sector, sector + got, [](uint8_t byte) { return byte == 0; })) return false;
+    at = border;
+  }
+  return true;
+}
+
+void Recovery::take_batch(Segment& segment, const BatchScanner& scanner) {
+  const record::BatchHeader& header = scanner.header();
+  segment.skip_to(scanner.position());
+  segment.note(header, log_.config_.index_interval_bytes);
+  auto marker = read_marker(header, scanner.batch());
+  if (auto aborted = log_.producers_.apply(header, marker.ok() ? *marker : std::nullopt)) segment.note_aborted(*aborted);
+  log_.latest_epoch_ = header.partition_leader_epoch;
+}
+
+void Recovery::damage(const Segment& segment, Offset from, Offset to, uint64_t position) {
+  log_.damaged_.push_back({from, to, segment.log_path(), position});
+  log_error("{}", log_.damage_at(from)->message);
+}
+
+// Removes segments that follow a torn tail, the newest first, so that a crash amid it leaves a log like before.
+Status Recovery::drop_segments_from(Segments::iterator at) {
+  while (at != log_.segments_.end()) {
+    auto newest = std::prev(log_.segments_.end());
+    bool done = newest == at;
+    log_info("removing {}, which follows bytes that were never synced", newest->second->log_path());
+    RETURN_IF_ERROR(newest->second->remove_files());
+    log_.segments_.erase(newest);
+    if (done) break;
+  }
+  return {};
+}
+
+// How many bytes of the segment an fsync is known to have covered.
+uint64_t Recovery::known_durable(Segments::iterator at) const {
+  if (!checkpoint_ || checkpoint_->durable.segment < at->first) return 0;
+  if (checkpoint_->durable.segment == at->first) return checkpoint_->durable.position;
+  return UINT64_MAX;
+}
+
+// Makes durable what was found, and writes it down, so that the next start is quick.
+Status Recovery::settle() {
+  for (Offset offset : snapshots_) {
+    if (offset > log_.log_end_) RETURN_IF_ERROR(log_.files_.remove(log_.snapshot_path(offset)));
+  }
+  if (log_.log_end_ < log_.log_start_) {
+    log_error("{} ends at offset {}, below its start {}: records are lost", log_.directory_, log_.log_end_.value,
+              log_.log_start_.value);
+    log_.log_end_ = log_.log_start_;
+    RETURN_IF_ERROR(log_.roll(log_.clock_.wall_ms()));
+    log_.rolled_.clear();
+    scanned_.clear();
+    for (const auto& segment : log_.detach_before(log_.log_start_)) RETURN_IF_ERROR(segment->remove_files());
+    changed_ = true;
+  }
+  if (!checkpoint_) log_.directory_dirty_ = log_.parent_dirty_ = true;
+  bool clean = !changed_ && log_.stats_.scanned_bytes_at_open == 0;
+  log_.durable_end_ = log_.log_end_;
+  if (clean) {
+    for (const auto& [base, segment] : log_.segments_) segment->release();
+    return {};
+  }
+  for (const auto& segment : scanned_) RETURN_IF_ERROR(segment->sync());
+  RETURN_IF_ERROR(log_.files_.sync_directory(log_.directory_));
+  log_.parent_dirty_ = true;
+  for (const auto& segment : scanned_) {
+    if (segment == log_.active()) continue;
+    ASSIGN_OR_RETURN(auto image, segment->index_image());
+    RETURN_IF_ERROR(segment->write_indexes(image));
+    segment->release();
+  }
+  log_.checkpoint_.log_start = log_.log_start_;
+  std::lock_guard flushing(log_.flush_mutex_);
+  Status written = log_.flush_held(/*checkpoint=*/true);
+  // Without room for a checkpoint the log still serves what it has.
+  if (!written.ok() && written.error().code == ErrorCode::kOutOfSpace) return {};
+  return written;
+}
+
+}  // namespace headrace::log

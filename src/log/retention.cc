@@ -1,0 +1,112 @@
+// Getting old records out of the log.
+#include <algorithm>
+
+#include "base/logging.h"
+#include "log/partition_log_impl.h"
+
+namespace headrace::log {
+
+Result<int64_t> PartitionLogImpl::delete_old_segments() {
+  std::lock_guard flushing(flush_mutex_);
+  std::vector<std::pair<SegmentPtr, uint64_t>> all;
+  LogConfig config;
+  Offset watermark, log_start;
+  {
+    std::lock_guard lock(mutex_);
+    producers_.expire(clock_.wall_ms() - config_.producer_id_expiration_ms);
+    config = config_;
+    watermark = high_watermark_held();
+    log_start = log_start_;
+    for (const auto& [base, segment] : segments_) all.emplace_back(segment, segment->size());
+  }
+  int64_t now_ms = clock_.wall_ms();
+  int64_t bytes = 0;
+  for (const auto& [segment, size] : all) bytes += static_cast<int64_t>(size);
+
+  Offset keep_from = all.front().first->base();
+  for (size_t i = 0; i < all.size(); ++i) {
+    const auto& [segment, size] = all[i];
+    bool last = i + 1 == all.size();
+    Offset end = last ? log_end_offset() : all[i + 1].first->base();
+    if (end > watermark || size == 0) break;
+    ASSIGN_OR_RETURN(TimeIndexEntry latest, segment->max_timestamp());
+    bool inside_start = end <= log_start;
+    bool too_old = config.delete_enabled && config.retention_ms >= 0 && latest.timestamp_ms >= 0 &&
+                   now_ms - latest.timestamp_ms > config.retention_ms;
+    bool too_much = config.delete_enabled && !last && config.retention_bytes >= 0 &&
+                    bytes - static_cast<int64_t>(size) >= config.retention_bytes;
+    if (!inside_start && !too_old && !too_much) break;
+    bytes -= static_cast<int64_t>(size);
+    keep_from = end;
+  }
+  if (keep_from == all.front().first->base()) return int64_t{0};
+
+  {
+    std::lock_guard lock(mutex_);
+    RETURN_IF_ERROR(writable());
+    // The active segment goes too, unless records came in meanwhile.
+    if (keep_from > active()->base() && keep_from == log_end_) RETURN_IF_ERROR(roll(now_ms));
+    keep_from = std::min(keep_from, active()->base());
+  }
+  // The successor and its producer snapshot must be on the disk before the predecessors go.
+  RETURN_IF_ERROR(flush_held(/*checkpoint=*/false));
+  std::vector<SegmentPtr> detached;
+  {
+    std::lock_guard lock(mutex_);
+    log_start_ = std::max(log_start_, keep_from);
+    detached = detach_before(log_start_);
+  }
+  RETURN_IF_ERROR(remove_detached(detached));
+  return static_cast<int64_t>(detached.size());
+}
+
+Result<Offset> PartitionLogImpl::delete_records(Offset before) {
+  std::lock_guard flushing(flush_mutex_);
+  Offset start;
+  {
+    std::lock_guard lock(mutex_);
+    RETURN_IF_ERROR(writable());
+    Offset watermark = high_watermark_held();
+    if (before == kNoOffset) before = watermark;
+    if (before < Offset(0) || before > watermark) {
+      return Error{ErrorCode::kOutOfRange, "can't delete records up to offset " + std::to_string(before.value) +
+                                               ": the log ends at " + std::to_string(watermark.value)};
+    }
+    if (before <= log_start_) return log_start_;
+  }
+  // Under FlushPolicy::kOs the records below the new start may not be on the disk yet; a start beyond the end would be
+  // the result of a crash.
+  RETURN_IF_ERROR(flush_held(/*checkpoint=*/false));
+  checkpoint_.log_start = before;
+  RETURN_IF_ERROR(checkpoint_file_->write(checkpoint_, /*synced=*/true));
+  RETURN_IF_ERROR(files_.sync_directory(directory_));
+  std::vector<SegmentPtr> detached;
+  {
+    std::lock_guard lock(mutex_);
+    log_start_ = start = before;
+    detached = detach_before(log_start_);
+  }
+  RETURN_IF_ERROR(remove_detached(detached));
+  return start;
+}
+
+// Takes segments that end at or before `offset` out of the map, oldest first; never the active one.
+std::vector<PartitionLogImpl::SegmentPtr> PartitionLogImpl::detach_before(Offset offset) {
+  std::vector<SegmentPtr> detached;
+  while (segments_.size() > 1 && std::next(segments_.begin())->first <= offset) {
+    detached.push_back(segments_.begin()->second);
+    segments_.erase(segments_.begin());
+    std::erase(loaded_, detached.back());
+  }
+  return detached;
+}
+
+Status PartitionLogImpl::remove_detached(const std::vector<SegmentPtr>& segments) {
+  for (const SegmentPtr& segment : segments) {
+    log_info("removing {}", segment->log_path());
+    RETURN_IF_ERROR(segment->remove_files());
+  }
+  return segments.empty() ? Status() : files_.sync_directory(directory_);
+}
+
+}  // namespace headrace::log
