@@ -81,7 +81,10 @@ class Client final : public ClientConnection {
  public:
   explicit Client(std::shared_ptr<Attempt> attempt) : attempt_(std::move(attempt)) {}
   ~Client() override {
-    if (attempt_->loop().in_loop()) return attempt_->cancel();
+    if (attempt_->loop().in_loop()) {
+      attempt_->cancel();
+      return;
+    }
     std::promise<void> cancelled;
     attempt_->loop().post([&] {
       attempt_->cancel();
