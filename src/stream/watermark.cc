@@ -24,15 +24,6 @@ void WatermarkTracker::observe(PartitionId id, int64_t max_event_time_ms, Monoto
   anchor_wall_ms_ = wall_ms;
 }
 
-void WatermarkTracker::hold(Monotonic now, int64_t wall_ms) {
-  for (auto& [id, partition] : partitions_) {
-    partition.last_record = now;
-    partition.idle = false;
-  }
-  anchor_ = now;
-  anchor_wall_ms_ = wall_ms;
-}
-
 std::vector<PartitionId> WatermarkTracker::idle_candidates(Monotonic now) const {
   std::vector<PartitionId> candidates;
   for (const auto& [id, partition] : partitions_) {

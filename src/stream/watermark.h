@@ -39,8 +39,6 @@ class WatermarkTracker {
   void add_partition(PartitionId partition, Monotonic now, int64_t wall_ms);
   /// Records of `partition` were read, the newest at `max_event_time_ms` (kNoEventTime: none of them had a time).
   void observe(PartitionId partition, int64_t max_event_time_ms, Monotonic now, int64_t wall_ms);
-  /// Something kept the source from being read (the bus was away): silence counts from now on.
-  void hold(Monotonic now, int64_t wall_ms);
 
   /// Active partitions that were silent for `idle_timeout`: whoever owns the tracker makes sure that they were read to
   /// their end and then calls set_idle(), or keep_active() where records wait to be read.
