@@ -1,0 +1,30 @@
+"""Runs benchmarks and prints their tables: `./dev bench [start|broker|mqtt|sql]...`."""
+
+import importlib
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+NAMES = ("start", "mqtt", "sql", "broker")
+
+
+def main():
+    names = sys.argv[1:] or NAMES
+    for name in names:
+        if name not in NAMES:
+            raise SystemExit(f"no benchmark {name}; there are {', '.join(NAMES)}")
+    for name in names:
+        folder = tempfile.mkdtemp(prefix="headrace-bench-", dir=ROOT / "build")
+        try:
+            importlib.import_module(f"bench.{name}").main(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        print(flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""What one run of one server cost: processor time and memory, from the kernel's own accounting."""
+
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_seconds(pid):
+    """User and system seconds of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def memory_mib(pid, what="VmHWM"):
+    """Peak (VmHWM) or present (VmRSS) resident memory in MiB."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(rf"{what}:\s+(\d+) kB", text)[1]) / 1024
+
+
+class Cost:
+    """CPU seconds of a process between begin and end of a `with`."""
+
+    def __init__(self, pid):
+        self.pid = pid
+
+    def __enter__(self):
+        self.before = cpu_seconds(self.pid)
+        return self
+
+    def __exit__(self, *exc):
+        self.cpu = cpu_seconds(self.pid) - self.before
+
+
+def run(command, seconds=600):
+    """Runs a command to its end; its standard output. A failure shows what it printed."""
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=seconds)
+    if done.returncode != 0:
+        raise SystemExit(f"{command}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def fsync_us(folder, rounds=200):
+    """Median microseconds of an fdatasync after a 4 KiB write inside a file, on the disk of `folder`."""
+    path = Path(folder) / "fsync-probe"
+    fd = os.open(path, os.O_CREAT | os.O_RDWR)
+    os.posix_fallocate(fd, 0, rounds * 4096)
+    os.fsync(fd)
+    times = []
+    for i in range(rounds):
+        os.pwrite(fd, b"x" * 4096, i * 4096)
+        begin = time.perf_counter()
+        os.fdatasync(fd)
+        times.append((time.perf_counter() - begin) * 1e6)
+    os.close(fd)
+    path.unlink()
+    return sorted(times)[rounds // 2]
+
+
+def table(head, rows):
+    """A Markdown table."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
