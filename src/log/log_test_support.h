@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/logging.h"
 #include "log/partition_log.h"
 #include "os/simulated_file_system.h"
 #include "record/batch_builder.h"

@@ -172,12 +172,12 @@ Result<bool> Recovery::load_producers(Offset offset) {
 
 // Checks all that comes after `position` of `at`, cutting what never reached the disk.
 Status Recovery::scan_from(Segments::iterator at, uint64_t position, Offset expected) {
-  for (; at != log_.segments_.end(); ++at, position = 0) {
-    if (at->first < expected) {
+  for (bool first = true; at != log_.segments_.end(); ++at, position = 0, first = false) {
+    if (!first && at->first < expected) {
       return Error{ErrorCode::kCorrupt, fmt::format("{} starts below offset {}, where the segment before it ends; move "
                                                     "the file that is wrong away", at->second->log_path(), expected.value)};
     }
-    ASSIGN_OR_RETURN(Tail tail, scan_segment(at, position, position == 0 ? at->first : expected));
+    ASSIGN_OR_RETURN(Tail tail, scan_segment(at, position, first ? expected : at->first));
     expected = tail.expected;
     if (!tail.cut) continue;
     RETURN_IF_ERROR(drop_segments_from(std::next(at)));

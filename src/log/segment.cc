@@ -108,6 +108,7 @@ Status Segment::rebuild_indexes_locked() {
   if (max_timestamp_ms_ >= 0) indexes->times.add(max_timestamp_ms_, relative(max_timestamp_offset_));
   indexes_ = std::move(indexes);
   indexes_on_disk_ = false;
+  indexes_rebuilt_ = true;
   return {};
 }
 
@@ -131,6 +132,15 @@ Result<SeekPoint> Segment::seek(Offset offset) {
   const OffsetIndexEntry* entry = indexes_->offsets.floor(relative(offset));
   if (entry == nullptr) return SeekPoint{};
   return SeekPoint{static_cast<uint64_t>(entry->position), base_ + entry->relative_offset};
+}
+
+Result<SeekPoint> Segment::seek_again(Offset offset) {
+  {
+    std::lock_guard lock(mutex_);
+    if (indexes_rebuilt_) return SeekPoint{};
+    RETURN_IF_ERROR(rebuild_indexes_locked());
+  }
+  return seek(offset);
 }
 
 Result<TimeIndexEntry> Segment::max_timestamp() {

@@ -38,6 +38,7 @@ struct SegmentRead {
   SharedBytes batches;
   Offset next_offset = kNoOffset;  ///< After `batches`; kNoOffset when the segment has none at or after the offset.
   std::optional<uint64_t> bad_position;  ///< The offset's batch is damaged; the bad bytes start here...
+  bool index_lies = false;               ///< The seek point is no place where a batch starts.
   Offset bad_from = kNoOffset;           ///< ...and so do these offsets...
   Offset good_from = kNoOffset;          ///< ...up to this one (kNoOffset: to the end of the segment).
 };
@@ -58,6 +59,8 @@ class Segment {
   /// Reads batches from the one that contains `offset`, below `upper`, in the first `limit` bytes.
   Result<SegmentRead> read(Offset offset, size_t bytes_max, Offset upper, uint64_t limit, bool gaps);
   Result<SeekPoint> seek(Offset offset);
+  /// The same after the index was found to be wrong: it is made anew, once, and then not trusted.
+  Result<SeekPoint> seek_again(Offset offset);
   /// The largest timestamp and the last offset of the first batch that has it; -1 when there are no records.
   Result<TimeIndexEntry> max_timestamp();
   /// A place before the first batch that is as late as `timestamp_ms`.
@@ -129,6 +132,7 @@ class Segment {
   mutable std::mutex mutex_;
   std::shared_ptr<os::File> file_;
   std::unique_ptr<Indexes> indexes_;
+  bool indexes_rebuilt_ = false;  // From the batches, by this process.
   bool indexes_on_disk_ = true;   // The files say all that indexes_ does.
   uint64_t size_ = 0;
   uint64_t synced_size_ = 0;

@@ -58,8 +58,10 @@ Result<SegmentRead> Segment::read(Offset offset, size_t bytes_max, Offset upper,
   ASSIGN_OR_RETURN(SeekPoint start, seek(offset));
   ASSIGN_OR_RETURN(auto opened, file());
   ASSIGN_OR_RETURN(SegmentRead result, read_from(*opened, start, offset, bytes_max, upper, limit, gaps));
-  bool index_may_lie = result.bad_position == start.position && start.last_offset;
-  if (!index_may_lie) return result;
+  if (!result.index_lies) return result;
+  ASSIGN_OR_RETURN(start, seek_again(offset));
+  ASSIGN_OR_RETURN(result, read_from(*opened, start, offset, bytes_max, upper, limit, gaps));
+  if (!result.index_lies) return result;
   return read_from(*opened, SeekPoint{}, offset, bytes_max, upper, limit, gaps);
 }
 
@@ -74,6 +76,10 @@ Result<SegmentRead> Segment::read_from(os::File& file, SeekPoint start, Offset o
     if (walk == Walk::kFound) {
       ASSIGN_OR_RETURN(bool good, walker.crc_holds());
       if (good) break;
+    }
+    if (walker.first_last_offset) {
+      result.index_lies = true;
+      return result;
     }
     Offset lost_from = walker.sequence.expected;
     BatchScanner scanner(file, walker.position, limit, {lost_from, gaps});
