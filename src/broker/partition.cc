@@ -249,6 +249,19 @@ TopicConfig Partition::config() const {
   return config_;
 }
 
+int64_t Partition::apply_retention() {
+  std::shared_lock life(life_mutex_);
+  if (closed_) return 0;
+  int64_t removed = 0;
+  if (config().log.delete_enabled) {
+    auto result = log_->delete_old_segments();
+    if (result.ok()) removed = *result;
+    else log_warn("removing old segments of {}: {}", to_string(tp_), result.error().message);
+  }
+  log_->release_idle_resources();
+  return removed;
+}
+
 Status Partition::shut_down(bool destroy) {
   {
     std::lock_guard lock(append_mutex_);

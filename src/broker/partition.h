@@ -96,6 +96,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   TopicConfig config() const;
   bool deleted() const { return deleted_.load(std::memory_order_acquire); }
 
+  /// Removes what retention no longer covers and gives back idle resources; segments removed. Blocks for the disk.
+  int64_t apply_retention();
   /// flush() of the log, then acknowledgements and waiters. The flusher's; blocks for the disk.
   void flush_now();
   /// Answers everybody who waits with kNotFound (deleted) or kClosed, then destroys or closes the log.

@@ -1,0 +1,192 @@
+#include "broker/broker.h"
+
+#include <algorithm>
+
+#include "base/logging.h"
+#include "broker/flusher.h"
+#include "broker/group_coordinator.h"
+#include "broker/timers.h"
+#include "broker/topics.h"
+#include "broker/transaction_coordinator.h"
+
+namespace headrace::broker {
+
+std::string_view to_string(CoordinatorError error) {
+  switch (error) {
+    case CoordinatorError::kNone: return "none";
+    case CoordinatorError::kInvalidGroupId: return "invalid group id";
+    case CoordinatorError::kInvalidRequest: return "invalid request";
+    case CoordinatorError::kUnknownMember: return "unknown member";
+    case CoordinatorError::kMemberIdRequired: return "member id required";
+    case CoordinatorError::kFencedInstanceId: return "fenced instance id";
+    case CoordinatorError::kUnreleasedInstanceId: return "unreleased instance id";
+    case CoordinatorError::kIllegalGeneration: return "illegal generation";
+    case CoordinatorError::kRebalanceInProgress: return "rebalance in progress";
+    case CoordinatorError::kInconsistentProtocol: return "inconsistent group protocol";
+    case CoordinatorError::kInvalidSessionTimeout: return "invalid session timeout";
+    case CoordinatorError::kGroupMaxSizeReached: return "group max size reached";
+    case CoordinatorError::kNonEmptyGroup: return "non-empty group";
+    case CoordinatorError::kGroupIdNotFound: return "group id not found";
+    case CoordinatorError::kGroupSubscribed: return "group subscribed to topic";
+    case CoordinatorError::kOffsetMetadataTooLarge: return "offset metadata too large";
+    case CoordinatorError::kUnknownTopicOrPartition: return "unknown topic or partition";
+    case CoordinatorError::kUnstableOffset: return "unstable offset commit";
+    case CoordinatorError::kNotAvailable: return "coordinator not available";
+    case CoordinatorError::kProducerFenced: return "producer fenced";
+    case CoordinatorError::kInvalidProducerEpoch: return "invalid producer epoch";
+    case CoordinatorError::kInvalidProducerIdMapping: return "invalid producer id mapping";
+    case CoordinatorError::kInvalidTxnState: return "invalid transaction state";
+    case CoordinatorError::kInvalidTxnTimeout: return "invalid transaction timeout";
+    case CoordinatorError::kConcurrentTransactions: return "concurrent transactions";
+    case CoordinatorError::kTransactionalIdNotFound: return "transactional id not found";
+  }
+  return "unknown";
+}
+
+namespace {
+
+constexpr std::chrono::milliseconds kIntervalFlushTick{1000};
+/// How often topics whose acks do not wait for the disk are flushed anyway, which bounds recovery.
+constexpr std::chrono::milliseconds kOsFlushInterval{60000};
+constexpr std::chrono::milliseconds kOffsetsExpiryInterval{600000};
+
+ConfigMap internal_configs() {
+  return {{"cleanup.policy", "compact"}, {"max.message.bytes", "104857600"}, {"segment.bytes", "16777216"}};
+}
+
+class BrokerImpl final : public Broker {
+ public:
+  BrokerImpl(BrokerOptions options, flow::MetricsRegistry& metrics, os::Clock& clock, os::FileSystem& files)
+      : options_(std::move(options)), clock_(clock), files_(files), flusher_(options_.flush_threads), timers_(clock),
+        maintenance_(clock), env_{options_, metrics, clock, files, flusher_} {}
+  ~BrokerImpl() override;
+
+  Status open();
+
+  const std::string& cluster_id() const override { return topics_->cluster_id(); }
+  const BrokerOptions& options() const override { return options_; }
+
+  Result<std::shared_ptr<const Topic>> create_topic(const bus::TopicSpec& spec, bool validate_only) override {
+    return topics_->create(spec, validate_only);
+  }
+  Status delete_topic(std::string_view name) override {
+    RETURN_IF_ERROR(topics_->remove(name));
+    groups_->topic_deleted(name);
+    return {};
+  }
+  Status create_partitions(std::string_view name, int32_t total, bool validate_only) override {
+    return topics_->add_partitions(name, total, validate_only);
+  }
+  Status alter_configs(std::string_view name, const std::map<std::string, std::optional<std::string>>& changes,
+                       bool validate_only) override {
+    return topics_->alter_configs(name, changes, validate_only);
+  }
+  std::shared_ptr<const Topic> topic(std::string_view name) const override { return topics_->find(name); }
+  std::shared_ptr<const Topic> topic(const Uuid& id) const override { return topics_->find(id); }
+  std::vector<std::shared_ptr<const Topic>> topics() const override { return topics_->all(); }
+  Result<std::shared_ptr<const Topic>> topic_or_create(std::string_view name) override;
+  std::shared_ptr<Partition> partition(const TopicPartition& tp) const override { return topics_->partition(tp); }
+
+  Groups& groups() override { return *groups_; }
+  Transactions& transactions() override { return *transactions_; }
+  int64_t apply_retention() override;
+
+ private:
+  /// Runs `task` on the maintenance thread, again and again.
+  void every(std::chrono::milliseconds interval, Function<void()> task);
+  void flush_lazy_topics(bool by_interval);
+
+  const BrokerOptions options_;
+  os::Clock& clock_;
+  os::FileSystem& files_;
+  std::unique_ptr<os::FileLock> lock_;
+  Flusher flusher_;
+  Timers timers_;       ///< The coordinators': short tasks.
+  Timers maintenance_;  ///< Retention and the like, which wait for the disk.
+  Environment env_;
+  std::unique_ptr<Topics> topics_;
+  std::unique_ptr<GroupCoordinator> groups_;
+  std::unique_ptr<TransactionCoordinator> transactions_;
+};
+
+Status BrokerImpl::open() {
+  const std::string& data = options_.data_directory;
+  if (Status made = files_.make_directories(data); !made.ok()) return made.error().in("opening data directory " + data);
+  if (auto listed = files_.list(data); !listed.ok()) return listed.error().in("opening data directory " + data);
+  auto lock = files_.lock(data + "/.lock");
+  if (!lock.ok() && lock.error().code == ErrorCode::kUnavailable) {
+    return Error{ErrorCode::kUnavailable,
+                 "data directory " + data + " is in use by another instance; stop it or choose another directory"};
+  }
+  if (!lock.ok()) return lock.error().in("opening data directory " + data);
+  lock_ = *std::move(lock);
+
+  ASSIGN_OR_RETURN(topics_, Topics::open(env_));
+  ASSIGN_OR_RETURN(auto offsets_topic,
+                   topics_->internal_topic("__consumer_offsets", options_.offsets_partitions, internal_configs()));
+  ASSIGN_OR_RETURN(auto state_topic,
+                   topics_->internal_topic("__transaction_state", options_.transaction_partitions, internal_configs()));
+  timers_.start_thread();
+  maintenance_.start_thread();
+  ASSIGN_OR_RETURN(groups_, GroupCoordinator::open(env_, *topics_, offsets_topic, timers_));
+  ASSIGN_OR_RETURN(transactions_, TransactionCoordinator::open(env_, *topics_, state_topic, *groups_, timers_));
+  groups_->set_transactions(*transactions_);
+  transactions_->recover();
+
+  every(options_.retention_check_interval, [this] { apply_retention(); });
+  every(kIntervalFlushTick, [this] { flush_lazy_topics(/*by_interval=*/true); });
+  every(kOsFlushInterval, [this] { flush_lazy_topics(/*by_interval=*/false); });
+  every(kOffsetsExpiryInterval, [this] { groups_->expire_offsets(); });
+  return {};
+}
+
+BrokerImpl::~BrokerImpl() {
+  maintenance_.stop();
+  timers_.stop();
+  flusher_.stop();
+  if (topics_) topics_->close();
+}
+
+void BrokerImpl::every(std::chrono::milliseconds interval, Function<void()> task) {
+  maintenance_.after(interval, [this, interval, task = std::move(task)]() mutable {
+    task();
+    every(interval, std::move(task));
+  });
+}
+
+void BrokerImpl::flush_lazy_topics(bool by_interval) {
+  for (const auto& topic : topics_->all()) {
+    TopicConfig config = apply_topic_configs(topic->configs);
+    if (config.log.flush_policy != log::FlushPolicy::kOs || config.flush_by_interval != by_interval) continue;
+    for (const auto& partition : topic->partitions) flusher_.enqueue(partition);
+  }
+}
+
+int64_t BrokerImpl::apply_retention() {
+  int64_t removed = 0;
+  for (const auto& topic : topics_->all()) {
+    for (const auto& partition : topic->partitions) removed += partition->apply_retention();
+  }
+  return removed;
+}
+
+Result<std::shared_ptr<const Topic>> BrokerImpl::topic_or_create(std::string_view name) {
+  if (auto found = topics_->find(name)) return found;
+  RETURN_IF_ERROR(check_topic_name(name));
+  if (!options_.auto_create_topics) return Error{ErrorCode::kNotFound, "there is no topic '" + std::string(name) + "'"};
+  auto created = topics_->create({.name = std::string(name), .partitions = -1, .configs = {}}, /*validate_only=*/false);
+  if (created.ok() || created.error().code != ErrorCode::kAlreadyExists) return created;
+  if (auto found = topics_->find(name)) return found;
+  return created.error();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Broker>> Broker::open(BrokerOptions options, flow::MetricsRegistry& metrics, os::Clock& clock,
+                                             os::FileSystem& files) {
+  auto broker = std::make_unique<BrokerImpl>(std::move(options), metrics, clock, files);
+  RETURN_IF_ERROR(broker->open());
+  return std::unique_ptr<Broker>(std::move(broker));
+}
+
+}  // namespace headrace::broker

@@ -1,0 +1,109 @@
+#include "broker/coordinator_log.h"
+
+#include "base/logging.h"
+#include "record/batch_builder.h"
+
+namespace headrace::broker {
+namespace {
+
+constexpr int64_t kRewriteBytesMin = 16 << 20;
+/// The log may grow to this many times its live state.
+constexpr int64_t kGrowth = 4;
+constexpr size_t kRewriteBatchBytes = 512 << 10;
+
+}  // namespace
+
+CoordinatorLog::CoordinatorLog(std::shared_ptr<Partition> partition, os::Clock& clock, Snapshot snapshot)
+    : partition_(std::move(partition)), clock_(clock), snapshot_(std::move(snapshot)), rewrite_at_bytes_(kRewriteBytesMin) {}
+
+record::Batch CoordinatorLog::make_batch(const std::vector<Entry>& entries, int64_t now_ms) {
+  record::BatchBuilder builder;
+  for (const Entry& entry : entries) {
+    std::optional<std::string_view> value;
+    if (entry.value) value = as_text(*entry.value);
+    builder.add(now_ms, entry.key, value);
+  }
+  return builder.finish();
+}
+
+bool CoordinatorLog::idle() const {
+  std::lock_guard lock(mutex_);
+  return in_flight_ == 0 && held_.empty() && phase_ == Phase::kNormal;
+}
+
+void CoordinatorLog::write(std::vector<Entry> entries, std::optional<record::Batch> ready, Append append, Written done) {
+  Held write{std::move(entries), std::move(ready), std::move(append), std::move(done)};
+  bool hold = false, begin_rewrite = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (phase_ == Phase::kNormal && partition_->log().size_bytes() >= rewrite_at_bytes_) phase_ = Phase::kDraining;
+    hold = phase_ != Phase::kNormal;
+    if (hold) {
+      held_.push_back(std::move(write));
+      begin_rewrite = phase_ == Phase::kDraining && in_flight_ == 0;
+      if (begin_rewrite) phase_ = Phase::kRewriting;
+    } else {
+      ++in_flight_;
+    }
+  }
+  if (!hold) append_now(std::move(write));
+  if (begin_rewrite) rewrite();
+}
+
+void CoordinatorLog::append_now(Held write) {
+  record::Batch batch = write.ready ? *write.ready : make_batch(write.entries, clock_.wall_ms());
+  auto done = [this, written = std::move(write.done)](Result<Produced> produced) mutable {
+    written(produced.ok() ? Result<Offset>(produced->base_offset) : Result<Offset>(produced.error()));
+    finished_one();
+  };
+  if (write.append) return write.append(batch, std::move(done));
+  partition_->produce(std::span(&batch, 1), std::move(done));
+}
+
+void CoordinatorLog::finished_one() {
+  {
+    std::lock_guard lock(mutex_);
+    if (--in_flight_ > 0 || phase_ != Phase::kDraining) return;
+    phase_ = Phase::kRewriting;
+  }
+  rewrite();
+}
+
+/// With nothing in flight and new writes held back: the live state, then what was held.
+void CoordinatorLog::rewrite() {
+  std::optional<std::vector<Entry>> state = snapshot_();
+  if (!state || state->empty()) return rewritten(Error{ErrorCode::kUnavailable, "nothing to write anew"});
+  std::vector<record::Batch> batches;
+  std::vector<Entry> part;
+  size_t bytes = 0;
+  for (Entry& entry : *state) {
+    bytes += entry.key.size() + (entry.value ? entry.value->size() : 0);
+    part.push_back(std::move(entry));
+    if (bytes < kRewriteBatchBytes) continue;
+    batches.push_back(make_batch(part, clock_.wall_ms()));
+    part.clear();
+    bytes = 0;
+  }
+  if (!part.empty()) batches.push_back(make_batch(part, clock_.wall_ms()));
+  partition_->produce(batches, [this](Result<Produced> produced) { rewritten(std::move(produced)); });
+}
+
+void CoordinatorLog::rewritten(Result<Produced> first) {
+  if (first.ok()) {
+    auto start = partition_->log().delete_records(first->base_offset);
+    if (!start.ok()) log_warn("shortening {}: {}", to_string(partition_->tp()), start.error().message);
+  } else if (first.error().code != ErrorCode::kUnavailable) {
+    log_warn("writing {} anew: {}", to_string(partition_->tp()), first.error().message);
+  }
+  std::deque<Held> go_on;
+  {
+    std::lock_guard lock(mutex_);
+    phase_ = Phase::kNormal;
+    rewrite_at_bytes_ = std::max(kRewriteBytesMin, partition_->log().size_bytes() * kGrowth);
+    go_on.swap(held_);
+    in_flight_ += static_cast<int64_t>(go_on.size());
+  }
+  for (Held& write : go_on) append_now(std::move(write));
+}
+
+}  // namespace headrace::broker

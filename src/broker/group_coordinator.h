@@ -1,0 +1,88 @@
+// Groups with their committed offsets, durable in __consumer_offsets.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "broker/coordinator_log.h"
+#include "broker/group_machine.h"
+#include "broker/groups.h"
+#include "broker/offsets_schema.h"
+#include "broker/topics.h"
+
+namespace headrace::broker {
+
+class GroupCoordinator final : public Groups {
+ public:
+  /// Reads what `offsets_topic` holds. `topics` tells which partitions exist.
+  static Result<std::unique_ptr<GroupCoordinator>> open(const Environment& environment, Topics& topics,
+                                                        std::shared_ptr<const Topic> offsets_topic, Timers& timers);
+
+  void join(JoinGroupRequest request, JoinCallback done) override;
+  void sync(SyncGroupRequest request, SyncCallback done) override;
+  CoordinatorError heartbeat(const GroupCaller& caller) override;
+  LeaveGroupAnswer leave(std::string_view group_id, const std::vector<LeavingMember>& members) override;
+  void commit(const GroupCaller& caller, std::vector<OffsetToCommit> offsets, CommitCallback done) override;
+  void commit_in_transaction(const GroupCaller& caller, std::string_view transactional_id, record::ProducerFields producer,
+                             std::vector<OffsetToCommit> offsets, CommitCallback done) override;
+  std::vector<FetchedOffset> fetch(std::string_view group_id, const std::optional<std::vector<TopicPartition>>& partitions,
+                                   bool require_stable) override;
+  void delete_offsets(std::string_view group_id, std::vector<TopicPartition> partitions, CommitCallback done) override;
+  std::vector<GroupListing> list() override;
+  GroupDescription describe(std::string_view group_id) override;
+  void remove(std::string_view group_id, Function<void(CoordinatorError)> done) override;
+
+  /// The partition of __consumer_offsets that holds a group.
+  TopicPartition partition_of(std::string_view group_id) const;
+  /// Where transactional commits go; set once, before the first of them.
+  void set_transactions(Transactions& transactions) { transactions_ = &transactions; }
+  /// The marker of a producer's transaction is on the disk of a partition of __consumer_offsets: the offsets that are
+  /// pending there count, or are forgotten.
+  void complete_transaction(PartitionId partition, ProducerId producer, bool commit);
+  /// Forgets what groups committed to a topic that was deleted.
+  void topic_deleted(std::string_view topic);
+  /// Forgets the offsets of groups that had members once and have been empty for options.offsets_retention. Groups that
+  /// only ever committed (pipelines, sinks) are kept.
+  void expire_offsets();
+
+ private:
+  struct Entry {
+    CommittedOffset offset;
+    Offset record;  ///< Of the commit in __consumer_offsets: the later one counts.
+  };
+  struct Pending {
+    OffsetKey key;
+    CommittedOffset offset;
+    Offset record;
+  };
+  using GroupOffsets = std::map<TopicPartition, Entry>;
+
+  GroupCoordinator(const Environment& environment, Topics& topics, std::shared_ptr<const Topic> offsets_topic, Timers& timers);
+  Status load(size_t partition, std::map<std::string, StoredGroup>& groups);
+  Status load_batch(PartitionId partition, const record::Batch& batch, std::map<std::string, StoredGroup>& groups);
+  void store_group(StoredGroup group, Function<void(bool)> done);
+  CoordinatorLog& log_of(std::string_view group_id);
+  std::optional<std::vector<StateLog::Entry>> snapshot(int32_t partition);
+  CoordinatorError check_offset(const OffsetToCommit& offset) const;
+  void apply(const OffsetKey& key, const CommittedOffset& offset, Offset record);
+  void forget(const std::vector<OffsetKey>& keys, Function<void(bool)> done);
+  std::vector<OffsetKey> keys_of(std::string_view group_id);
+
+  Environment env_;
+  Topics& topics_;
+  const std::shared_ptr<const Topic> offsets_topic_;
+  Transactions* transactions_ = nullptr;
+  std::vector<std::unique_ptr<CoordinatorLog>> logs_;
+
+  std::mutex mutex_;  ///< Of the offsets; the machine has its own and is never called under this one.
+  std::map<std::string, GroupOffsets, std::less<>> offsets_;
+  std::map<std::pair<PartitionId, ProducerId>, std::vector<Pending>> pending_;
+  std::map<std::string, StoredGroup, std::less<>> stored_groups_;  ///< As last written.
+
+  GroupMachine machine_;
+};
+
+}  // namespace headrace::broker

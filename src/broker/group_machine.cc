@@ -1,0 +1,371 @@
+#include "broker/group_machine.h"
+
+#include <algorithm>
+
+#include "broker/group_state.h"
+#include "broker/topic.h"
+#include "broker/metadata.h"
+#include "codec/cursor.h"
+
+// Requests of members. What a rebalance does is in group_rebalance.cc.
+namespace headrace::broker {
+
+std::string_view to_string(GroupState state) {
+  switch (state) {
+    case GroupState::kEmpty: return "Empty";
+    case GroupState::kPreparingRebalance: return "PreparingRebalance";
+    case GroupState::kCompletingRebalance: return "CompletingRebalance";
+    case GroupState::kStable: return "Stable";
+    case GroupState::kDead: return "Dead";
+  }
+  return "Unknown";
+}
+
+GroupMachine::GroupMachine(GroupMachineOptions options, os::Clock& clock, Timers& timers, Store store)
+    : options_(options), clock_(clock), timers_(timers), store_(std::move(store)), member_salt_(to_string(random_uuid())) {}
+
+GroupMachine::~GroupMachine() = default;
+
+GroupMachine::Group* GroupMachine::find_group(std::string_view id) {
+  auto found = groups_.find(id);
+  return found == groups_.end() ? nullptr : found->second.get();
+}
+
+std::string GroupMachine::new_member_id(const JoinGroupRequest& request) {
+  const std::string& name = request.group_instance_id ? *request.group_instance_id : request.client_id;
+  return name + "-" + member_salt_ + "-" + std::to_string(next_member_++);
+}
+
+void GroupMachine::answer(JoinCallback& callback, JoinGroupAnswer answer) {
+  if (!callback) return;
+  after_unlock_.push_back([callback = std::move(callback), answer = std::move(answer)]() mutable { callback(std::move(answer)); });
+  callback = {};
+}
+
+void GroupMachine::answer(SyncCallback& callback, SyncGroupAnswer answer) {
+  if (!callback) return;
+  after_unlock_.push_back([callback = std::move(callback), answer = std::move(answer)]() mutable { callback(std::move(answer)); });
+  callback = {};
+}
+
+CoordinatorError GroupMachine::check_join(const JoinGroupRequest& request) const {
+  if (request.group_id.empty()) return CoordinatorError::kInvalidGroupId;
+  if (request.session_timeout < options_.session_timeout_min || request.session_timeout > options_.session_timeout_max) {
+    return CoordinatorError::kInvalidSessionTimeout;
+  }
+  if (request.protocols.empty() || request.protocol_type.empty()) return CoordinatorError::kInconsistentProtocol;
+  return CoordinatorError::kNone;
+}
+
+CoordinatorError GroupMachine::find_member(Group& group, std::string_view member_id,
+                                           const std::optional<std::string>& instance_id, Member** member) {
+  std::string wanted(member_id);
+  if (instance_id) {
+    auto known = group.static_members.find(*instance_id);
+    if (known == group.static_members.end()) return CoordinatorError::kUnknownMember;
+    if (known->second != member_id) return CoordinatorError::kFencedInstanceId;
+  }
+  auto found = group.members.find(wanted);
+  if (found == group.members.end()) return CoordinatorError::kUnknownMember;
+  *member = &found->second;
+  return CoordinatorError::kNone;
+}
+
+void GroupMachine::join(JoinGroupRequest request, JoinCallback done) {
+  Section section(*this);
+  auto refuse = [&](CoordinatorError error) {
+    answer(done, JoinGroupAnswer{.error = error, .member_id = request.member_id});
+  };
+  if (auto error = check_join(request); error != CoordinatorError::kNone) return refuse(error);
+  Group* group = find_group(request.group_id);
+  if (!group) {
+    if (!request.member_id.empty()) return refuse(CoordinatorError::kUnknownMember);
+    if (groups_.size() >= options_.groups_max) return refuse(CoordinatorError::kNotAvailable);
+    auto created = std::make_unique<Group>();
+    created->id = request.group_id;
+    created->state_time_ms = clock_.wall_ms();
+    group = created.get();
+    groups_.emplace(request.group_id, std::move(created));
+  }
+  bool known = group->members.contains(request.member_id);
+  bool awaited = known || group->pending_members.contains(request.member_id);
+  if (!awaited && group->members.size() + group->pending_members.size() >= options_.group_members_max) {
+    return refuse(CoordinatorError::kGroupMaxSizeReached);
+  }
+  bool type_fits = group->members.empty() || group->protocol_type == request.protocol_type;
+  if (!type_fits || !group->fits(request.protocols)) return refuse(CoordinatorError::kInconsistentProtocol);
+
+  if (!request.member_id.empty()) return known_member_joins(*group, request, std::move(done));
+  if (request.group_instance_id) return new_static_member(*group, request, std::move(done));
+  new_dynamic_member(*group, request, std::move(done));
+}
+
+void GroupMachine::new_dynamic_member(Group& group, JoinGroupRequest& request, JoinCallback done) {
+  std::string id = new_member_id(request);
+  if (!request.require_known_member_id) return add_and_rebalance(group, id, request, std::move(done));
+  add_pending_member(group, id, request.session_timeout);
+  answer(done, {.error = CoordinatorError::kMemberIdRequired, .member_id = id});
+}
+
+void GroupMachine::new_static_member(Group& group, JoinGroupRequest& request, JoinCallback done) {
+  auto known = group.static_members.find(*request.group_instance_id);
+  if (known == group.static_members.end()) return add_and_rebalance(group, new_member_id(request), request, std::move(done));
+  std::string old_id = known->second;
+  replace_static_member(group, old_id, request, std::move(done));
+}
+
+/// KIP-345: a static member that comes back takes its old place over, without a rebalance when nothing changed.
+void GroupMachine::replace_static_member(Group& group, const std::string& old_id, JoinGroupRequest& request,
+                                         JoinCallback done) {
+  auto node = group.members.extract(old_id);
+  Member& old = node.mapped();
+  timers_.cancel(old.session_timer);
+  answer(old.joining, {.error = CoordinatorError::kFencedInstanceId, .member_id = old_id});
+  answer(old.syncing, SyncGroupAnswer{.error = CoordinatorError::kFencedInstanceId});
+  std::string new_id = new_member_id(request);
+  node.key() = new_id;
+  Member& member = group.members.insert(std::move(node)).position->second;
+  member.id = new_id;
+  member.session_timer = 0;
+  group.static_members[*request.group_instance_id] = new_id;
+  bool was_leader = group.leader == old_id;
+  if (was_leader) group.leader = new_id;
+  bool same = member.protocols == request.protocols;
+  member.protocols = request.protocols;
+  member.client_id = request.client_id;
+  member.client_host = request.client_host;
+  member.session_timeout = request.session_timeout;
+  member.rebalance_timeout = request.rebalance_timeout;
+  member.supports_skip_assignment = request.supports_skip_assignment;
+
+  if (group.state == GroupState::kStable && same) {
+    touch(group, member);
+    store(group, [](bool) {});
+    JoinGroupAnswer reply = join_answer(group, member);
+    if (was_leader && !member.supports_skip_assignment) {
+      // Told that somebody else leads, it asks for its assignment and assigns nothing.
+      reply.leader = old_id;
+      reply.members.clear();
+    }
+    reply.skip_assignment = was_leader && member.supports_skip_assignment;
+    return answer(done, std::move(reply));
+  }
+  member.joining = std::move(done);
+  touch(group, member);
+  if (group.state == GroupState::kPreparingRebalance) return maybe_complete_join(group);
+  prepare_rebalance(group);
+}
+
+void GroupMachine::known_member_joins(Group& group, JoinGroupRequest& request, JoinCallback done) {
+  if (auto pending = group.pending_members.find(request.member_id); pending != group.pending_members.end()) {
+    timers_.cancel(pending->second);
+    group.pending_members.erase(pending);
+    return add_and_rebalance(group, request.member_id, request, std::move(done));
+  }
+  Member* member = nullptr;
+  if (auto error = find_member(group, request.member_id, request.group_instance_id, &member); error != CoordinatorError::kNone) {
+    return answer(done, {.error = error, .member_id = request.member_id});
+  }
+  bool same = member->protocols == request.protocols;
+  bool current = (group.state == GroupState::kCompletingRebalance && same) ||
+                 (group.state == GroupState::kStable && same && group.leader != member->id);
+  // An answer that was lost is given again; a leader that asks anew in a stable group wants a rebalance.
+  if (current) {
+    touch(group, *member);
+    return answer(done, join_answer(group, *member));
+  }
+  update_and_rebalance(group, *member, request, std::move(done));
+}
+
+void GroupMachine::add_and_rebalance(Group& group, const std::string& member_id, JoinGroupRequest& request, JoinCallback done) {
+  if (group.members.empty()) {
+    group.protocol_type = request.protocol_type;
+    group.leader = member_id;
+  }
+  Member& member = group.members[member_id];
+  member.id = member_id;
+  member.instance_id = request.group_instance_id;
+  if (request.group_instance_id) group.static_members[*request.group_instance_id] = member_id;
+  group.joined_in_delay = true;
+  update_and_rebalance(group, member, request, std::move(done));
+}
+
+void GroupMachine::update_and_rebalance(Group& group, Member& member, JoinGroupRequest& request, JoinCallback done) {
+  member.client_id = request.client_id;
+  member.client_host = request.client_host;
+  member.session_timeout = request.session_timeout;
+  member.rebalance_timeout = request.rebalance_timeout;
+  member.supports_skip_assignment = request.supports_skip_assignment;
+  member.protocols = std::move(request.protocols);
+  // The one that was waiting under this id has given up or is an impostor.
+  answer(member.joining, {.error = CoordinatorError::kUnknownMember, .member_id = member.id});
+  member.joining = std::move(done);
+  touch(group, member);
+  if (group.state != GroupState::kPreparingRebalance) return prepare_rebalance(group);
+  maybe_complete_join(group);
+}
+
+void GroupMachine::sync(SyncGroupRequest request, SyncCallback done) {
+  Section section(*this);
+  auto refuse = [&](CoordinatorError error) { answer(done, SyncGroupAnswer{.error = error}); };
+  if (request.group_id.empty()) return refuse(CoordinatorError::kInvalidGroupId);
+  Group* group = find_group(request.group_id);
+  if (!group) return refuse(CoordinatorError::kUnknownMember);
+  Member* member = nullptr;
+  if (auto error = find_member(*group, request.member_id, request.group_instance_id, &member); error != CoordinatorError::kNone) {
+    return refuse(error);
+  }
+  if (request.generation != group->generation) return refuse(CoordinatorError::kIllegalGeneration);
+  bool type_fits = !request.protocol_type || *request.protocol_type == group->protocol_type;
+  bool protocol_fits = !request.protocol_name || request.protocol_name == group->protocol;
+  if (!type_fits || !protocol_fits) return refuse(CoordinatorError::kInconsistentProtocol);
+
+  switch (group->state) {
+    case GroupState::kEmpty:
+    case GroupState::kDead: return refuse(CoordinatorError::kUnknownMember);
+    case GroupState::kPreparingRebalance: return refuse(CoordinatorError::kRebalanceInProgress);
+    case GroupState::kCompletingRebalance:
+      answer(member->syncing, SyncGroupAnswer{.error = CoordinatorError::kRebalanceInProgress});
+      member->syncing = std::move(done);
+      member->synced = true;
+      touch(*group, *member);
+      if (member->id == group->leader) leader_synced(*group, request.assignments);
+      return;
+    case GroupState::kStable:
+      member->synced = true;
+      touch(*group, *member);
+      return answer(done, {CoordinatorError::kNone, group->protocol_type, group->protocol.value_or(""), member->assignment});
+  }
+}
+
+CoordinatorError GroupMachine::heartbeat(const GroupCaller& caller) {
+  Section section(*this);
+  if (caller.group_id.empty()) return CoordinatorError::kInvalidGroupId;
+  Group* group = find_group(caller.group_id);
+  if (!group) return CoordinatorError::kUnknownMember;
+  Member* member = nullptr;
+  if (auto error = find_member(*group, caller.member_id, caller.group_instance_id, &member); error != CoordinatorError::kNone) {
+    return error;
+  }
+  if (caller.generation != group->generation) return CoordinatorError::kIllegalGeneration;
+  if (group->state == GroupState::kEmpty) return CoordinatorError::kUnknownMember;
+  touch(*group, *member);
+  return group->state == GroupState::kPreparingRebalance ? CoordinatorError::kRebalanceInProgress : CoordinatorError::kNone;
+}
+
+LeaveGroupAnswer GroupMachine::leave(std::string_view group_id, const std::vector<LeavingMember>& members) {
+  Section section(*this);
+  LeaveGroupAnswer reply;
+  if (group_id.empty()) return {CoordinatorError::kInvalidGroupId, {}};
+  Group* group = find_group(group_id);
+  for (const LeavingMember& leaving : members) {
+    if (!group) {
+      reply.members.push_back(CoordinatorError::kUnknownMember);
+      continue;
+    }
+    std::string id = leaving.member_id;
+    // By its instance id alone a static member can be removed by an operator.
+    if (leaving.group_instance_id && id.empty() && group->static_members.contains(*leaving.group_instance_id)) {
+      id = group->static_members[*leaving.group_instance_id];
+    }
+    if (auto pending = group->pending_members.find(id); pending != group->pending_members.end()) {
+      timers_.cancel(pending->second);
+      group->pending_members.erase(pending);
+      reply.members.push_back(CoordinatorError::kNone);
+      if (group->state == GroupState::kPreparingRebalance) maybe_complete_join(*group);
+      continue;
+    }
+    Member* member = nullptr;
+    CoordinatorError error = find_member(*group, id, leaving.group_instance_id, &member);
+    reply.members.push_back(error);
+    if (error != CoordinatorError::kNone) continue;
+    remove_member(*group, id);
+    member_gone(*group);
+  }
+  return reply;
+}
+
+CoordinatorError GroupMachine::check_commit(const GroupCaller& caller, bool transactional) {
+  Section section(*this);
+  if (caller.group_id.empty()) return CoordinatorError::kInvalidGroupId;
+  Group* group = find_group(caller.group_id);
+  bool simple = caller.generation < 0 && caller.member_id.empty();
+  if (!group) return caller.generation < 0 ? CoordinatorError::kNone : CoordinatorError::kIllegalGeneration;
+  // Transactional producers of before KIP-447 say nothing about membership.
+  if (simple && (transactional || group->state == GroupState::kEmpty)) return CoordinatorError::kNone;
+  if (simple && group->members.empty()) return CoordinatorError::kNone;
+  Member* member = nullptr;
+  if (auto error = find_member(*group, caller.member_id, caller.group_instance_id, &member); error != CoordinatorError::kNone) {
+    return error;
+  }
+  if (caller.generation != group->generation) return CoordinatorError::kIllegalGeneration;
+  touch(*group, *member);
+  if (group->state == GroupState::kCompletingRebalance) return CoordinatorError::kRebalanceInProgress;
+  return CoordinatorError::kNone;
+}
+
+std::set<std::string> GroupMachine::subscribed_topics(std::string_view group_id) {
+  Section section(*this);
+  std::set<std::string> topics;
+  Group* group = find_group(group_id);
+  if (!group || group->protocol_type != "consumer") return topics;
+  for (const auto& [id, member] : group->members) {
+    for (const GroupProtocol& protocol : member.protocols) {
+      // ConsumerProtocolSubscription := version:i16 count:i32 (size:i16 topic)* ...
+      codec::Reader reader(protocol.metadata);
+      reader.read<int16_t>();
+      auto count = reader.read<int32_t>();
+      for (int32_t i = 0; i < count && reader.ok(); ++i) {
+        auto size = reader.read<int16_t>();
+        std::string_view topic = size < 0 ? std::string_view() : reader.read_text(static_cast<size_t>(size));
+        if (reader.ok()) topics.emplace(topic);
+      }
+    }
+  }
+  return topics;
+}
+
+std::vector<GroupListing> GroupMachine::list() {
+  Section section(*this);
+  std::vector<GroupListing> all;
+  for (const auto& [id, group] : groups_) all.push_back({id, group->protocol_type, group->state});
+  return all;
+}
+
+GroupDescription GroupMachine::describe(std::string_view group_id) {
+  Section section(*this);
+  GroupDescription description{.group_id = std::string(group_id)};
+  Group* group = find_group(group_id);
+  if (!group) return description;
+  description.state = group->state;
+  description.protocol_type = group->protocol_type;
+  description.generation = group->generation;
+  bool settled = group->state == GroupState::kStable;
+  if (settled) description.protocol = group->protocol.value_or("");
+  for (const auto& [id, member] : group->members) {
+    description.members.push_back({id, member.instance_id, member.client_id, member.client_host,
+                                   settled ? member.metadata(*group->protocol) : Bytes(), settled ? member.assignment : Bytes()});
+  }
+  return description;
+}
+
+CoordinatorError GroupMachine::remove(std::string_view group_id) {
+  Section section(*this);
+  auto found = groups_.find(group_id);
+  if (found == groups_.end()) return CoordinatorError::kGroupIdNotFound;
+  Group& group = *found->second;
+  if (group.state != GroupState::kEmpty || !group.members.empty()) return CoordinatorError::kNonEmptyGroup;
+  for (auto& [id, timer] : group.pending_members) timers_.cancel(timer);
+  groups_.erase(found);
+  return CoordinatorError::kNone;
+}
+
+bool GroupMachine::is_empty(std::string_view group_id, int64_t* since_ms) {
+  Section section(*this);
+  Group* group = find_group(group_id);
+  if (!group) return *since_ms = -1, true;
+  *since_ms = group->state_time_ms;
+  return group->state == GroupState::kEmpty && group->members.empty();
+}
+
+}  // namespace headrace::broker

@@ -1,0 +1,300 @@
+#include "broker/transaction_coordinator.h"
+
+#include "base/logging.h"
+
+// Requests. How a transaction ends, and recovery, are in transaction_end.cc.
+namespace headrace::broker {
+namespace {
+
+constexpr int64_t kProducerIdBlock = 1000;
+constexpr size_t kStateRecordsBytesMax = 256 << 20;
+
+bool is_older(const ProducerIdentity& a, const ProducerIdentity& b) {
+  return a.id < b.id || (a.id == b.id && a.epoch < b.epoch);
+}
+
+}  // namespace
+
+TransactionCoordinator::TransactionCoordinator(const Environment& environment, Topics& topics,
+                                               std::shared_ptr<const Topic> state_topic, GroupCoordinator& groups,
+                                               Timers& timers)
+    : env_(environment), topics_(topics), state_topic_(std::move(state_topic)), groups_(groups), timers_(timers) {}
+
+TransactionCoordinator::~TransactionCoordinator() = default;
+
+Result<std::unique_ptr<TransactionCoordinator>> TransactionCoordinator::open(const Environment& environment, Topics& topics,
+                                                                             std::shared_ptr<const Topic> state_topic,
+                                                                             GroupCoordinator& groups, Timers& timers) {
+  std::unique_ptr<TransactionCoordinator> coordinator(
+      new TransactionCoordinator(environment, topics, std::move(state_topic), groups, timers));
+  RETURN_IF_ERROR(coordinator->load());
+  return coordinator;
+}
+
+Status TransactionCoordinator::load() {
+  for (size_t i = 0; i < state_topic_->partitions.size(); ++i) {
+    const auto& partition = state_topic_->partitions[i];
+    Status status = for_each_batch(partition->log(), [&](const record::Batch& batch) -> Status {
+      record::RecordReader reader(batch, kStateRecordsBytesMax);
+      while (const record::RecordView* record = reader.next()) {
+        if (!record->key) continue;
+        ASSIGN_OR_RETURN(std::optional<std::string> id, decode_transaction_key(*record->key));
+        if (!id) continue;
+        if (!record->value) {
+          transactions_.erase(*id);
+          continue;
+        }
+        ASSIGN_OR_RETURN(StoredTransaction read, decode_transaction_value(*record->value));
+        // An Ongoing that was overtaken on its way here by what a newer producer did counts for nothing.
+        StoredTransaction& stored = find_or_create(*id)->stored;
+        if (!is_older(read.producer, stored.producer)) stored = std::move(read);
+      }
+      return reader.status();
+    });
+    if (!status.ok()) return status.error().in("reading " + to_string(partition->tp()));
+    logs_.push_back(std::make_unique<CoordinatorLog>(partition, env_.clock, [this, i] {
+      std::vector<TransactionRef> all;
+      {
+        std::lock_guard lock(mutex_);
+        for (const auto& [id, transaction] : transactions_) all.push_back(transaction);
+      }
+      auto partitions = static_cast<int32_t>(state_topic_->partitions.size());
+      std::optional<std::vector<StateLog::Entry>> state(std::in_place);
+      for (const TransactionRef& transaction : all) {
+        if (coordinator_partition(transaction->id, partitions) != static_cast<int32_t>(i)) continue;
+        auto entry = live_entry(transaction);
+        if (!entry) return std::optional<std::vector<StateLog::Entry>>();
+        state->push_back(std::move(*entry));
+      }
+      return state;
+    }));
+  }
+  return {};
+}
+
+/// Nothing while a change of the transaction is waiting to be written.
+std::optional<StateLog::Entry> TransactionCoordinator::live_entry(const TransactionRef& transaction) {
+  std::lock_guard lock(transaction->mutex);
+  if (transaction->busy) return std::nullopt;
+  return StateLog::Entry{encode_transaction_key(transaction->id), encode_transaction_value(transaction->stored)};
+}
+
+TransactionCoordinator::TransactionRef TransactionCoordinator::find(std::string_view id) const {
+  std::lock_guard lock(mutex_);
+  auto found = transactions_.find(id);
+  return found == transactions_.end() ? nullptr : found->second;
+}
+
+TransactionCoordinator::TransactionRef TransactionCoordinator::find_or_create(std::string_view id) {
+  std::lock_guard lock(mutex_);
+  auto found = transactions_.find(id);
+  if (found != transactions_.end()) return found->second;
+  auto transaction = std::make_shared<Transaction>();
+  transaction->id = id;
+  transactions_.emplace(id, transaction);
+  return transaction;
+}
+
+CoordinatorLog& TransactionCoordinator::log_of(std::string_view id) {
+  auto partitions = static_cast<int32_t>(logs_.size());
+  return *logs_[static_cast<size_t>(coordinator_partition(id, partitions))];
+}
+
+void TransactionCoordinator::write(const Transaction& transaction, const StoredTransaction& stored, Function<void(bool)> done) {
+  std::vector<StateLog::Entry> entry{{encode_transaction_key(transaction.id), encode_transaction_value(stored)}};
+  log_of(transaction.id).write(std::move(entry), [done = std::move(done)](Result<Offset> written) mutable {
+    if (!written.ok()) log_warn("writing a transaction's state: {}", written.error().message);
+    done(written.ok());
+  });
+}
+
+Result<ProducerIdentity> TransactionCoordinator::new_producer_id() {
+  std::lock_guard lock(ids_mutex_);
+  if (next_id_ == ids_end_) {
+    ASSIGN_OR_RETURN(next_id_, topics_.reserve_producer_ids(kProducerIdBlock));
+    ids_end_ = next_id_ + kProducerIdBlock;
+  }
+  return ProducerIdentity{ProducerId(next_id_++), 0};
+}
+
+/// A higher epoch; when there is none left, a new id. The last epoch is kept for a marker that fences.
+Result<ProducerIdentity> TransactionCoordinator::next_identity(const ProducerIdentity& current) {
+  constexpr int16_t kEpochMax = std::numeric_limits<int16_t>::max() - 1;
+  if (current.id == kNoProducerId || current.epoch >= kEpochMax) return new_producer_id();
+  return ProducerIdentity{current.id, static_cast<int16_t>(current.epoch + 1)};
+}
+
+void TransactionCoordinator::init(std::string_view id, std::chrono::milliseconds timeout,
+                                  std::optional<ProducerIdentity> current, IdentityCallback done) {
+  if (id.empty()) return done({CoordinatorError::kInvalidRequest, {}});
+  if (timeout.count() <= 0 || timeout > env_.options.transaction_timeout_max) {
+    return done({CoordinatorError::kInvalidTxnTimeout, {}});
+  }
+  TransactionRef transaction = find_or_create(id);
+  std::unique_lock lock(transaction->mutex);
+  const StoredTransaction& stored = transaction->stored;
+  if (current && *current != stored.producer && *current != transaction->previous) {
+    return lock.unlock(), done({CoordinatorError::kProducerFenced, {}});
+  }
+  if (transaction->busy) return lock.unlock(), done({CoordinatorError::kConcurrentTransactions, {}});
+  if (stored.state != TransactionState::kOngoing) {
+    lock.unlock();
+    return init_idle(transaction, timeout, std::move(done));
+  }
+  begin_end(std::move(lock), transaction, /*commit=*/false, /*bump_epoch=*/true,
+            [this, transaction, timeout, done = std::move(done)](IdentityAnswer ended) mutable {
+              if (ended.error != CoordinatorError::kNone) return done(ended);
+              init_idle(transaction, timeout, std::move(done));
+            });
+}
+
+/// Gives the id a new identity, which fences every older one.
+void TransactionCoordinator::init_idle(const TransactionRef& transaction, std::chrono::milliseconds timeout,
+                                       IdentityCallback done) {
+  std::unique_lock lock(transaction->mutex);
+  if (transaction->busy || transaction->stored.state == TransactionState::kOngoing) {
+    return lock.unlock(), done({CoordinatorError::kConcurrentTransactions, {}});
+  }
+  Result<ProducerIdentity> identity = next_identity(transaction->stored.producer);
+  if (!identity.ok()) return lock.unlock(), done({CoordinatorError::kNotAvailable, {}});
+  StoredTransaction changed{.producer = *identity,
+                            .timeout_ms = static_cast<int32_t>(timeout.count()),
+                            .state = TransactionState::kEmpty,
+                            .update_time_ms = env_.clock.wall_ms()};
+  // In force at once, so that the older producer is fenced from here on; known to the new one when it is durable.
+  transaction->previous = {};
+  transaction->stored = changed;
+  transaction->busy = true;
+  lock.unlock();
+  write(*transaction, changed, [transaction, identity = *identity, done = std::move(done)](bool written) mutable {
+    {
+      std::lock_guard relock(transaction->mutex);
+      transaction->busy = false;
+    }
+    done(written ? IdentityAnswer{CoordinatorError::kNone, identity} : IdentityAnswer{CoordinatorError::kNotAvailable, {}});
+  });
+}
+
+CoordinatorError TransactionCoordinator::check_identity(const Transaction& transaction, const ProducerIdentity& producer) {
+  const ProducerIdentity& now = transaction.stored.producer;
+  if (producer == now) return CoordinatorError::kNone;
+  if (producer.id != now.id) return CoordinatorError::kInvalidProducerIdMapping;
+  return producer.epoch < now.epoch ? CoordinatorError::kProducerFenced : CoordinatorError::kInvalidProducerEpoch;
+}
+
+void TransactionCoordinator::add_partitions(std::string_view id, ProducerIdentity producer,
+                                            std::vector<TopicPartition> partitions, TransactionCallback done) {
+  TransactionRef transaction = find(id);
+  if (!transaction) return done(CoordinatorError::kInvalidProducerIdMapping);
+  for (const TopicPartition& tp : partitions) {
+    if (!topics_.partition(tp)) return done(CoordinatorError::kUnknownTopicOrPartition);
+  }
+  std::unique_lock lock(transaction->mutex);
+  CoordinatorError error = check_identity(*transaction, producer);
+  if (error == CoordinatorError::kNone && transaction->busy) error = CoordinatorError::kConcurrentTransactions;
+  if (error != CoordinatorError::kNone) return lock.unlock(), done(error);
+  StoredTransaction& stored = transaction->stored;
+  bool begins = stored.state != TransactionState::kOngoing;
+  if (begins) {
+    stored.state = TransactionState::kOngoing;
+    stored.partitions.clear();
+    stored.start_time_ms = env_.clock.wall_ms();
+    transaction->previous = {};
+  }
+  size_t before = stored.partitions.size();
+  stored.partitions.insert(partitions.begin(), partitions.end());
+  bool changed = begins || stored.partitions.size() != before;
+  stored.update_time_ms = env_.clock.wall_ms();
+  StoredTransaction copy = stored;
+  lock.unlock();
+  if (begins) begin_timer(transaction);
+  // Not waited for: see the top of the header.
+  if (changed) write(*transaction, copy, [](bool) {});
+  done(CoordinatorError::kNone);
+}
+
+void TransactionCoordinator::add_offsets(std::string_view id, ProducerIdentity producer, std::string_view group_id,
+                                         TransactionCallback done) {
+  if (group_id.empty()) return done(CoordinatorError::kInvalidGroupId);
+  add_partitions(id, producer, {groups_.partition_of(group_id)}, std::move(done));
+}
+
+void TransactionCoordinator::produce(std::string_view id, const std::shared_ptr<Partition>& partition,
+                                     std::span<const record::Batch> batches, ProducedCallback done) {
+  auto refuse = [&](ErrorCode code, std::string_view why) {
+    done(Error{code, "transaction '" + std::string(id) + "': " + std::string(why)});
+  };
+  TransactionRef transaction = find(id);
+  if (!transaction) return refuse(ErrorCode::kInvalidArgument, "there is no such transactional id");
+  {
+    std::unique_lock lock(transaction->mutex);
+    const StoredTransaction& stored = transaction->stored;
+    for (const record::Batch& batch : batches) {
+      const record::BatchHeader& header = batch.header();
+      if (!header.is_transactional()) return lock.unlock(), refuse(ErrorCode::kInvalidArgument, "the batch is not transactional");
+      if (header.producer_id != stored.producer.id || header.producer_epoch < stored.producer.epoch) {
+        return lock.unlock(), refuse(ErrorCode::kFenced, "a newer producer took over");
+      }
+    }
+    if (stored.state != TransactionState::kOngoing || transaction->busy || !stored.partitions.contains(partition->tp())) {
+      return lock.unlock(), refuse(ErrorCode::kInvalidArgument, to_string(partition->tp()) + " is in no open transaction of it");
+    }
+    ++transaction->appending;
+  }
+  partition->produce(batches, std::move(done));
+  Function<void()> go_on;
+  {
+    std::lock_guard lock(transaction->mutex);
+    if (--transaction->appending == 0) go_on = std::move(transaction->when_appended);
+  }
+  if (go_on) go_on();
+}
+
+void TransactionCoordinator::end(std::string_view id, ProducerIdentity producer, bool commit, bool bump_epoch,
+                                 IdentityCallback done) {
+  TransactionRef transaction = find(id);
+  if (!transaction) return done({CoordinatorError::kInvalidProducerIdMapping, {}});
+  std::unique_lock lock(transaction->mutex);
+  const StoredTransaction& stored = transaction->stored;
+  bool retried = producer == transaction->previous && transaction->previous.id != kNoProducerId;
+  CoordinatorError error = retried ? CoordinatorError::kNone : check_identity(*transaction, producer);
+  if (error == CoordinatorError::kNone && transaction->busy) error = CoordinatorError::kConcurrentTransactions;
+  if (error != CoordinatorError::kNone) return lock.unlock(), done({error, {}});
+  if (stored.state == TransactionState::kOngoing && !retried) {
+    return begin_end(std::move(lock), transaction, commit, bump_epoch, std::move(done));
+  }
+  // An answer that was lost is given again, when it was the same question.
+  bool same = stored.state == (commit ? TransactionState::kCompleteCommit : TransactionState::kCompleteAbort);
+  ProducerIdentity identity = stored.producer;
+  lock.unlock();
+  if (!same) return done({CoordinatorError::kInvalidTxnState, {}});
+  done({CoordinatorError::kNone, identity});
+}
+
+std::vector<TransactionDescription> TransactionCoordinator::list() {
+  std::vector<std::string> ids;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [id, transaction] : transactions_) ids.push_back(id);
+  }
+  std::vector<TransactionDescription> all;
+  for (const std::string& id : ids) {
+    if (auto description = describe(id)) all.push_back(std::move(*description));
+  }
+  return all;
+}
+
+std::optional<TransactionDescription> TransactionCoordinator::describe(std::string_view id) {
+  TransactionRef transaction = find(id);
+  if (!transaction) return std::nullopt;
+  std::lock_guard lock(transaction->mutex);
+  const StoredTransaction& stored = transaction->stored;
+  return TransactionDescription{transaction->id,
+                                stored.state,
+                                stored.producer,
+                                std::chrono::milliseconds(stored.timeout_ms),
+                                stored.start_time_ms,
+                                {stored.partitions.begin(), stored.partitions.end()}};
+}
+
+}  // namespace headrace::broker

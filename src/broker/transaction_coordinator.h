@@ -1,0 +1,123 @@
+// Transactions, durable in __transaction_state.
+//
+//            partitions added         end (or the time is up)        markers on the disk
+//   Empty -----------------> Ongoing -----------------------> Prepare* -----------------> Complete*
+//                               ^                                                            |
+//                               +------------------- partitions added -----------------------+
+//
+// What is on the disk when: Prepare* with all partitions before the first marker is written, so that a crash can only
+// find a transaction undecided (it is aborted) or decided (its markers are written again, which changes nothing).
+// Ongoing is written but not waited for: after a crash the partitions themselves tell which transactions are open in
+// them, and those that no Prepare* decided are aborted under a higher epoch, so that what their producers still send is
+// refused.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/coordinator_log.h"
+#include "broker/group_coordinator.h"
+#include "broker/timers.h"
+#include "broker/topics.h"
+#include "broker/transaction_schema.h"
+#include "broker/transactions.h"
+#include "record/producer_fields.h"
+
+namespace headrace::broker {
+
+class TransactionCoordinator final : public Transactions {
+ public:
+  /// Reads what `state_topic` holds; recover() then ends what a crash left open.
+  static Result<std::unique_ptr<TransactionCoordinator>> open(const Environment& environment, Topics& topics,
+                                                              std::shared_ptr<const Topic> state_topic,
+                                                              GroupCoordinator& groups, Timers& timers);
+  ~TransactionCoordinator() override;
+  /// Completes prepared transactions, aborts open ones; returns when all of them are ended.
+  void recover();
+
+  Result<ProducerIdentity> new_producer_id() override;
+  void init(std::string_view transactional_id, std::chrono::milliseconds timeout, std::optional<ProducerIdentity> current,
+            IdentityCallback done) override;
+  void add_partitions(std::string_view transactional_id, ProducerIdentity producer, std::vector<TopicPartition> partitions,
+                      TransactionCallback done) override;
+  void add_offsets(std::string_view transactional_id, ProducerIdentity producer, std::string_view group_id,
+                   TransactionCallback done) override;
+  void end(std::string_view transactional_id, ProducerIdentity producer, bool commit, bool bump_epoch,
+           IdentityCallback done) override;
+  void produce(std::string_view transactional_id, const std::shared_ptr<Partition>& partition,
+               std::span<const record::Batch> batches, ProducedCallback done) override;
+  std::vector<TransactionDescription> list() override;
+  std::optional<TransactionDescription> describe(std::string_view transactional_id) override;
+
+ private:
+  struct Transaction {
+    std::string id;
+    std::mutex mutex;          ///< Of what follows.
+    StoredTransaction stored;  ///< As it is meant to be; on the disk as told at the top.
+    ProducerIdentity previous; ///< Before the last bump: a retried end is known by it.
+    bool busy = false;         ///< A change is on its way to the disk.
+    int appending = 0;         ///< produce() calls that passed the check and have not appended yet.
+    Function<void()> when_appended;  ///< What an end waits with while appending > 0.
+    Timers::Id timer = 0;
+  };
+  using TransactionRef = std::shared_ptr<Transaction>;
+  /// What an end is to do; lives through its steps.
+  struct Ending {
+    TransactionRef transaction;
+    bool commit;
+    ProducerIdentity before;  ///< In force again when the decision can't be written.
+    ProducerIdentity marker;  ///< The identity that the markers carry.
+    ProducerIdentity next;    ///< And the one that the producer goes on with.
+    std::set<TopicPartition> partitions;
+    IdentityCallback done;
+    std::atomic<int> markers_left{0};
+    std::atomic<bool> cut_short{false};  ///< The broker closes: the next start goes on.
+  };
+  using EndingRef = std::shared_ptr<Ending>;
+
+  TransactionCoordinator(const Environment& environment, Topics& topics, std::shared_ptr<const Topic> state_topic,
+                         GroupCoordinator& groups, Timers& timers);
+  Status load();
+  TransactionRef find(std::string_view id) const;
+  TransactionRef find_or_create(std::string_view id);
+  static CoordinatorError check_identity(const Transaction& transaction, const ProducerIdentity& producer);
+  std::optional<StateLog::Entry> live_entry(const TransactionRef& transaction);
+  void write(const Transaction& transaction, const StoredTransaction& stored, Function<void(bool)> done);
+  Result<ProducerIdentity> next_identity(const ProducerIdentity& current);
+
+  void init_idle(const TransactionRef& transaction, std::chrono::milliseconds timeout, IdentityCallback done);
+  void begin_timer(const TransactionRef& transaction);
+  void on_timeout(const TransactionRef& transaction, int64_t start_time_ms);
+  /// Begins the end of an open transaction; its mutex is held and released by `lock`.
+  void begin_end(std::unique_lock<std::mutex> lock, const TransactionRef& transaction, bool commit, bool bump_epoch,
+                 IdentityCallback done);
+  void prepare(const EndingRef& ending);
+  void write_markers(const EndingRef& ending);
+  void write_marker(const EndingRef& ending, const TopicPartition& tp);
+  void marker_written(const EndingRef& ending, const TopicPartition& tp, const Result<Produced>& produced);
+  void complete(const EndingRef& ending);
+  CoordinatorLog& log_of(std::string_view transactional_id);
+  void find_open_transactions(std::map<ProducerId, std::set<TopicPartition>>& open, std::map<ProducerId, int16_t>& epochs);
+
+  Environment env_;
+  Topics& topics_;
+  const std::shared_ptr<const Topic> state_topic_;
+  GroupCoordinator& groups_;
+  Timers& timers_;
+  std::vector<std::unique_ptr<CoordinatorLog>> logs_;
+
+  mutable std::mutex mutex_;  ///< Of the map; taken after no transaction's mutex.
+  std::map<std::string, TransactionRef, std::less<>> transactions_;
+
+  std::mutex ids_mutex_;
+  int64_t next_id_ = 0;
+  int64_t ids_end_ = 0;
+};
+
+}  // namespace headrace::broker

@@ -1,0 +1,220 @@
+// How transactions end: the decision on the disk, the markers in the partitions, and the same again after a crash.
+#include <future>
+#include <limits>
+
+#include "base/logging.h"
+#include "broker/transaction_coordinator.h"
+
+namespace headrace::broker {
+namespace {
+
+constexpr std::chrono::milliseconds kMarkerRetry{500};
+constexpr std::chrono::seconds kRecoveryWaitMax{10};
+constexpr int32_t kCoordinatorEpoch = 0;
+
+}  // namespace
+
+void TransactionCoordinator::begin_timer(const TransactionRef& transaction) {
+  std::lock_guard lock(transaction->mutex);
+  timers_.cancel(transaction->timer);
+  transaction->timer =
+      timers_.after(std::chrono::milliseconds(transaction->stored.timeout_ms),
+                    [this, transaction, start = transaction->stored.start_time_ms] { on_timeout(transaction, start); });
+}
+
+void TransactionCoordinator::on_timeout(const TransactionRef& transaction, int64_t start_time_ms) {
+  std::unique_lock lock(transaction->mutex);
+  bool same = transaction->stored.state == TransactionState::kOngoing && !transaction->busy &&
+              transaction->stored.start_time_ms == start_time_ms;
+  if (!same) return;
+  log_info("transaction {} was open for longer than its timeout and is aborted", transaction->id);
+  begin_end(std::move(lock), transaction, /*commit=*/false, /*bump_epoch=*/true, [](IdentityAnswer) {});
+}
+
+void TransactionCoordinator::begin_end(std::unique_lock<std::mutex> lock, const TransactionRef& transaction, bool commit,
+                                       bool bump_epoch, IdentityCallback done) {
+  StoredTransaction& stored = transaction->stored;
+  auto ending = std::make_shared<Ending>();
+  ending->transaction = transaction;
+  ending->commit = commit;
+  ending->before = ending->marker = ending->next = stored.producer;
+  if (bump_epoch) {
+    // Markers of the next epoch fence the old one in every partition (KIP-890).
+    ending->marker.epoch = static_cast<int16_t>(stored.producer.epoch + 1);
+    Result<ProducerIdentity> next = next_identity(stored.producer);
+    if (!next.ok()) return lock.unlock(), done({CoordinatorError::kNotAvailable, {}});
+    ending->next = *next;
+    transaction->previous = stored.producer;
+  }
+  ending->partitions = stored.partitions;
+  ending->done = std::move(done);
+  timers_.cancel(transaction->timer);
+  transaction->timer = 0;
+  // From here on produce() and every other request is refused.
+  transaction->busy = true;
+  stored.state = commit ? TransactionState::kPrepareCommit : TransactionState::kPrepareAbort;
+  stored.producer = ending->marker;
+  stored.update_time_ms = env_.clock.wall_ms();
+  bool wait = transaction->appending > 0;
+  if (wait) transaction->when_appended = [this, ending] { prepare(ending); };
+  lock.unlock();
+  if (!wait) prepare(ending);
+}
+
+void TransactionCoordinator::prepare(const EndingRef& ending) {
+  StoredTransaction decided;
+  {
+    std::lock_guard lock(ending->transaction->mutex);
+    decided = ending->transaction->stored;
+  }
+  write(*ending->transaction, decided, [this, ending](bool written) {
+    if (written) return write_markers(ending);
+    // Undecided as far as anybody knows: the producer may ask again, and a restart will look.
+    {
+      std::lock_guard lock(ending->transaction->mutex);
+      ending->transaction->stored.state = TransactionState::kOngoing;
+      ending->transaction->stored.producer = ending->before;
+      ending->transaction->previous = {};
+      ending->transaction->busy = false;
+    }
+    ending->done({CoordinatorError::kNotAvailable, {}});
+  });
+}
+
+void TransactionCoordinator::write_markers(const EndingRef& ending) {
+  // One more than there are, so that nothing is complete before all were begun.
+  ending->markers_left = static_cast<int>(ending->partitions.size()) + 1;
+  for (const TopicPartition& tp : ending->partitions) write_marker(ending, tp);
+  if (--ending->markers_left == 0) complete(ending);
+}
+
+void TransactionCoordinator::write_marker(const EndingRef& ending, const TopicPartition& tp) {
+  auto partition = topics_.partition(tp);
+  if (!partition) return marker_written(ending, tp, Error{ErrorCode::kNotFound, "deleted"});
+  auto type = ending->commit ? record::ControlType::kCommit : record::ControlType::kAbort;
+  record::Batch marker = record::end_transaction_marker(type, ending->marker.id, ending->marker.epoch, kCoordinatorEpoch,
+                                                        env_.clock.wall_ms());
+  partition->append_marker(marker, [this, ending, tp](Result<Produced> produced) { marker_written(ending, tp, produced); });
+}
+
+void TransactionCoordinator::marker_written(const EndingRef& ending, const TopicPartition& tp, const Result<Produced>& produced) {
+  if (!produced.ok()) {
+    switch (produced.error().code) {
+      case ErrorCode::kNotFound: break;  // The topic is gone, and the transaction's records with it.
+      case ErrorCode::kClosed: ending->cut_short = true; break;
+      case ErrorCode::kOutOfSpace:
+      case ErrorCode::kUnavailable:
+        timers_.after(kMarkerRetry, [this, ending, tp] { write_marker(ending, tp); });
+        return;
+      default:
+        // A partition that takes no writes keeps its last stable offset where it is until it is repaired.
+        log_error("ending transaction {} in {}: {}", ending->transaction->id, to_string(tp), produced.error().message);
+    }
+  }
+  if (tp.topic == groups_.partition_of(ending->transaction->id).topic && produced.ok()) {
+    groups_.complete_transaction(tp.partition, ending->marker.id, ending->commit);
+  }
+  if (--ending->markers_left == 0) complete(ending);
+}
+
+void TransactionCoordinator::complete(const EndingRef& ending) {
+  if (ending->cut_short) return ending->done({CoordinatorError::kNotAvailable, {}});
+  StoredTransaction completed;
+  {
+    std::lock_guard lock(ending->transaction->mutex);
+    StoredTransaction& stored = ending->transaction->stored;
+    stored.state = ending->commit ? TransactionState::kCompleteCommit : TransactionState::kCompleteAbort;
+    stored.producer = ending->next;
+    stored.partitions.clear();
+    stored.update_time_ms = env_.clock.wall_ms();
+    ending->transaction->busy = false;
+    completed = stored;
+  }
+  // Not waited for: without it the next start writes the markers again.
+  write(*ending->transaction, completed, [](bool) {});
+  ending->done({CoordinatorError::kNone, ending->next});
+}
+
+void TransactionCoordinator::find_open_transactions(std::map<ProducerId, std::set<TopicPartition>>& open,
+                                                    std::map<ProducerId, int16_t>& epochs) {
+  for (const auto& topic : topics_.all()) {
+    for (const auto& partition : topic->partitions) {
+      if (partition->last_stable() == partition->high_watermark()) continue;
+      for (const log::ProducerInfo& producer : partition->log().producers()) {
+        if (producer.transaction_first_offset == kNoOffset) continue;
+        open[producer.producer_id].insert(partition->tp());
+        epochs[producer.producer_id] = std::max(epochs[producer.producer_id], producer.epoch);
+      }
+    }
+  }
+}
+
+void TransactionCoordinator::recover() {
+  std::map<ProducerId, std::set<TopicPartition>> open;
+  std::map<ProducerId, int16_t> epochs;
+  find_open_transactions(open, epochs);
+  std::vector<std::future<void>> ended;
+  auto waiting = [&ended] {
+    auto promise = std::make_shared<std::promise<void>>();
+    ended.push_back(promise->get_future());
+    return [promise](IdentityAnswer) { promise->set_value(); };
+  };
+  std::vector<TransactionRef> all;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [id, transaction] : transactions_) all.push_back(transaction);
+  }
+  for (const TransactionRef& transaction : all) {
+    std::unique_lock lock(transaction->mutex);
+    StoredTransaction& stored = transaction->stored;
+    auto found = open.extract(stored.producer.id);
+    bool decided = stored.state == TransactionState::kPrepareCommit || stored.state == TransactionState::kPrepareAbort;
+    if (decided) {
+      auto ending = std::make_shared<Ending>();
+      ending->transaction = transaction;
+      ending->commit = stored.state == TransactionState::kPrepareCommit;
+      ending->marker = stored.producer;
+      ending->next = stored.producer;
+      if (stored.producer.epoch == std::numeric_limits<int16_t>::max()) {
+        // The marker used the id's last epoch up.
+        if (Result<ProducerIdentity> next = next_identity(stored.producer); next.ok()) ending->next = *next;
+      }
+      ending->partitions = stored.partitions;
+      ending->done = waiting();
+      transaction->busy = true;
+      lock.unlock();
+      write_markers(ending);
+      continue;
+    }
+    if (stored.state != TransactionState::kOngoing && found.empty()) continue;
+    stored.state = TransactionState::kOngoing;
+    if (!found.empty()) stored.partitions.insert(found.mapped().begin(), found.mapped().end());
+    begin_end(std::move(lock), transaction, /*commit=*/false, /*bump_epoch=*/true, waiting());
+  }
+  // Open transactions whose very id was not on the disk yet: nobody can commit them any more.
+  for (const auto& [producer, partitions] : open) {
+    auto ending = std::make_shared<Ending>();
+    ending->transaction = std::make_shared<Transaction>();
+    record::Batch marker = record::end_transaction_marker(record::ControlType::kAbort, producer, epochs[producer],
+                                                          kCoordinatorEpoch, env_.clock.wall_ms());
+    for (const TopicPartition& tp : partitions) {
+      auto partition = topics_.partition(tp);
+      auto done = waiting();
+      auto& groups = groups_;
+      partition->append_marker(marker, [done, tp, producer = producer, &groups](Result<Produced> produced) {
+        if (!produced.ok()) log_error("aborting a transaction in {}: {}", to_string(tp), produced.error().message);
+        if (tp.topic == groups.partition_of("").topic) groups.complete_transaction(tp.partition, producer, false);
+        done({});
+      });
+    }
+  }
+  // A full disk lets nothing end; then it goes on in the background.
+  auto deadline = std::chrono::steady_clock::now() + kRecoveryWaitMax;
+  for (auto& future : ended) {
+    if (future.wait_until(deadline) == std::future_status::ready) continue;
+    log_warn("transactions that a crash left open are still being ended");
+    return;
+  }
+}
+
+}  // namespace headrace::broker
