@@ -81,7 +81,9 @@ void check_against(TestLog& test, const Witness& witness) {
   ASSERT_LE(end, static_cast<int64_t>(witness.values.size()));
   ASSERT_GE(start, witness.promised_deleted);
   ASSERT_LE(start, witness.deleted);
-  ASSERT_TRUE(log.damaged_ranges().empty());
+  for (const DamagedRange& range : log.damaged_ranges()) {
+    FAIL() << range.file << " at " << range.position << ": offsets " << range.from.value << " to " << range.to.value;
+  }
   Error error{ErrorCode::kIo, ""};
   auto values = read_values(log, Offset(start), &error);
   ASSERT_EQ(static_cast<int64_t>(values.size()), end - start) << error.message;

@@ -226,11 +226,6 @@ Result<Recovery::Tail> Recovery::scan_segment(Segments::iterator at, uint64_t po
         continue;
       }
     }
-    if (!kept && !last && file_bytes > bad) {
-      // Valid segments follow: the same question, asked of this segment's end.
-      ASSIGN_OR_RETURN(bool written, was_written(segment, bad, file_bytes));
-      kept = written && next->second->size() > 0;
-    }
     if (kept) {
       Offset to = last ? std::max(lost_from, checkpoint_ ? checkpoint_->durable.offset : lost_from) : next->first;
       if (to > lost_from) damage(segment, lost_from, to, bad);
