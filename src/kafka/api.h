@@ -39,6 +39,10 @@ class ResponseSlot {
   virtual ~ResponseSlot() = default;
   /// Exactly once, from any thread. No pieces: the request is done and gets no response (acks=0).
   virtual void complete(std::vector<SharedBytes> pieces) = 0;
+  /// Keeps pipelined requests behind this one from starting. On the loop, in the handler.
+  virtual void hold_followers() = 0;
+  /// Lets them start; complete() does so too. From any thread.
+  virtual void release_followers() = 0;
 };
 
 /// A promise of one response. Call it, or done_without_response(), exactly once, from any thread; when it is destroyed
@@ -57,6 +61,7 @@ class Reply {
     std::exchange(slot_, nullptr)->complete(out.finish());
   }
   void done_without_response() { std::exchange(slot_, nullptr)->complete({}); }
+  ResponseSlot& slot() { return *slot_; }
 
  private:
   std::unique_ptr<ResponseSlot> slot_;

@@ -11,6 +11,8 @@ class QueuedSlot final : public ResponseSlot {
   void complete(std::vector<SharedBytes> pieces) override {
     std::exchange(queue_, nullptr)->complete(place_, std::move(pieces));
   }
+  void hold_followers() override { queue_->entries_[place_ - queue_->first_place_].holding = true; }
+  void release_followers() override { queue_->release(place_); }
 
  private:
   std::shared_ptr<ResponseQueue> queue_;
@@ -30,6 +32,11 @@ void ResponseQueue::complete(uint64_t place, std::vector<SharedBytes> pieces) {
   });
 }
 
+void ResponseQueue::release(uint64_t place) {
+  if (loop_.in_loop()) return release_on_loop(place);
+  loop_.post([self = shared_from_this(), place] { self->release_on_loop(place); });
+}
+
 void ResponseQueue::abandon() {
   if (loop_.in_loop()) return abandon_on_loop();
   loop_.post([self = shared_from_this()] { self->abandon_on_loop(); });
@@ -38,22 +45,27 @@ void ResponseQueue::abandon() {
 void ResponseQueue::complete_on_loop(uint64_t place, std::vector<SharedBytes> pieces) {
   Entry& done = entries_[place - first_place_];
   done.complete = true;
+  done.holding = false;
   done.pieces = std::move(pieces);
   if (!connection_) return;
-  bool sent = false;
   while (!entries_.empty() && entries_.front().complete) {
     Entry entry = std::move(entries_.front());
     entries_.pop_front();
     ++first_place_;
     bytes_ -= entry.bytes;
-    sent = true;
     flow::Metric* sent_bytes = server_->metrics_of(*entry.api).response_bytes;
     for (auto& piece : entry.pieces) {
       if (sent_bytes) sent_bytes->add(static_cast<int64_t>(piece.size()));
       connection_->send(std::move(piece));
     }
   }
-  if (sent) progressed_();
+  progressed_();
+}
+
+void ResponseQueue::release_on_loop(uint64_t place) {
+  if (!connection_ || place < first_place_) return;
+  entries_[place - first_place_].holding = false;
+  progressed_();
 }
 
 void ResponseQueue::abandon_on_loop() {

@@ -32,6 +32,8 @@ class ResponseQueue : public std::enable_shared_from_this<ResponseQueue> {
   size_t bytes() const { return bytes_; }
   /// The API of the requests in the queue, which is not empty: only those of one pipelined API wait together.
   const Api& api() const { return *entries_.front().api; }
+  /// Whether the last request wants those behind it to wait.
+  bool held() const { return !entries_.empty() && entries_.back().holding; }
 
  private:
   friend class QueuedSlot;
@@ -39,13 +41,16 @@ class ResponseQueue : public std::enable_shared_from_this<ResponseQueue> {
     const Api* api;
     size_t bytes;
     bool complete = false;
+    bool holding = false;
     std::vector<SharedBytes> pieces;
   };
 
   /// From any thread.
   void complete(uint64_t place, std::vector<SharedBytes> pieces);
+  void release(uint64_t place);
   void abandon();
   void complete_on_loop(uint64_t place, std::vector<SharedBytes> pieces);
+  void release_on_loop(uint64_t place);
   void abandon_on_loop();
 
   std::shared_ptr<ServerContext> server_;  ///< Kept for handlers that are still at work when the server has gone.

@@ -90,6 +90,7 @@ bool KafkaSession::may_start(int16_t key, size_t size) const {
   if (connection_.queued_bytes() > kQueuedResponseBytesMax) return false;
   if (responses_->requests() == 0) return true;
   if (responses_->requests() >= kInFlightRequestsMax || responses_->bytes() + size > kInFlightBytesMax) return false;
+  if (responses_->held()) return false;
   const Api& waiting = responses_->api();
   return waiting.pipelined && waiting.key == key;
 }

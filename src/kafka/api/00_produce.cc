@@ -12,7 +12,8 @@
 //
 // Version notes:
 // - 0-2 are advertised, because librdkafka wants to see them (KAFKA-18659), but not served.
-// - 7 allows zstd. 8 adds error messages. 9 is flexible. 13 names topics by id.
+// - 7 allows zstd. 8 adds error messages. 9 is flexible. 12 belongs to transaction version 2 (KIP-890): a transactional
+//   batch takes its partition into the transaction. 13 names topics by id.
 #include <atomic>
 
 #include "kafka/api.h"
@@ -28,6 +29,7 @@ using wire::kafka::ProduceResponse;
 using PartitionResponse = ProduceResponse::TopicProduceResponse::PartitionProduceResponse;
 
 constexpr int16_t kZstdSince = 7;
+constexpr int16_t kJoinsTransactionSince = 12;
 constexpr int16_t kTopicIdsSince = 13;
 constexpr size_t kMagicAt = 16;
 constexpr int64_t kNoBaseOffset = -1;
@@ -39,59 +41,93 @@ void fail(PartitionResponse& response, KafkaError error, std::string message) {
 }
 
 /// A request in progress; partitions are answered on different threads, each in its own place of the response.
-class Produce {
+class Produce : public std::enable_shared_from_this<Produce> {
  public:
-  Produce(const Call& call, const ProduceRequest& request, Reply<ProduceResponse> reply)
-      : acks_(request.acks), reply_(std::move(reply)) {
-    response_.responses.reserve(request.topic_data.size());
-    for (const auto& topic : request.topic_data) {
-      auto& out = response_.responses.emplace_back();
-      out.name = topic.name;
-      out.topic_id = topic.topic_id;
-      out.partition_responses.resize(topic.partition_data.size());
-      for (size_t i = 0; i < topic.partition_data.size(); ++i) {
-        out.partition_responses[i].index = topic.partition_data[i].index;
-      }
-    }
-    zstd_allowed_ = call.version >= kZstdSince;
-  }
+  Produce(const Call& call, ProduceRequest request, Reply<ProduceResponse> reply)
+      : broker_(call.server.broker), version_(call.version), request_(std::move(request)), reply_(std::move(reply)) {}
 
-  static void start(const Call& call, const ProduceRequest& request, Reply<ProduceResponse> reply) {
-    auto produce = std::make_shared<Produce>(call, request, std::move(reply));
-    for (size_t t = 0; t < request.topic_data.size(); ++t) {
-      const auto& topic = request.topic_data[t];
-      auto found = find_topic(call.server.broker, topic.name, topic.topic_id, call.version >= kTopicIdsSince);
-      if (found.topic && found.topic->internal) found = {nullptr, KafkaError::kInvalidTopic};
-      for (size_t p = 0; p < topic.partition_data.size(); ++p) {
-        auto& response = produce->response_.responses[t].partition_responses[p];
-        if (found.topic) {
-          append(call, request, *found.topic, topic.partition_data[p], produce, response);
-        } else {
-          fail(response, found.error, "");
-        }
-      }
+  void start() {
+    std::vector<Append> appends;
+    response_.responses.resize(request_.topic_data.size());
+    for (size_t t = 0; t < request_.topic_data.size(); ++t) {
+      read_topic(request_.topic_data[t], response_.responses[t], appends);
     }
-    produce->done_one();
+    left_ = static_cast<int>(appends.size()) + 1;
+    bool joins_transaction = false;
+    for (const auto& one : appends) joins_transaction |= one.batch.header().is_transactional();
+    if (joins_transaction && version_ >= kJoinsTransactionSince) {
+      join_transaction(std::move(appends));
+    } else {
+      for (auto& one : appends) append(one);
+    }
+    done_one();
   }
 
  private:
-  using PartitionData = ProduceRequest::TopicProduceData::PartitionProduceData;
+  using TopicData = ProduceRequest::TopicProduceData;
+  using PartitionData = TopicData::PartitionProduceData;
+  using TopicResponse = ProduceResponse::TopicProduceResponse;
 
-  static void append(const Call& call, const ProduceRequest& request, const broker::Topic& topic,
-                     const PartitionData& data, const std::shared_ptr<Produce>& produce, PartitionResponse& response) {
-    auto partition = topic.partition(PartitionId(data.index));
-    if (!partition) return fail(response, KafkaError::kUnknownTopicOrPartition, "");
-    std::optional<record::Batch> batch = produce->check(data, response);
-    if (!batch) return;
-    bool transactional = batch->header().is_transactional();
-    produce->left_.fetch_add(1, std::memory_order_relaxed);
-    auto done = [produce, &response, transactional](Result<broker::Produced> produced) {
-      set_result(response, produced, transactional);
-      produce->done_one();
+  /// A batch that may be appended, and the place of its result.
+  struct Append {
+    std::shared_ptr<broker::Partition> partition;
+    record::Batch batch;
+    PartitionResponse* response;
+  };
+
+  void read_topic(const TopicData& topic, TopicResponse& out, std::vector<Append>& appends) {
+    out.name = topic.name;
+    out.topic_id = topic.topic_id;
+    out.partition_responses.resize(topic.partition_data.size());
+    auto found = find_topic(broker_, topic.name, topic.topic_id, version_ >= kTopicIdsSince);
+    if (found.topic && found.topic->internal) found = {nullptr, KafkaError::kInvalidTopic};
+    for (size_t p = 0; p < topic.partition_data.size(); ++p) {
+      const PartitionData& data = topic.partition_data[p];
+      PartitionResponse& response = out.partition_responses[p];
+      response.index = data.index;
+      auto partition = found.topic ? found.topic->partition(PartitionId(data.index)) : nullptr;
+      if (!partition) {
+        fail(response, found.topic ? KafkaError::kUnknownTopicOrPartition : found.error, "");
+      } else if (auto batch = check(data, response)) {
+        appends.push_back({std::move(partition), *std::move(batch), &response});
+      }
+    }
+  }
+
+  /// Adds the partitions to the producer's transaction, then appends. Requests behind this one wait until the appends
+  /// are made, so that sequence numbers stay in order.
+  void join_transaction(std::vector<Append> appends) {
+    reply_.slot().hold_followers();
+    std::vector<TopicPartition> partitions;
+    for (const auto& one : appends) partitions.push_back(one.partition->tp());
+    const auto& header = appends[0].batch.header();
+    auto joined = [self = shared_from_this(), appends = std::move(appends)](broker::CoordinatorError error) mutable {
+      for (auto& one : appends) {
+        if (error == broker::CoordinatorError::kNone) {
+          self->append(one);
+        } else {
+          fail(*one.response, to_kafka(error), "");
+        }
+      }
+      self->reply_.slot().release_followers();
+      if (error == broker::CoordinatorError::kNone) return self->done_one();
+      for (size_t i = 0; i <= appends.size(); ++i) self->done_one();
     };
-    if (!transactional) return partition->produce({&*batch, 1}, std::move(done));
-    call.server.broker.transactions().produce(request.transactional_id.value_or(""), partition, {&*batch, 1},
-                                              std::move(done));
+    ++left_;  // The join itself, so that nobody answers before it has released the followers.
+    broker_.transactions().add_partitions(request_.transactional_id.value_or(""),
+                                          {header.producer_id, header.producer_epoch}, std::move(partitions),
+                                          std::move(joined));
+  }
+
+  void append(Append& one) {
+    bool transactional = one.batch.header().is_transactional();
+    auto done = [self = shared_from_this(), response = one.response, transactional](Result<broker::Produced> produced) {
+      set_result(*response, produced, transactional);
+      self->done_one();
+    };
+    if (!transactional) return one.partition->produce({&one.batch, 1}, std::move(done));
+    broker_.transactions().produce(request_.transactional_id.value_or(""), one.partition, {&one.batch, 1},
+                                   std::move(done));
   }
 
   /// The partition's batch, or nothing and an error in `response`.
@@ -100,7 +136,7 @@ class Produce {
       fail(response, error, std::move(message));
       return std::nullopt;
     };
-    if (acks_ < -1 || acks_ > 1) return refuse(KafkaError::kInvalidRequiredAcks, "acks is -1, 0 or 1");
+    if (request_.acks < -1 || request_.acks > 1) return refuse(KafkaError::kInvalidRequiredAcks, "acks is -1, 0 or 1");
     if (data.records.size() == 0) return refuse(KafkaError::kInvalidRecord, "no record batch");
     const SharedBytes& bytes = data.records.parts[0];
     if (bytes.size() > kMagicAt && bytes.data()[kMagicAt] < 2) {
@@ -117,7 +153,7 @@ class Produce {
     if (header.compression() > codec::Compression::kZstd) {
       return refuse(KafkaError::kUnsupportedCompressionType, "no such compression");
     }
-    if (header.compression() == codec::Compression::kZstd && !zstd_allowed_) {
+    if (header.compression() == codec::Compression::kZstd && version_ < kZstdSince) {
       return refuse(KafkaError::kUnsupportedCompressionType, "zstd needs Produce v7");
     }
     return *std::move(batch);
@@ -143,7 +179,7 @@ class Produce {
 
   void done_one() {
     if (left_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-    if (acks_ != 0) return reply_(response_);
+    if (request_.acks != 0) return reply_(response_);
     if (!failed()) reply_.done_without_response();
   }
 
@@ -156,15 +192,16 @@ class Produce {
     return false;
   }
 
-  int16_t acks_;
-  bool zstd_allowed_ = false;
+  broker::Broker& broker_;
+  int16_t version_;
+  ProduceRequest request_;
   Reply<ProduceResponse> reply_;
   ProduceResponse response_;
-  std::atomic<int> left_{1};  ///< Partitions without a result, and one for the request itself while it is being read.
+  std::atomic<int> left_{0};  ///< Partitions without a result, and one for start() while it is at work.
 };
 
 void produce(const Call& call, ProduceRequest request, Reply<ProduceResponse> reply) {
-  Produce::start(call, request, std::move(reply));
+  std::make_shared<Produce>(call, std::move(request), std::move(reply))->start();
 }
 
 }  // namespace

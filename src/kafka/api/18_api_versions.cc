@@ -4,7 +4,7 @@
 // - Answers from the dispatch table, so that nothing is told that is not served (Produce 0-2 excepted, see there).
 // - A version we do not know is answered in version 0 with UNSUPPORTED_VERSION and our versions of ApiVersions
 // (KIP-511).
-// - Feature transaction.version says that transactions follow KIP-890.
+// - Feature transaction.version is 2: transactions follow KIP-890, which clients then use.
 //
 // Version notes:
 // - 3 is flexible (with response header 0 all the same) and brings the client's name and version; 4 lets features begin
@@ -20,6 +20,10 @@ namespace {
 
 using wire::kafka::ApiVersionsRequest;
 using wire::kafka::ApiVersionsResponse;
+
+constexpr char kTransactionVersion[] = "transaction.version";
+/// Older versions can't tell features that begin at version 0 (KAFKA-17011).
+constexpr int16_t kZeroMinimumSince = 4;
 
 ApiVersionsResponse::ApiVersion entry_of(const Api& api) { return {api.key, api.advertised.min, api.advertised.max}; }
 
@@ -38,6 +42,9 @@ void api_versions(const Call& call, ApiVersionsRequest request, Reply<ApiVersion
     return reply(response);
   }
   for (const Api* api : api_table()) response.api_keys.push_back(entry_of(*api));
+  if (call.version >= kZeroMinimumSince) response.supported_features.push_back({kTransactionVersion, 0, 2});
+  response.finalized_features_epoch = 0;
+  response.finalized_features.push_back({kTransactionVersion, 2, 2});
   reply(response);
 }
 
