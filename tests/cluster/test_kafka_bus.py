@@ -1,0 +1,78 @@
+"""The same file on a real Apache Kafka: ingest, pipelines, sinks, and a broker that dies."""
+
+import json
+import subprocess
+import time
+
+import pytest
+from servers.kafka import Kafka
+
+from harness import run, wait_until
+
+CONFIG = """
+bus: {{kafka: {{bootstrap.servers: "{bootstrap}"}}}}
+topics: {{readings: {{partitions: 3}}, hot: {{partitions: 1}}, sums: {{partitions: 1}}}}
+ingest:
+  mqtt: {{routes: [{{filter: "devices/+", topic: readings, key: "{{1}}"}}]}}
+  http: {{}}
+streams:
+  readings: {{event_time: ts, watermark: 1s, idle_timeout: 1s, columns: {{id: text, ts: timestamp, t: double}}}}
+pipelines:
+  hot: {{sql: "SELECT id, t FROM readings WHERE t > 90", to: hot, key: id}}
+  sums:
+    sql: "SELECT id, window_start, count(*) AS n FROM readings GROUP BY id, tumble(ts, interval '10 seconds')"
+    to: sums
+sinks:
+  files: {{type: file, topics: [hot], path: "{out}"}}
+"""
+
+
+@pytest.fixture(scope="module", params=[1, 3], ids=["1-broker", "3-brokers"])
+def kafka(request, tmp_path_factory):
+    with Kafka(tmp_path_factory.mktemp("kafka"), brokers=request.param) as cluster:
+        yield cluster
+
+
+def publish(server, rows):
+    host, port = server.mqtt
+    for name in {row["id"] for row in rows}:
+        lines = "".join(json.dumps(row) + "\n" for row in rows if row["id"] == name)
+        done = subprocess.run(["mosquitto_pub", "-h", host, "-p", str(port), "-t", f"devices/{name}", "-q", "1", "-l"],
+                              input=lines, text=True, capture_output=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+
+
+def tail(kafka, topic):
+    done = run("tail", topic, "-b", kafka.bootstrap, "--from-beginning", "--exit", check=False)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_ingest_pipelines_and_sinks_run_unchanged(headrace, kafka, tmp_path):
+    server = headrace(CONFIG.format(bootstrap=kafka.bootstrap, out=tmp_path / "out"))
+    start = int(time.time() * 1000) // 10_000 * 10_000 - 60_000
+    rows = [{"id": f"d{i % 5}", "ts": start + i * 100, "t": float(i)} for i in range(200)]
+    publish(server, rows)
+    wait_until(lambda: len(tail(kafka, "hot")) == 109, 60, "what the filter lets through")
+    wait_until(lambda: sum(row["n"] for row in tail(kafka, "sums")) == 200, 60, "every record in a window")
+    if kafka.brokers == 3:
+        kafka.kill(2)
+        publish(server, [dict(row, ts=row["ts"] + 30_000) for row in rows])
+        kafka.restart(2)
+        wait_until(lambda: len(tail(kafka, "hot")) == 218, 90, "the same again, with a broker killed meanwhile")
+        wait_until(lambda: sum(row["n"] for row in tail(kafka, "sums")) == 400, 90, "every record in a window, once")
+    server.kill()
+    server.start()
+    more = [{"id": "late", "ts": start + 120_000, "t": 99.0}]
+    publish(server, more)
+    want = (109 if kafka.brokers == 1 else 218) + 1
+    wait_until(lambda: len(tail(kafka, "hot")) == want, 60, "one more after a crash")
+    files = lambda: [line for f in (tmp_path / "out").rglob("*") if f.is_file() for line in f.read_text().splitlines()]  # noqa: E731
+    wait_until(lambda: len(set(files())) >= 100 and any("late" in line for line in files()), 60, "the sink")
+    assert len(tail(kafka, "hot")) == want, "nothing twice"
+
+
+def test_a_cluster_that_is_not_there_is_told(tmp_path, headrace):
+    file = tmp_path / "f.yaml"
+    file.write_text("bus: {kafka: {bootstrap.servers: '127.0.0.1:1', no.such.property: 1}}\n")
+    done = run("run", file, "--data", tmp_path / "data", check=False)
+    assert done.returncode == 1 and "no.such.property" in done.stderr
