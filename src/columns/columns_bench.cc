@@ -28,8 +28,8 @@ std::vector<std::string> telemetry() {
     values.push_back(fmt::format(
         R"({{"cab":"cab-{:04}","at":{},"lat":{:.6f},"lon":{:.6f},"speed":{:.1f},"heading":{},"occupied":{},)"
         R"("engine_temp":{:.1f},"fuel":{:.2f},"fare":{:.2f},"status":"driving","seq":{}}})",
-        i % 1000, 1767225600000 + i * 10, 52.5 + i * 1e-5, 13.4 + i * 1e-5, i % 90 + 0.5, i % 360, i % 2 ? "true" : "false",
-        80 + i % 30 * 0.5, 0.73, i * 0.1, i));
+        i % 1000, 1767225600000 + i * 10, 52.5 + i * 1e-5, 13.4 + i * 1e-5, i % 90 + 0.5, i % 360,
+        i % 2 ? "true" : "false", 80 + i % 30 * 0.5, 0.73, i * 0.1, i));
   }
   return values;
 }

@@ -30,7 +30,7 @@ struct DecoderOptions {
   Format format = Format::kJson;
   /// The columns to fill, and no others are decoded: the input schema of a plan. Metadata columns are known by name.
   Schema schema;
-  TopicPartition source;           ///< For `_topic` and `_partition`.
+  TopicPartition source;  ///< For `_topic` and `_partition`.
   /// CSV: the fields of a line in order, by column path; a header record is not expected. Empty: the schema's columns
   /// (metadata aside) in order.
   std::vector<std::string> csv_fields;

@@ -38,7 +38,12 @@ void decode_and_encode(columns::Format format, columns::Schema schema, std::stri
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view value(reinterpret_cast<const char*>(data), size);
-  columns::Schema flat({{"a", Type::kInt64}, {"b", Type::kText}, {"c", Type::kDouble}, {"d", Type::kBool}, {"e", Type::kTimestamp}, {"f", Type::kJson}});
+  columns::Schema flat({{"a", Type::kInt64},
+                        {"b", Type::kText},
+                        {"c", Type::kDouble},
+                        {"d", Type::kBool},
+                        {"e", Type::kTimestamp},
+                        {"f", Type::kJson}});
   columns::Schema nested({{"b", Type::kText, true, "x.b"}, {"a", Type::kInt64, true, "x.y.a"}, {"_key", Type::kText}});
   decode_and_encode(columns::Format::kJson, flat, value);
   decode_and_encode(columns::Format::kJson, nested, value);

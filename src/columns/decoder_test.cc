@@ -53,7 +53,8 @@ TEST(JsonDecoder, EveryTypeIsReadAndWrittenBack) {
   std::string value =
       R"({"b":true,"i":-42,"d":1.5,"t":"a\"\\\n\u00e9","at":"2026-01-31T08:00:00.250Z","j":{"k":[1,"x",null]}})";
   EXPECT_EQ(decode_one(kAll, value),
-            "{\"b\":true,\"i\":-42,\"d\":1.5,\"t\":\"a\\\"\\\\\\né\",\"at\":\"2026-01-31T08:00:00.250Z\",\"j\":{\"k\":[1,\"x\",null]}}\n");
+            "{\"b\":true,\"i\":-42,\"d\":1.5,\"t\":\"a\\\"\\\\\\né\",\"at\":\"2026-01-31T08:00:00.250Z\",\"j\":{\"k\":["
+            "1,\"x\",null]}}\n");
 }
 
 TEST(JsonDecoder, MissingAndNullFieldsAreNull) {
@@ -96,8 +97,9 @@ TEST(JsonDecoder, ValuesOfAnotherTypeNameTheColumn) {
 }
 
 TEST(JsonDecoder, WhatIsNotOneJsonObjectIsAnErrorOfTheRecord) {
-  for (std::string_view value : {"", " ", "{", "{\"i\":", "{\"i\":1", "{\"i\":1}}", "{\"i\":1} x", "{\"i\":1}{\"i\":2}", "[1]", "5", "null",
-                                 "{\"t\":\"\xff\"}", "{\"i\":nul}", "{\"b\":tru}", "{\"i\" 1}", "{i:1}", "{\"j\":[tru]}", "{\"t\":\"\\x\"}", "plain"}) {
+  for (std::string_view value : {"", " ", "{", "{\"i\":", "{\"i\":1", "{\"i\":1}}", "{\"i\":1} x", "{\"i\":1}{\"i\":2}",
+                                 "[1]", "5", "null", "{\"t\":\"\xff\"}", "{\"i\":nul}", "{\"b\":tru}", "{\"i\" 1}",
+                                 "{i:1}", "{\"j\":[tru]}", "{\"t\":\"\\x\"}", "plain"}) {
     std::string error = decode_one(kAll, value);
     EXPECT_TRUE(error.starts_with(": ") || error.starts_with("b: ")) << value << " gave " << error;
   }
@@ -107,7 +109,8 @@ TEST(JsonDecoder, ABadRowIsLeftOutAndTheOthersGoOn) {
   auto decoder = json_decoder(kAll);
   EXPECT_EQ(error_of(*decoder, R"({"i":1})"), "taken");
   EXPECT_EQ(error_of(*decoder, R"({"t":"kept?","i":"x"})"), "i: text \"x\" is not a bigint");
-  EXPECT_EQ(error_of(*decoder, "{\"i\":"), ": not valid JSON: JSON document ended early in the middle of an object or array.");
+  EXPECT_EQ(error_of(*decoder, "{\"i\":"),
+            ": not valid JSON: JSON document ended early in the middle of an object or array.");
   EXPECT_EQ(error_of(*decoder, R"({"i":2})"), "taken");
   EXPECT_EQ(decoder->rows(), 2u);
   std::string rows = rows_of(*decoder, kAll);
@@ -131,8 +134,9 @@ TEST(JsonDecoder, PathsReachIntoObjects) {
   Schema schema({{"temp", Type::kDouble, true, "engine.temp"},
                  {"oil", Type::kDouble, true, "engine.oil.pressure"},
                  {"dotted.name", Type::kInt64}});
-  EXPECT_EQ(decode_one(schema, R"({"x":{"temp":1},"engine":{"y":[{}],"oil":{"pressure":2.5},"temp":90},"dotted.name":3})"),
-            "{\"temp\":90,\"oil\":2.5,\"dotted.name\":3}\n");
+  EXPECT_EQ(
+      decode_one(schema, R"({"x":{"temp":1},"engine":{"y":[{}],"oil":{"pressure":2.5},"temp":90},"dotted.name":3})"),
+      "{\"temp\":90,\"oil\":2.5,\"dotted.name\":3}\n");
   EXPECT_EQ(decode_one(schema, R"({"engine":5})"), "{\"temp\":null,\"oil\":null,\"dotted.name\":null}\n");
   EXPECT_EQ(decode_one(schema, R"({"engine":null})"), "{\"temp\":null,\"oil\":null,\"dotted.name\":null}\n");
 }
@@ -140,8 +144,8 @@ TEST(JsonDecoder, PathsReachIntoObjects) {
 TEST(JsonDecoder, KeysInAnyOrderEscapedOrTwice) {
   Schema schema({{"a", Type::kInt64}, {"b", Type::kInt64}, {"c", Type::kInt64}});
   auto decoder = json_decoder(schema);
-  for (std::string_view value : {R"({"c":3,"b":2,"a":1})", R"({"b":2,"z":0,"a":1,"c":3})", R"({"\u0061":1,"b":9,"b":2,"c":3})",
-                                 R"( { "a" : 1 , "b" : 2 , "c" : 3 } )"}) {
+  for (std::string_view value : {R"({"c":3,"b":2,"a":1})", R"({"b":2,"z":0,"a":1,"c":3})",
+                                 R"({"\u0061":1,"b":9,"b":2,"c":3})", R"( { "a" : 1 , "b" : 2 , "c" : 3 } )"}) {
     EXPECT_EQ(error_of(*decoder, value), "taken");
   }
   std::string row = "{\"a\":1,\"b\":2,\"c\":3}\n";
@@ -149,12 +153,17 @@ TEST(JsonDecoder, KeysInAnyOrderEscapedOrTwice) {
 }
 
 TEST(JsonDecoder, MetadataColumnsComeFromTheRecord) {
-  Schema schema({{"_key", Type::kText}, {"_topic", Type::kText}, {"_partition", Type::kInt64}, {"_offset", Type::kInt64}, {"_timestamp", Type::kTimestamp}});
+  Schema schema({{"_key", Type::kText},
+                 {"_topic", Type::kText},
+                 {"_partition", Type::kInt64},
+                 {"_offset", Type::kInt64},
+                 {"_timestamp", Type::kTimestamp}});
   auto decoder = json_decoder(schema);
   EXPECT_EQ(decoder->add(record_of("{}", "cab-7")), nullptr);
   EXPECT_EQ(decoder->add(record_of("{}")), nullptr);
   EXPECT_EQ(decoder->add(record_of("{}", "\xff"))->column, "_key");
-  std::string rest = R"(,"_topic":"telemetry","_partition":3,"_offset":41,"_timestamp":"2026-01-01T00:00:00.123Z"})" "\n";
+  std::string rest = R"(,"_topic":"telemetry","_partition":3,"_offset":41,"_timestamp":"2026-01-01T00:00:00.123Z"})"
+                     "\n";
   EXPECT_EQ(rows_of(*decoder, schema), "{\"_key\":\"cab-7\"" + rest + "{\"_key\":null" + rest);
 }
 

@@ -46,7 +46,8 @@ char* put_escaped(char* out, char c) {
   static constexpr char kHex[] = "0123456789abcdef";
   *out++ = '\\';
   switch (c) {
-    case '"': case '\\': *out++ = c; return out;
+    case '"':
+    case '\\': *out++ = c; return out;
     case '\n': *out++ = 'n'; return out;
     case '\r': *out++ = 'r'; return out;
     case '\t': *out++ = 't'; return out;
@@ -99,7 +100,8 @@ struct BoundColumn {
 char* put_scalar(char* out, const BoundColumn& column, int64_t row) {
   const arrow::Array& array = *column.array;
   switch (column.type) {
-    case Type::kBool: return put_text(out, static_cast<const arrow::BooleanArray&>(array).Value(row) ? "true" : "false");
+    case Type::kBool:
+      return put_text(out, static_cast<const arrow::BooleanArray&>(array).Value(row) ? "true" : "false");
     case Type::kInt64:
       return std::to_chars(out, out + kScalarBytesMax, static_cast<const arrow::Int64Array&>(array).Value(row)).ptr;
     case Type::kDouble: {
@@ -211,9 +213,8 @@ Result<std::unique_ptr<Encoder>> make_encoder(EncoderOptions options) {
   ASSIGN_OR_RETURN(size_t key, find_option(options.schema, options.key_column, "key"));
   ASSIGN_OR_RETURN(size_t timestamp, find_option(options.schema, options.timestamp_column, "timestamp"));
   if (timestamp != kNone && options.schema[timestamp].type != Type::kTimestamp) {
-    return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("timestamp column \"{}\" is a {}", options.timestamp_column,
-                             to_string(options.schema[timestamp].type))};
+    return Error{ErrorCode::kInvalidArgument, fmt::format("timestamp column \"{}\" is a {}", options.timestamp_column,
+                                                          to_string(options.schema[timestamp].type))};
   }
   return std::unique_ptr<Encoder>(std::make_unique<JsonEncoder>(options.schema, key, timestamp));
 }

@@ -14,8 +14,8 @@
 namespace headrace::columns {
 
 struct EncoderOptions {
-  Schema schema;              ///< Of the batches to come; no interval columns.
-  std::string key_column;     ///< Its text becomes the record's key (NULL: no key). Empty: no keys.
+  Schema schema;           ///< Of the batches to come; no interval columns.
+  std::string key_column;  ///< Its text becomes the record's key (NULL: no key). Empty: no keys.
   /// A timestamp column that becomes the record's timestamp where it is not NULL. Empty: the caller's time.
   std::string timestamp_column;
 };

@@ -96,15 +96,17 @@ TEST(Timestamp, ReadsItsFormsAndNothingElse) {
   EXPECT_EQ(parse_timestamp("1970-01-01 00:00:00+02"), -7'200'000);
   EXPECT_EQ(parse_timestamp("0001-01-01"), kTimestampMinMs);
   EXPECT_EQ(parse_timestamp("9999-12-31T23:59:59.999Z"), kTimestampMaxMs);
-  for (std::string_view text : {"", "1970", "1970-1-1", "1970-02-30", "0000-01-01", "1970-01-01T", "1970-01-01T24:00:00", "1970-01-01T00:60:00",
-                                "1970-01-01T00:00:60", "1970-01-01T00:00:00.", "1970-01-01T00:00:00X", "1970-01-01T00:00:00+1", "1970-01-01x",
-                                "1970-01-01T00:00:00Zz", "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+01"}) {
+  for (std::string_view text :
+       {"", "1970", "1970-1-1", "1970-02-30", "0000-01-01", "1970-01-01T", "1970-01-01T24:00:00", "1970-01-01T00:60:00",
+        "1970-01-01T00:00:60", "1970-01-01T00:00:00.", "1970-01-01T00:00:00X", "1970-01-01T00:00:00+1", "1970-01-01x",
+        "1970-01-01T00:00:00Zz", "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+01"}) {
     EXPECT_EQ(parse_timestamp(text), std::nullopt) << text;
   }
 }
 
 TEST(Timestamp, WrittenTextsReadBackTheSame) {
-  for (int64_t ms : {int64_t{0}, int64_t{-1}, int64_t{951782400000}, kTimestampMinMs, kTimestampMaxMs, int64_t{1769846400250}}) {
+  for (int64_t ms :
+       {int64_t{0}, int64_t{-1}, int64_t{951782400000}, kTimestampMinMs, kTimestampMaxMs, int64_t{1769846400250}}) {
     EXPECT_EQ(parse_timestamp(format_timestamp(ms)), ms) << format_timestamp(ms);
   }
   EXPECT_EQ(format_timestamp(-1), "1969-12-31T23:59:59.999Z");

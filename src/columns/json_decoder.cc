@@ -122,7 +122,8 @@ class JsonDecoder : public Decoder {
 bool JsonDecoder::read_value(std::string_view json) {
   bytes_ += json.size();
   CHECK(bytes_ < kBatchBytesMax);
-  if (padded_.size() < json.size() + simdjson::SIMDJSON_PADDING) padded_.resize(2 * json.size() + simdjson::SIMDJSON_PADDING);
+  if (padded_.size() < json.size() + simdjson::SIMDJSON_PADDING)
+    padded_.resize(2 * json.size() + simdjson::SIMDJSON_PADDING);
   std::memcpy(padded_.data(), json.data(), json.size());
   std::memset(padded_.data() + json.size(), ' ', simdjson::SIMDJSON_PADDING);
   od::document document;
@@ -133,7 +134,8 @@ bool JsonDecoder::read_value(std::string_view json) {
     return rows_.fail(RowBuilder::kWholeRecord, "the value is JSON but not an object");
   }
   if (!read_object(object, root_)) return false;
-  if (document.current_location().error() != simdjson::OUT_OF_BOUNDS) return rows_.fail(RowBuilder::kWholeRecord, "not valid JSON: more text after the object");
+  if (document.current_location().error() != simdjson::OUT_OF_BOUNDS)
+    return rows_.fail(RowBuilder::kWholeRecord, "not valid JSON: more text after the object");
   return true;
 }
 
@@ -240,7 +242,9 @@ bool JsonDecoder::mismatch(od::value& value, size_t column) {
   while (!token.empty() && std::strchr(" \t\r\n", token.back())) token.remove_suffix(1);
   std::string_view type = to_string(rows_.schema()[column].type);
   switch (token.front()) {
-    case '"': return rows_.fail(column, fmt::format("text {} is not a {}", quote_for_message(token.substr(1, token.size() - 2)), type));
+    case '"':
+      return rows_.fail(column,
+                        fmt::format("text {} is not a {}", quote_for_message(token.substr(1, token.size() - 2)), type));
     case '{': return rows_.fail(column, fmt::format("an object is not a {}", type));
     case '[': return rows_.fail(column, fmt::format("an array is not a {}", type));
     default: return rows_.fail(column, fmt::format("{} is not a {}", quote_for_message(token), type));

@@ -15,18 +15,30 @@ namespace {
 
 using Named = std::pair<std::string_view, Type>;
 constexpr std::array kTypeNames = {
-    Named{"bool", Type::kBool},           Named{"boolean", Type::kBool},
-    Named{"bigint", Type::kInt64},        Named{"int", Type::kInt64},
-    Named{"integer", Type::kInt64},       Named{"smallint", Type::kInt64},
-    Named{"int2", Type::kInt64},          Named{"int4", Type::kInt64},
-    Named{"int8", Type::kInt64},          Named{"int64", Type::kInt64},
-    Named{"double", Type::kDouble},       Named{"double precision", Type::kDouble},
-    Named{"float", Type::kDouble},        Named{"float4", Type::kDouble},
-    Named{"float8", Type::kDouble},       Named{"real", Type::kDouble},
-    Named{"numeric", Type::kDouble},      Named{"decimal", Type::kDouble},
-    Named{"text", Type::kText},           Named{"string", Type::kText},
-    Named{"varchar", Type::kText},        Named{"timestamp", Type::kTimestamp},
-    Named{"timestamptz", Type::kTimestamp}, Named{"json", Type::kJson},
+    Named{"bool", Type::kBool},
+    Named{"boolean", Type::kBool},
+    Named{"bigint", Type::kInt64},
+    Named{"int", Type::kInt64},
+    Named{"integer", Type::kInt64},
+    Named{"smallint", Type::kInt64},
+    Named{"int2", Type::kInt64},
+    Named{"int4", Type::kInt64},
+    Named{"int8", Type::kInt64},
+    Named{"int64", Type::kInt64},
+    Named{"double", Type::kDouble},
+    Named{"double precision", Type::kDouble},
+    Named{"float", Type::kDouble},
+    Named{"float4", Type::kDouble},
+    Named{"float8", Type::kDouble},
+    Named{"real", Type::kDouble},
+    Named{"numeric", Type::kDouble},
+    Named{"decimal", Type::kDouble},
+    Named{"text", Type::kText},
+    Named{"string", Type::kText},
+    Named{"varchar", Type::kText},
+    Named{"timestamp", Type::kTimestamp},
+    Named{"timestamptz", Type::kTimestamp},
+    Named{"json", Type::kJson},
     Named{"jsonb", Type::kJson},
 };
 
@@ -71,8 +83,10 @@ std::optional<size_t> Schema::find(std::string_view name) const {
 
 std::span<const Column> metadata_columns() {
   static const std::array<Column, 5> columns = {
-      Column{"_key", Type::kText, true, ""},          Column{"_topic", Type::kText, false, ""},
-      Column{"_partition", Type::kInt64, false, ""},  Column{"_offset", Type::kInt64, false, ""},
+      Column{"_key", Type::kText, true, ""},
+      Column{"_topic", Type::kText, false, ""},
+      Column{"_partition", Type::kInt64, false, ""},
+      Column{"_offset", Type::kInt64, false, ""},
       Column{"_timestamp", Type::kTimestamp, false, ""},
   };
   return columns;
@@ -101,7 +115,8 @@ std::shared_ptr<arrow::DataType> to_arrow(Type type) {
 
 std::shared_ptr<arrow::Schema> to_arrow(const Schema& schema) {
   arrow::FieldVector fields;
-  for (const Column& column : schema) fields.push_back(arrow::field(column.name, to_arrow(column.type), column.nullable));
+  for (const Column& column : schema)
+    fields.push_back(arrow::field(column.name, to_arrow(column.type), column.nullable));
   return arrow::schema(std::move(fields));
 }
 

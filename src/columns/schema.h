@@ -30,8 +30,8 @@ enum class Type : uint8_t {
 
 /// "bool", "bigint", "double", "text", "timestamp", "interval", "json": the name in messages and documentation.
 std::string_view to_string(Type type);
-/// The type that a name in a configuration file or a cast means ("int", "bigint", "float8", "string", ...), in any case.
-/// Interval is not among them.
+/// The type that a name in a configuration file or a cast means ("int", "bigint", "float8", "string", ...), in any
+/// case. Interval is not among them.
 std::optional<Type> parse_type(std::string_view name);
 /// Every name that parse_type() takes, for messages.
 std::string_view type_names();

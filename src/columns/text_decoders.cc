@@ -87,7 +87,8 @@ bool CsvDecoder::read_value(std::string_view line) {
     if (!rows_.set_from_text(columns_[count], field)) return false;
   }
   if (count == columns_.size()) return true;
-  return rows_.fail(RowBuilder::kWholeRecord, fmt::format("{} CSV fields where {} are expected", count, columns_.size()));
+  return rows_.fail(RowBuilder::kWholeRecord,
+                    fmt::format("{} CSV fields where {} are expected", count, columns_.size()));
 }
 
 bool CsvDecoder::take_field(std::string_view& rest, std::string& scratch, std::string_view& field, bool& quoted) {

@@ -77,13 +77,15 @@ std::string explain(const Expr& expr, const columns::Schema& schema) {
 
 std::string explain(const Plan& plan) {
   std::string out = fmt::format("source {}:", plan.source);
-  for (const columns::Column& column : plan.input) out += fmt::format(" {} {},", column.name, columns::to_string(column.type));
+  for (const columns::Column& column : plan.input)
+    out += fmt::format(" {} {},", column.name, columns::to_string(column.type));
   if (!plan.input.empty()) out.pop_back();
   out += "\n";
   if (plan.filter) out += fmt::format("filter {}\n", explain(*plan.filter, plan.input));
   if (plan.aggregate) {
     const Aggregate& aggregate = *plan.aggregate;
-    out += fmt::format("window tumble {} ms of {}\n", aggregate.window.size_ms, plan.input[aggregate.window.time_column].name);
+    out += fmt::format("window tumble {} ms of {}\n", aggregate.window.size_ms,
+                       plan.input[aggregate.window.time_column].name);
     for (size_t i = 0; i < aggregate.keys.size(); ++i) {
       out += fmt::format("key {} = {}\n", aggregate.row[i].name, explain(aggregate.keys[i], plan.input));
     }

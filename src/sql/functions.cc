@@ -72,12 +72,16 @@ constexpr FunctionSpec kFunctions[] = {
     spec(kArithmetic, "mod", Function::kModulo, of(kI, kI), kI, "The same as %."),
     spec(kArithmetic, "mod", Function::kModulo, of(kD, kD), kD),
 
-    spec(kConditional, "coalesce", Function::kCoalesce, repeated_last(of(kA)), kA, "The first argument that is not NULL."),
+    spec(kConditional, "coalesce", Function::kCoalesce, repeated_last(of(kA)), kA,
+         "The first argument that is not NULL."),
     spec(kConditional, "nullif", Function::kNullIf, of(kA, kA), kA, "NULL where both are equal, else the first."),
-    spec(kConditional, "greatest", Function::kGreatest, repeated_last(of(kA)), kA, "The largest argument; NULLs are passed over."),
-    spec(kConditional, "least", Function::kLeast, repeated_last(of(kA)), kA, "The smallest argument; NULLs are passed over."),
+    spec(kConditional, "greatest", Function::kGreatest, repeated_last(of(kA)), kA,
+         "The largest argument; NULLs are passed over."),
+    spec(kConditional, "least", Function::kLeast, repeated_last(of(kA)), kA,
+         "The smallest argument; NULLs are passed over."),
 
-    spec(kString, "||", Function::kConcatOperator, of(kT, kT), kT, "Both texts, one after the other; NULL when one is."),
+    spec(kString, "||", Function::kConcatOperator, of(kT, kT), kT,
+         "Both texts, one after the other; NULL when one is."),
     spec(kString, "concat", Function::kConcat, repeated_last(of(kT)), kT,
          "All arguments one after the other; NULL counts as empty, other types are cast to text."),
     spec(kString, "lower", Function::kLower, of(kT), kT, "ASCII letters in lower case."),
@@ -87,14 +91,17 @@ constexpr FunctionSpec kFunctions[] = {
     spec(kString, "substring", Function::kSubstring, optional_last(of(kT, kI, kI)), kT,
          "From a position (the first is 1), so many characters or all that follow; also substring(x from 1 for 2)."),
     spec(kString, "substr", Function::kSubstring, optional_last(of(kT, kI, kI)), kT, "The same as substring."),
-    spec(kString, "left", Function::kLeft, of(kT, kI), kT, "The first n characters; with a negative n all but the last -n."),
-    spec(kString, "right", Function::kRight, of(kT, kI), kT, "The last n characters; with a negative n all but the first -n."),
+    spec(kString, "left", Function::kLeft, of(kT, kI), kT,
+         "The first n characters; with a negative n all but the last -n."),
+    spec(kString, "right", Function::kRight, of(kT, kI), kT,
+         "The last n characters; with a negative n all but the first -n."),
     spec(kString, "trim", Function::kTrim, optional_last(of(kT, kT)), kT,
          "Without the given characters (spaces) at both ends; also trim(both 'x' from y)."),
     spec(kString, "btrim", Function::kTrim, optional_last(of(kT, kT)), kT, "The same as trim."),
     spec(kString, "ltrim", Function::kTrimLeft, optional_last(of(kT, kT)), kT, "The same at the start only."),
     spec(kString, "rtrim", Function::kTrimRight, optional_last(of(kT, kT)), kT, "The same at the end only."),
-    spec(kString, "replace", Function::kReplace, of(kT, kT, kT), kT, "With each occurrence of the second as the third."),
+    spec(kString, "replace", Function::kReplace, of(kT, kT, kT), kT,
+         "With each occurrence of the second as the third."),
     spec(kString, "strpos", Function::kPosition, of(kT, kT), kI,
          "Where the second starts in the first, from 1; 0 where it does not. Also position('x' in y)."),
     spec(kString, "starts_with", Function::kStartsWith, of(kT, kT), kB, "Whether the first begins with the second."),
@@ -121,7 +128,7 @@ constexpr FunctionSpec kFunctions[] = {
     spec(kMath, "sqrt", Function::kSqrt, of(kD), kD, "Square root."),
     spec(kMath, "power", Function::kPower, of(kD, kD), kD, "The first to the power of the second; also ^."),
     spec(kMath, "pow", Function::kPower, of(kD, kD), kD, "The same as power."),
-    spec(kMath, "^", Function::kPower, of(kD, kD), kD),
+    spec(kMath, "^", Function::kPower, of(kD, kD), kD, "The same as power."),
     spec(kMath, "ln", Function::kLn, of(kD), kD, "Natural logarithm."),
     spec(kMath, "log", Function::kLog10, of(kD), kD, "Logarithm to base 10."),
     spec(kMath, "log10", Function::kLog10, of(kD), kD, "The same as log."),
@@ -141,12 +148,12 @@ constexpr AggregateSpec kAggregates[] = {
     {"count", AggregateFunction::kCountRows, std::nullopt, kI, "Number of rows."},
     {"count", AggregateFunction::kCount, kA, kI, "Number of values that are not NULL."},
     {"sum", AggregateFunction::kSum, kI, kI, "Sum; NULL over no values and where a bigint overflows."},
-    {"sum", AggregateFunction::kSum, kD, kD, ""},
-    {"sum", AggregateFunction::kSum, kV, kV, ""},
+    {"sum", AggregateFunction::kSum, kD, kD, "Sum; NULL over no values."},
+    {"sum", AggregateFunction::kSum, kV, kV, "Sum; NULL over no values."},
     {"min", AggregateFunction::kMin, kA, kA, "Smallest value."},
     {"max", AggregateFunction::kMax, kA, kA, "Largest value."},
     {"avg", AggregateFunction::kAvg, kD, kD, "Mean of the values; bigints count as double."},
-    {"avg", AggregateFunction::kAvg, kV, kV, ""},
+    {"avg", AggregateFunction::kAvg, kV, kV, "Mean of the values."},
 };
 
 struct UnitName {
@@ -155,16 +162,26 @@ struct UnitName {
 };
 /// The first name of a unit is the one that is printed.
 constexpr UnitName kUnits[] = {
-    {"millisecond", TimeUnit::kMillisecond}, {"milliseconds", TimeUnit::kMillisecond},
-    {"second", TimeUnit::kSecond},           {"seconds", TimeUnit::kSecond},
-    {"minute", TimeUnit::kMinute},           {"minutes", TimeUnit::kMinute},
-    {"hour", TimeUnit::kHour},               {"hours", TimeUnit::kHour},
-    {"day", TimeUnit::kDay},                 {"days", TimeUnit::kDay},
-    {"week", TimeUnit::kWeek},               {"weeks", TimeUnit::kWeek},
-    {"month", TimeUnit::kMonth},             {"months", TimeUnit::kMonth},
-    {"quarter", TimeUnit::kQuarter},         {"year", TimeUnit::kYear},
-    {"years", TimeUnit::kYear},              {"epoch", TimeUnit::kEpoch},
-    {"dow", TimeUnit::kDow},                 {"isodow", TimeUnit::kIsoDow},
+    {"millisecond", TimeUnit::kMillisecond},
+    {"milliseconds", TimeUnit::kMillisecond},
+    {"second", TimeUnit::kSecond},
+    {"seconds", TimeUnit::kSecond},
+    {"minute", TimeUnit::kMinute},
+    {"minutes", TimeUnit::kMinute},
+    {"hour", TimeUnit::kHour},
+    {"hours", TimeUnit::kHour},
+    {"day", TimeUnit::kDay},
+    {"days", TimeUnit::kDay},
+    {"week", TimeUnit::kWeek},
+    {"weeks", TimeUnit::kWeek},
+    {"month", TimeUnit::kMonth},
+    {"months", TimeUnit::kMonth},
+    {"quarter", TimeUnit::kQuarter},
+    {"year", TimeUnit::kYear},
+    {"years", TimeUnit::kYear},
+    {"epoch", TimeUnit::kEpoch},
+    {"dow", TimeUnit::kDow},
+    {"isodow", TimeUnit::kIsoDow},
     {"doy", TimeUnit::kDoy},
 };
 
@@ -242,7 +259,9 @@ std::optional<TimeUnit> parse_time_unit(std::string_view name) {
 }
 
 bool can_cast(Type from, Type to) {
-  auto is_scalar = [](Type t) { return t == Type::kBool || t == Type::kInt64 || t == Type::kDouble || t == Type::kTimestamp; };
+  auto is_scalar = [](Type t) {
+    return t == Type::kBool || t == Type::kInt64 || t == Type::kDouble || t == Type::kTimestamp;
+  };
   if (from == to) return true;
   if (to == Type::kText) return is_scalar(from) || from == Type::kJson;
   if (from == Type::kText) return is_scalar(to);
@@ -252,7 +271,8 @@ bool can_cast(Type from, Type to) {
 
 std::string signature(const FunctionSpec& spec) {
   if (spec.is_operator()) {
-    if (spec.param_count == 1) return fmt::format("{}{} -> {}", spec.name, to_string(spec.params[0]), to_string(spec.result));
+    if (spec.param_count == 1)
+      return fmt::format("{}{} -> {}", spec.name, to_string(spec.params[0]), to_string(spec.result));
     return fmt::format("{} {} {} -> {}", to_string(spec.params[0]), spec.name, to_string(spec.params[1]),
                        to_string(spec.result));
   }
@@ -271,7 +291,8 @@ std::string function_reference() {
   for (const FunctionSpec* at = std::begin(kFunctions); at != std::end(kFunctions);) {
     if (at->category != category) {
       category = at->category;
-      out.append(fmt::format("{}### {}\n\n| Signature | What it gives |\n|---|---|\n", out.empty() ? "" : "\n", category));
+      out.append(
+          fmt::format("{}### {}\n\n| Signature | What it gives |\n|---|---|\n", out.empty() ? "" : "\n", category));
     }
     out.append(reference_row(at, std::end(kFunctions)));
   }

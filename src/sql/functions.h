@@ -14,7 +14,13 @@ namespace headrace::sql {
 
 /// What an overload takes or gives.
 enum class ParamType : uint8_t {
-  kBool, kInt64, kDouble, kText, kTimestamp, kInterval, kJson,  ///< As columns::Type, in its order.
+  kBool,
+  kInt64,
+  kDouble,
+  kText,
+  kTimestamp,
+  kInterval,
+  kJson,  ///< As columns::Type, in its order.
   kAny,   ///< Any type; all arguments of this kind in a call (and the result) have one common type.
   kUnit,  ///< A literal that names a TimeUnit.
 };
@@ -57,7 +63,8 @@ std::optional<TimeUnit> parse_time_unit(std::string_view name);
 
 /// Whether CAST(from AS to) exists: between bool, bigint and double (not bool and double), text to and from all of
 /// bool, bigint, double and timestamp, and json to text. Doubles round to the nearest bigint, halves to even; a double
-/// outside of bigint's range gives NULL. Texts of numbers and timestamps are those of JSON output (columns/timestamp.h).
+/// outside of bigint's range gives NULL. Texts of numbers and timestamps are those of JSON output
+/// (columns/timestamp.h).
 bool can_cast(Type from, Type to);
 
 /// "round(double, bigint) -> double", for messages and the reference.

@@ -68,7 +68,8 @@ TEST(Interval, ReadsUnitsAndClocks) {
   EXPECT_EQ(*parse_interval("-00:00:01"), -1000);
   EXPECT_EQ(*parse_interval("250 ms"), 250);
   EXPECT_EQ(*parse_interval("1 WEEK"), 604'800'000);
-  for (std::string_view text : {"", " ", "seconds", "5", "5 parsecs", "1 month", "2 years", "1:", "1:60", "nan s", "inf s", "1e3 s", "99999999999 days", "1 s x"}) {
+  for (std::string_view text : {"", " ", "seconds", "5", "5 parsecs", "1 month", "2 years", "1:", "1:60", "nan s",
+                                "inf s", "1e3 s", "99999999999 days", "1 s x"}) {
     EXPECT_FALSE(parse_interval(text).ok()) << text;
   }
 }

@@ -22,30 +22,50 @@ using columns::Type;
 /// the form, and mathematics outside of the domain (square root of -1) give NULL. NULL operands give NULL except where
 /// noted; AND, OR, NOT follow SQL's three-valued logic.
 enum class Function : uint8_t {
-  // Arithmetic: bigint and double; bigint division cuts towards zero. Also timestamp +- interval, timestamp - timestamp,
+  // Arithmetic: bigint and double; bigint division cuts towards zero. Also timestamp +- interval, timestamp -
+  // timestamp,
   // interval +- interval, interval * double, interval / double (all in milliseconds).
-  kAdd, kSubtract, kMultiply, kDivide, kModulo, kNegate,
+  kAdd,
+  kSubtract,
+  kMultiply,
+  kDivide,
+  kModulo,
+  kNegate,
   // Comparison: two operands of the same type (text by bytes, false < true).
-  kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual,
+  kEqual,
+  kNotEqual,
+  kLess,
+  kLessEqual,
+  kGreater,
+  kGreaterEqual,
   // Logic; kIsNull and kIsNotNull never give NULL.
-  kAnd, kOr, kNot, kIsNull, kIsNotNull,
+  kAnd,
+  kOr,
+  kNot,
+  kIsNull,
+  kIsNotNull,
   kIn,        ///< args[0] equals one of args[1..] (any expressions); NULL among them as SQL has it.
   kLike,      ///< (text, pattern): % any run, _ one character, backslash escapes.
   kILike,     ///< The same without regard to ASCII case.
   kCoalesce,  ///< The first argument that is not NULL.
   kNullIf,    ///< NULL where both are equal, else the first.
-  kGreatest, kLeast,  ///< NULL arguments are passed over.
+  kGreatest,
+  kLeast,  ///< NULL arguments are passed over.
   // Text, in characters (code points), positions from 1.
-  kLower, kUpper,    ///< ASCII letters.
+  kLower,
+  kUpper,  ///< ASCII letters.
   kLength,
-  kSubstring,        ///< (text, start[, count])
-  kConcat,           ///< Any number of texts; NULL counts as empty.
-  kConcatOperator,   ///< || : NULL when one is NULL.
-  kTrim, kTrimLeft, kTrimRight,  ///< (text[, characters]); spaces by default.
-  kReplace,          ///< (text, from, to)
-  kPosition,         ///< (text, needle): 0 where there is none.
-  kLeft, kRight,     ///< (text, n); negative n: all but n.
-  kStartsWith,       ///< (text, prefix)
+  kSubstring,       ///< (text, start[, count])
+  kConcat,          ///< Any number of texts; NULL counts as empty.
+  kConcatOperator,  ///< || : NULL when one is NULL.
+  kTrim,
+  kTrimLeft,
+  kTrimRight,  ///< (text[, characters]); spaces by default.
+  kReplace,    ///< (text, from, to)
+  kPosition,   ///< (text, needle): 0 where there is none.
+  kLeft,
+  kRight,       ///< (text, n); negative n: all but n.
+  kStartsWith,  ///< (text, prefix)
   // Time, always in UTC.
   kExtract,      ///< Expr::unit of a timestamp, or kEpoch of an interval, as double.
   kDateTrunc,    ///< Expr::unit of a timestamp.
@@ -53,19 +73,41 @@ enum class Function : uint8_t {
   // Mathematics, on double unless the type says bigint.
   kAbs,    ///< bigint or double
   kRound,  ///< (double[, decimals bigint]); halves away from zero.
-  kFloor, kCeil, kTruncate, kSign, kSqrt, kPower, kLn, kLog10, kExp,
-  kSin, kCos, kTan, kAsin, kAcos, kAtan, kAtan2, kRadians, kDegrees,
+  kFloor,
+  kCeil,
+  kTruncate,
+  kSign,
+  kSqrt,
+  kPower,
+  kLn,
+  kLog10,
+  kExp,
+  kSin,
+  kCos,
+  kTan,
+  kAsin,
+  kAcos,
+  kAtan,
+  kAtan2,
+  kRadians,
+  kDegrees,
 };
 
 /// Fields of extract and units of date_trunc.
 enum class TimeUnit : uint8_t {
   kMillisecond,  ///< extract: seconds within the minute times 1000, with the fraction, as PostgreSQL has it.
   kSecond,       ///< extract: with the fraction.
-  kMinute, kHour, kDay, kWeek /* ISO 8601 */, kMonth, kQuarter, kYear,
-  kEpoch,     ///< extract only: seconds since 1970.
-  kDow,       ///< extract only: 0 is Sunday.
-  kIsoDow,    ///< extract only: 1 is Monday, 7 is Sunday.
-  kDoy,       ///< extract only: 1 to 366.
+  kMinute,
+  kHour,
+  kDay,
+  kWeek /* ISO 8601 */,
+  kMonth,
+  kQuarter,
+  kYear,
+  kEpoch,   ///< extract only: seconds since 1970.
+  kDow,     ///< extract only: 0 is Sunday.
+  kIsoDow,  ///< extract only: 1 is Monday, 7 is Sunday.
+  kDoy,     ///< extract only: 1 to 366.
 };
 
 /// A constant: NULL, bool, bigint (also timestamps and intervals, in milliseconds), double or text (also json).
@@ -97,8 +139,9 @@ enum class AggregateFunction : uint8_t {
   kCountRows,  ///< count(*): no argument.
   kCount,      ///< Values that are not NULL.
   kSum,        ///< bigint, double or interval; the same type. Overflow of bigint gives NULL.
-  kMin, kMax,  ///< Any type but json.
-  kAvg,        ///< bigint or double to double; interval to interval.
+  kMin,
+  kMax,  ///< Any type but json.
+  kAvg,  ///< bigint or double to double; interval to interval.
 };
 
 struct AggregateCall {
@@ -132,13 +175,13 @@ struct Output {
 };
 
 struct Plan {
-  std::string source;            ///< The stream.
-  columns::Schema input;         ///< What the decoder must deliver: the columns used and no others, metadata included.
-  std::optional<Expr> filter;    ///< bool over the input.
+  std::string source;          ///< The stream.
+  columns::Schema input;       ///< What the decoder must deliver: the columns used and no others, metadata included.
+  std::optional<Expr> filter;  ///< bool over the input.
   std::optional<Aggregate> aggregate;
-  std::optional<Expr> having;    ///< bool over the aggregate's rows.
-  std::vector<Output> outputs;   ///< Over the aggregate's rows where there is one, else over the input.
-  columns::Schema output;        ///< Names and types of `outputs`.
+  std::optional<Expr> having;   ///< bool over the aggregate's rows.
+  std::vector<Output> outputs;  ///< Over the aggregate's rows where there is one, else over the input.
+  columns::Schema output;       ///< Names and types of `outputs`.
 };
 
 /// The plan as text, a line per step, for tests and EXPLAIN.

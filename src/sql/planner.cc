@@ -17,7 +17,10 @@ namespace {
 class Planner {
  public:
   Planner(const Select& select, const Stream& stream, Mistakes& mistakes)
-      : select_(select), mistakes_(mistakes), binder_(mistakes), stream_(stream, select.from_alias, mistakes),
+      : select_(select),
+        mistakes_(mistakes),
+        binder_(mistakes),
+        stream_(stream, select.from_alias, mistakes),
         groups_(stream_, binder_, mistakes) {}
 
   Plan plan() {
@@ -67,7 +70,8 @@ void Planner::plan_groups() {
   }
   if (groups_.has_window() || mistakes_.any()) return;
   mistakes_.add(select_.group_by[0].offset,
-                "GROUP BY needs a window, without one a stream's groups never end: add tumble(event_time, interval '10 seconds')");
+                "GROUP BY needs a window, without one a stream's groups never end: add tumble(event_time, interval '10 "
+                "seconds')");
 }
 
 /// A number in GROUP BY means that item of SELECT; a name that is no column may be an alias there.
@@ -91,7 +95,9 @@ void Planner::refuse_ungrouped() {
   }
   for (const SelectItem& item : select_.items) {
     if (!has_aggregate(item.expr)) continue;
-    return mistakes_.add(item.expr.offset, "an aggregate needs GROUP BY with a window: GROUP BY tumble(event_time, interval '10 seconds')");
+    return mistakes_.add(
+        item.expr.offset,
+        "an aggregate needs GROUP BY with a window: GROUP BY tumble(event_time, interval '10 seconds')");
   }
 }
 
@@ -116,8 +122,10 @@ void Planner::plan_star(const Node& star, bool grouped) {
 
 void Planner::add_output(std::string name, Expr expr, int offset) {
   if (expr.type == Type::kInterval) {
-    return mistakes_.add(offset, fmt::format("\"{}\" is an interval, which records don't have: write extract(epoch from ...), "
-                                             "its seconds", name));
+    return mistakes_.add(offset,
+                         fmt::format("\"{}\" is an interval, which records don't have: write extract(epoch from ...), "
+                                     "its seconds",
+                                     name));
   }
   if (plan_.output.find(name)) {
     return mistakes_.add(offset, fmt::format("two columns of the result are called \"{}\": rename one by AS", name));
@@ -153,9 +161,11 @@ const Stream* find_stream(std::span<const Stream> streams, const Select& select,
 bool starts_character(char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }
 
 SqlError locate(std::string_view sql, const Mistakes::Mistake& mistake) {
-  SqlError error{.message = mistake.message, .offset = std::min(sql.size(), static_cast<size_t>(std::max(mistake.offset, 0)))};
+  SqlError error{.message = mistake.message,
+                 .offset = std::min(sql.size(), static_cast<size_t>(std::max(mistake.offset, 0)))};
   // At the end of the text, the mistake is after the last word rather than on an empty line.
-  while (error.offset > 0 && error.offset == sql.size() && std::isspace(static_cast<unsigned char>(sql[error.offset - 1]))) {
+  while (error.offset > 0 && error.offset == sql.size() &&
+         std::isspace(static_cast<unsigned char>(sql[error.offset - 1]))) {
     sql.remove_suffix(1);
     error.offset = sql.size();
   }

@@ -24,8 +24,9 @@ struct SqlError {
   std::string message;
   size_t offset = 0;  ///< Byte of the text.
   int line = 1;
-  int column = 1;       ///< In characters, from 1.
-  std::string excerpt;  ///< The line of the text and a caret under the place, on a second line; empty where the line is.
+  int column = 1;  ///< In characters, from 1.
+  std::string
+      excerpt;  ///< The line of the text and a caret under the place, on a second line; empty where the line is.
 
   /// "line 3, column 14: <message>" and the excerpt on the lines below.
   std::string to_string() const;

@@ -81,7 +81,8 @@ TEST_P(TestData, QueriesGiveThePlanOrErrorThatIsWritten) {
 
 std::vector<std::filesystem::path> test_files() {
   std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(__FILE__).parent_path() / "testdata")) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::filesystem::path(__FILE__).parent_path() / "testdata")) {
     if (entry.path().extension() == ".test") files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
@@ -105,9 +106,11 @@ TEST(Planner, ErrorsTellLineColumnAndShowTheText) {
 }
 
 TEST(Planner, InputHoldsOnlyTheColumnsThatAreUsed) {
-  PlanResult result = plan_query("SELECT cab, speed * 3.6 AS kmh FROM cabs WHERE speed > 13.9 AND _partition = 0", test_streams());
+  PlanResult result =
+      plan_query("SELECT cab, speed * 3.6 AS kmh FROM cabs WHERE speed > 13.9 AND _partition = 0", test_streams());
   ASSERT_TRUE(result.ok()) << result.error.to_string();
-  columns::Schema expected({{"speed", Type::kDouble}, {"_partition", Type::kInt64, false}, {"cab", Type::kText, false}});
+  columns::Schema expected(
+      {{"speed", Type::kDouble}, {"_partition", Type::kInt64, false}, {"cab", Type::kText, false}});
   EXPECT_EQ(result.plan->input, expected);
 }
 

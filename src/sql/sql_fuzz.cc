@@ -9,15 +9,14 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace headrace;
   using columns::Type;
-  static const std::vector<sql::Stream> streams = {
-      {"s",
-       columns::Schema({{"t", Type::kTimestamp},
-                        {"a", Type::kInt64},
-                        {"b", Type::kDouble},
-                        {"c", Type::kText},
-                        {"d", Type::kBool},
-                        {"e", Type::kJson}}),
-       "t"}};
+  static const std::vector<sql::Stream> streams = {{"s",
+                                                    columns::Schema({{"t", Type::kTimestamp},
+                                                                     {"a", Type::kInt64},
+                                                                     {"b", Type::kDouble},
+                                                                     {"c", Type::kText},
+                                                                     {"d", Type::kBool},
+                                                                     {"e", Type::kJson}}),
+                                                    "t"}};
   std::string_view text(reinterpret_cast<const char*>(data), size);
   sql::PlanResult result = sql::plan_query(text, streams);
   if (result.ok()) {

@@ -96,7 +96,8 @@ bool RowBuilder::set_from_text(size_t column, std::string_view text) {
       break;
     case Type::kInterval: CHECK(false);
   }
-  if (!value) return fail(column, fmt::format("{} is not a {}", quote_for_message(text), to_string(schema_[column].type)));
+  if (!value)
+    return fail(column, fmt::format("{} is not a {}", quote_for_message(text), to_string(schema_[column].type)));
   set_int64(column, *value);
   return true;
 }

@@ -71,8 +71,8 @@ std::string type_list(const std::vector<Bound>& args) {
 
 std::optional<Function> comparison(std::string_view op) {
   static constexpr std::pair<std::string_view, Function> kComparisons[] = {
-      {"=", Function::kEqual},      {"<>", Function::kNotEqual},  {"<", Function::kLess},
-      {"<=", Function::kLessEqual}, {">", Function::kGreater},    {">=", Function::kGreaterEqual}};
+      {"=", Function::kEqual},      {"<>", Function::kNotEqual}, {"<", Function::kLess},
+      {"<=", Function::kLessEqual}, {">", Function::kGreater},   {">=", Function::kGreaterEqual}};
   for (auto [text, function] : kComparisons) {
     if (text == op) return function;
   }
@@ -176,7 +176,8 @@ Bound Binder::bind_operator(const Node& node, Scope& scope) {
     return bind_comparison(*function, node, std::move(args[0]), std::move(args[1]));
   }
   if (op == "and" || op == "or" || op == "not") return bind_logic(node, std::move(args));
-  if (op == "is distinct from" || op == "is not distinct from") return bind_distinct(node, std::move(args[0]), std::move(args[1]));
+  if (op == "is distinct from" || op == "is not distinct from")
+    return bind_distinct(node, std::move(args[0]), std::move(args[1]));
   if (op.starts_with("is ")) return bind_truth_test(node, std::move(args[0]));
   std::string_view positive = without_not(op);
   if (positive == "between") return bind_between(node, std::move(args));
@@ -203,7 +204,8 @@ Bound Binder::bind_logic(const Node& node, std::vector<Bound> args) {
   while (terms.size() > 1) {  // A tree of pairs, so that long lists do not nest deeply.
     std::vector<Expr> pairs;
     for (size_t i = 0; i + 1 < terms.size(); i += 2) {
-      pairs.push_back(call(function, Type::kBool, node.offset, list(std::move(terms[i]), std::move(terms[i + 1]))).expr);
+      pairs.push_back(
+          call(function, Type::kBool, node.offset, list(std::move(terms[i]), std::move(terms[i + 1]))).expr);
     }
     if (terms.size() % 2 == 1) pairs.push_back(std::move(terms.back()));
     terms = std::move(pairs);
@@ -266,21 +268,25 @@ Bound Binder::bind_like(const Node& node, std::vector<Bound> args) {
   }
   Function function = positive == "like" ? Function::kLike : Function::kILike;
   Expr text = coerce(std::move(args[0]), Type::kText, mistakes_);
-  Bound matched = call(function, Type::kBool, node.offset, list(std::move(text), coerce(std::move(args[1]), Type::kText, mistakes_)));
+  Bound matched = call(function, Type::kBool, node.offset,
+                       list(std::move(text), coerce(std::move(args[1]), Type::kText, mistakes_)));
   return negated_if(positive != node.text, std::move(matched), node.offset);
 }
 
 Bound Binder::bind_function(const Node& node, Scope& scope) {
   if (node.text == "pi" && node.args.empty()) return {literal(Type::kDouble, std::numbers::pi, node.offset)};
   if (node.text == "now" || node.text == "clock_timestamp") {
-    return fail(node.offset, "the current time is not supported, it would differ when records are read again: use "
-                             "_timestamp, the time of the record");
+    return fail(node.offset,
+                "the current time is not supported, it would differ when records are read again: use "
+                "_timestamp, the time of the record");
   }
   if (node.text == "hop" || node.text == "session" || node.text == "tumble") {
-    return fail(node.offset, node.text == "tumble" ? "tumble(...) stands in GROUP BY; use window_start and window_end here"
-                                                   : fmt::format("{} windows are not supported: use tumble(...)", node.text));
+    return fail(node.offset, node.text == "tumble"
+                                 ? "tumble(...) stands in GROUP BY; use window_start and window_end here"
+                                 : fmt::format("{} windows are not supported: use tumble(...)", node.text));
   }
-  if (!node.filter.empty()) return fail(node.offset, fmt::format("FILTER belongs to an aggregate, and {} is none", node.text));
+  if (!node.filter.empty())
+    return fail(node.offset, fmt::format("FILTER belongs to an aggregate, and {} is none", node.text));
   if (node.star_argument) return fail(node.offset, fmt::format("only count takes *, not {}", node.text));
   std::vector<Bound> args = bind_all(node.args, scope);
   if (mistakes_.any()) return {literal(Type::kText, {}, node.offset)};
@@ -307,7 +313,8 @@ Bound Binder::bind_overload(const Node& node, std::vector<Bound> args, std::stri
   if (best) return build_call(*best, node, std::move(args));
   if (node.kind == Node::Kind::kOperator) {
     if (signatures.empty()) return fail(node.offset, fmt::format("operator {} is not supported", name));
-    return fail(node.offset, fmt::format("operator {} does not take {}; there are {}", name, type_list(args), signatures));
+    return fail(node.offset,
+                fmt::format("operator {} does not take {}; there are {}", name, type_list(args), signatures));
   }
   if (signatures.empty()) {
     return fail(node.offset, fmt::format("there is no function \"{}\"{}", name, did_you_mean(name, function_names())));
@@ -341,7 +348,8 @@ Bound Binder::bind_time_function(const FunctionSpec& spec, const Node& node, std
   std::optional<TimeUnit> unit = parse_time_unit(name);
   if (!unit) return fail(args[0].expr.offset, fmt::format("\"{}\" is not a unit or field of time", name));
   if (spec.function == Function::kDateTrunc && *unit >= TimeUnit::kEpoch) {
-    return fail(args[0].expr.offset, fmt::format("date_trunc does not take \"{}\": only units, millisecond to year", name));
+    return fail(args[0].expr.offset,
+                fmt::format("date_trunc does not take \"{}\": only units, millisecond to year", name));
   }
   if (spec.params[1] == ParamType::kInterval && *unit != TimeUnit::kEpoch) {
     return fail(args[0].expr.offset, "of an interval only epoch can be extracted: its length in seconds");
@@ -380,14 +388,16 @@ Bound Binder::bind_cast(const Node& node, Scope& scope) {
   Bound value = bind(node.args[0], scope);
   std::optional<Type> type = node.text == "interval" ? Type::kInterval : columns::parse_type(node.text);
   if (!type) {
-    return fail(node.offset, fmt::format("type \"{}\" is not supported; there are {}", node.text, columns::type_names()));
+    return fail(node.offset,
+                fmt::format("type \"{}\" is not supported; there are {}", node.text, columns::type_names()));
   }
   return {explicit_cast(std::move(value), *type, node.offset, mistakes_)};
 }
 
 Expr Binder::condition(Bound value, std::string_view what) {
   if (fits(value, Type::kBool)) return coerce(std::move(value), Type::kBool, mistakes_);
-  mistakes_.add(value.expr.offset, fmt::format("{} must be true or false, and this is {}", what, columns::to_string(value.expr.type)));
+  mistakes_.add(value.expr.offset,
+                fmt::format("{} must be true or false, and this is {}", what, columns::to_string(value.expr.type)));
   return literal(Type::kBool, {}, value.expr.offset);
 }
 

@@ -16,8 +16,8 @@ namespace headrace::sql {
 class Scope {
  public:
   virtual ~Scope() = default;
-  /// The expression that `node` stands for as a whole (a column, a group's key, an aggregate), or nothing where it is to
-  /// be bound from its parts. A column that does not exist is a mistake and gives a placeholder.
+  /// The expression that `node` stands for as a whole (a column, a group's key, an aggregate), or nothing where it is
+  /// to be bound from its parts. A column that does not exist is a mistake and gives a placeholder.
   virtual std::optional<Bound> resolve(const Node& node) = 0;
 };
 

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cctype>
+#include <charconv>
 #include <utility>
 
 #include "columns/timestamp.h"
@@ -120,7 +120,8 @@ Expr explicit_cast(Bound value, Type target, int offset, Mistakes& mistakes) {
     return expr;
   }
   if (!can_cast(from, target)) {
-    mistakes.add(offset, fmt::format("there is no cast from {} to {}", columns::to_string(from), columns::to_string(target)));
+    mistakes.add(offset,
+                 fmt::format("there is no cast from {} to {}", columns::to_string(from), columns::to_string(target)));
     return literal(target, {}, offset);
   }
   Expr cast{.kind = Expr::Kind::kCast, .type = target, .offset = offset};

@@ -14,7 +14,9 @@ struct Bound {
   Expr expr;
   bool open = false;
 
-  bool is_null() const { return expr.kind == Expr::Kind::kLiteral && std::holds_alternative<std::monostate>(expr.value); }
+  bool is_null() const {
+    return expr.kind == Expr::Kind::kLiteral && std::holds_alternative<std::monostate>(expr.value);
+  }
 };
 
 Expr literal(Type type, Value value, int offset);

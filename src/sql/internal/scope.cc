@@ -37,8 +37,9 @@ bool has_aggregate(const Node& node) {
 
 std::optional<Bound> StreamScope::resolve(const Node& node) {
   if (is_aggregate_call(node)) {
-    mistakes_.add(node.offset, fmt::format("aggregate {} can't stand here: only in SELECT and HAVING, and not inside another",
-                                           node.text));
+    mistakes_.add(
+        node.offset,
+        fmt::format("aggregate {} can't stand here: only in SELECT and HAVING, and not inside another", node.text));
     return placeholder(node.offset);
   }
   if (node.kind != Node::Kind::kColumn) return std::nullopt;
@@ -105,23 +106,28 @@ void GroupScope::add_key(const Node& node) {
 void GroupScope::set_window(const Node& node) {
   if (has_window()) return mistakes_.add(node.offset, "GROUP BY has two windows: one tumble(...) is supported");
   tumble_ = node;
-  if (node.args.size() != 2) return mistakes_.add(node.offset, "tumble takes the event time and a size: tumble(event_time, interval '10 seconds')");
+  if (node.args.size() != 2)
+    return mistakes_.add(node.offset,
+                         "tumble takes the event time and a size: tumble(event_time, interval '10 seconds')");
   Bound time = binder_.bind(node.args[0], stream_);
   Bound size = binder_.bind(node.args[1], stream_);
   if (mistakes_.any()) return;
   columns::Column event_time = stream_.event_time();
-  bool is_event_time = time.expr.kind == Expr::Kind::kColumn && stream_.input()[time.expr.column].name == event_time.name;
+  bool is_event_time =
+      time.expr.kind == Expr::Kind::kColumn && stream_.input()[time.expr.column].name == event_time.name;
   if (!is_event_time) {
     return mistakes_.add(time.expr.offset, fmt::format("windows are over the event time of stream {}, which is \"{}\"",
                                                        stream_.stream().name, event_time.name));
   }
   bool constant = size.expr.kind == Expr::Kind::kLiteral && !size.is_null() && fits(size, Type::kInterval);
-  if (!constant) return mistakes_.add(size.expr.offset, "the window's size is a constant interval: interval '10 seconds'");
+  if (!constant)
+    return mistakes_.add(size.expr.offset, "the window's size is a constant interval: interval '10 seconds'");
   Expr interval = coerce(std::move(size), Type::kInterval, mistakes_);
   aggregate_.window = {.size_ms = std::get<int64_t>(interval.value), .time_column = time.expr.column};
   if (mistakes_.any()) return;
   if (aggregate_.window.size_ms < 1) mistakes_.add(interval.offset, "the window's size must be at least a millisecond");
-  if (aggregate_.window.size_ms > kWindowMsMax) mistakes_.add(interval.offset, "the window's size must be at most 366 days");
+  if (aggregate_.window.size_ms > kWindowMsMax)
+    mistakes_.add(interval.offset, "the window's size must be at most 366 days");
 }
 
 std::optional<Bound> GroupScope::resolve(const Node& node) {
@@ -167,7 +173,9 @@ Bound GroupScope::resolve_aggregate(const Node& node) {
   size_t index = 0;
   for (; index < aggregate_.calls.size(); ++index) {
     const AggregateCall& other = aggregate_.calls[index];
-    if (other.function == call->function && same_optional(other.arg, call->arg) && same_optional(other.filter, call->filter)) break;
+    if (other.function == call->function && same_optional(other.arg, call->arg) &&
+        same_optional(other.filter, call->filter))
+      break;
   }
   Type type = call->type;
   if (index == aggregate_.calls.size()) aggregate_.calls.push_back(*std::move(call));

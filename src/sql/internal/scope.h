@@ -12,7 +12,8 @@
 
 namespace headrace::sql {
 
-/// Names of a stream's columns, and its metadata. The columns that are used are collected: they become the plan's input.
+/// Names of a stream's columns, and its metadata. The columns that are used are collected: they become the plan's
+/// input.
 class StreamScope : public Scope {
  public:
   StreamScope(const Stream& stream, std::string alias, Mistakes& mistakes)

@@ -31,7 +31,10 @@ Json object_in(const Json& json, std::string_view key) {
   return json[key].get(object) ? empty_object() : object;
 }
 bool has(const Json& json, std::string_view key) { return json[key].error() == simdjson::SUCCESS; }
-bool flag(const Json& json, std::string_view key) { bool v = false; return !json[key].get(v) && v; }
+bool flag(const Json& json, std::string_view key) {
+  bool v = false;
+  return !json[key].get(v) && v;
+}
 std::string_view text_in(const Json& json, std::string_view key) {
   std::string_view text;
   return json[key].get(text) ? std::string_view() : text;
@@ -133,7 +136,9 @@ Select Reader::read(const Json& root) {
   if (statements.empty()) return refuse(0, "there is no statement, a SELECT is expected"), Select();
   if (statements.size() > 1) {
     int64_t second = integer_in(statements[1], "stmt_location", 0);
-    while (second < static_cast<int64_t>(sql_.size()) && std::isspace(static_cast<unsigned char>(sql_[static_cast<size_t>(second)]))) ++second;
+    while (second < static_cast<int64_t>(sql_.size()) &&
+           std::isspace(static_cast<unsigned char>(sql_[static_cast<size_t>(second)])))
+      ++second;
     return refuse(static_cast<int>(second), "a pipeline is one SELECT, and here a second statement starts"), Select();
   }
   Tagged statement = untag(object_in(statements[0], "stmt"));
@@ -194,7 +199,8 @@ void Reader::read_from(const Json& fields, Select& select) {
   if (source.type == "JoinExpr") {
     refuse(std::max(find_word("join"), 0), "JOIN is not supported: a pipeline reads one stream");
   } else if (source.type == "RangeSubselect") {
-    refuse(find_offset(sources[0], find_word("from")), "a subquery in FROM is not supported: write a pipeline of its own");
+    refuse(find_offset(sources[0], find_word("from")),
+           "a subquery in FROM is not supported: write a pipeline of its own");
   } else if (source.type != "RangeVar") {
     refuse(find_offset(sources[0], find_word("from")), "FROM takes the name of a stream");
   } else if (sources.size() > 1) {
@@ -241,15 +247,20 @@ Node Reader::read(const Json& json, int near) {
   int offset = find_offset(json, near);
   if (type == "CoalesceExpr" || type == "MinMaxExpr") {
     std::string name = type == "CoalesceExpr" ? "coalesce" : text_in(fields, "op") == "IS_LEAST" ? "least" : "greatest";
-    return {.kind = Node::Kind::kFunction, .offset = offset, .text = name, .args = read_list(list_in(fields, "args"), offset)};
+    return {.kind = Node::Kind::kFunction,
+            .offset = offset,
+            .text = name,
+            .args = read_list(list_in(fields, "args"), offset)};
   }
   if (type == "SubLink") return refuse(offset, "a subquery is not supported");
   if (type == "SQLValueFunction") {
-    return refuse(offset, "the current time is not supported, it would differ when records are read again: use _timestamp, "
-                          "the time of the record");
+    return refuse(offset,
+                  "the current time is not supported, it would differ when records are read again: use _timestamp, "
+                  "the time of the record");
   }
   if (type == "ParamRef") return refuse(offset, "parameters are not supported");
-  if (type == "A_ArrayExpr" || type == "A_Indirection") return refuse(offset, "arrays and their elements are not supported");
+  if (type == "A_ArrayExpr" || type == "A_Indirection")
+    return refuse(offset, "arrays and their elements are not supported");
   if (type == "RowExpr") return refuse(offset, "row values are not supported");
   if (type == "CollateClause") return refuse(offset, "COLLATE is not supported: texts compare by their bytes");
   if (type == "GroupingSet") return refuse(offset, "ROLLUP, CUBE and GROUPING SETS are not supported");
@@ -346,14 +357,18 @@ Node Reader::read_boolean(const Json& fields, int near) {
   std::string_view op = text_in(fields, "boolop");
   int offset = offset_of(fields, near);
   std::string text = op == "AND_EXPR" ? "and" : op == "OR_EXPR" ? "or" : "not";
-  return {.kind = Node::Kind::kOperator, .offset = offset, .text = text, .args = read_list(list_in(fields, "args"), offset)};
+  return {.kind = Node::Kind::kOperator,
+          .offset = offset,
+          .text = text,
+          .args = read_list(list_in(fields, "args"), offset)};
 }
 
 Node Reader::read_test(const Json& fields, int near, std::string_view key) {
   std::string text = lower_case(text_in(fields, key));
   std::replace(text.begin(), text.end(), '_', ' ');
   int offset = offset_of(fields, near);
-  return {.kind = Node::Kind::kOperator, .offset = offset, .text = text, .args = {read(object_in(fields, "arg"), offset)}};
+  return {
+      .kind = Node::Kind::kOperator, .offset = offset, .text = text, .args = {read(object_in(fields, "arg"), offset)}};
 }
 
 Node Reader::read_function(const Json& fields, int near) {
@@ -392,9 +407,11 @@ std::string Reader::read_type(const Json& type_name, int near, Node& argument) {
   std::vector<Json> modifiers = list_in(type_name, "typmods");
   if (modifiers.empty()) return name;
   Node modifier = read(modifiers[0], near);
-  static constexpr std::pair<int, std::string_view> kFields[] = {{1 << 3, "day"}, {1 << 10, "hour"}, {1 << 11, "minute"}, {1 << 12, "second"}};
+  static constexpr std::pair<int, std::string_view> kFields[] = {
+      {1 << 3, "day"}, {1 << 10, "hour"}, {1 << 11, "minute"}, {1 << 12, "second"}};
   for (auto [mask, unit] : kFields) {
-    if (name != "interval" || modifiers.size() > 1 || modifier.integer != mask || argument.kind != Node::Kind::kText) continue;
+    if (name != "interval" || modifiers.size() > 1 || modifier.integer != mask || argument.kind != Node::Kind::kText)
+      continue;
     argument.text.append(" ").append(unit);
     return name;
   }
@@ -480,7 +497,8 @@ struct ParseResultDeleter {
 
 bool Node::same_as(const Node& other) const {
   auto same_lists = [](const std::vector<Node>& a, const std::vector<Node>& b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const Node& x, const Node& y) { return x.same_as(y); });
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [](const Node& x, const Node& y) { return x.same_as(y); });
   };
   return kind == other.kind && text == other.text && path == other.path && integer == other.integer &&
          number == other.number && star_argument == other.star_argument && same_lists(args, other.args) &&
@@ -501,8 +519,9 @@ Select read_select(const std::string& sql, Mistakes& mistakes) {
   Json root;
   std::string_view tree(parsed->parse_tree);
   if (auto error = parser.parse(tree.data(), tree.size()).get(root)) {
-    mistakes.add(0, error == simdjson::DEPTH_ERROR ? "expressions are nested too deeply"
-                                                   : fmt::format("the grammar's tree is unreadable: {}", simdjson::error_message(error)));
+    mistakes.add(0, error == simdjson::DEPTH_ERROR
+                        ? "expressions are nested too deeply"
+                        : fmt::format("the grammar's tree is unreadable: {}", simdjson::error_message(error)));
     return {};
   }
   return Reader(sql, mistakes).read(root);

@@ -31,7 +31,7 @@ class Mistakes {
 struct Node {
   enum class Kind : uint8_t {
     kNull,
-    kBool,      ///< `integer` is 0 or 1.
+    kBool,  ///< `integer` is 0 or 1.
     kInteger,
     kNumber,
     kText,      ///< A literal.
