@@ -30,6 +30,7 @@ Status SinkSource::discover() {
     }
     if (!topic.ok()) return topic.error().in("reading the partitions of topic " + name);
     RETURN_IF_ERROR(add_partitions(*topic));
+    if (options_.from_latest) RETURN_IF_ERROR(commit_begins(name));
     for (const bus::PartitionInfo& info : topic->partitions) {
       if (auto it = partitions_.find({name, info.id}); it != partitions_.end()) it->second.end = info.high_watermark;
     }
@@ -63,6 +64,15 @@ Status SinkSource::add_partitions(const bus::TopicInfo& topic) {
   }
   assigned_ = false;
   return {};
+}
+
+/// Without a committed position the end would be looked for anew after a restart, past what came in between.
+Status SinkSource::commit_begins(const std::string& topic) {
+  std::map<TopicPartition, Offset> begins;
+  for (const auto& [tp, partition] : partitions_) {
+    if (tp.topic == topic && partition.committed == kNoOffset) begins[tp] = partition.read;
+  }
+  return commit(begins);
 }
 
 bool SinkSource::full(const SinkChunk& chunk) const {

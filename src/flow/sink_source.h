@@ -68,6 +68,7 @@ class SinkSource {
   };
 
   Status add_partitions(const bus::TopicInfo& topic);
+  Status commit_begins(const std::string& topic);
   bool full(const SinkChunk& chunk) const;
   Status poll(std::chrono::milliseconds wait, SinkChunk& chunk);
   void take_fetched(SinkChunk& chunk);

@@ -19,27 +19,27 @@ void append_base64(std::string_view bytes, std::string& out) {
   }
 }
 
-void append_text(std::string_view bytes, std::string& out) {
-  if (is_utf8(bytes)) return append_json_string(bytes, out);
-  out += R"({"base64":")";
-  append_base64(bytes, out);
-  out += "\"}";
-}
-
-void append_optional(std::optional<std::string_view> bytes, std::string& out) {
-  if (bytes) {
-    append_text(*bytes, out);
+/// `"NAME":"text"`, or with what is not UTF-8 `"NAME_base64":"..."`; `suffix` goes behind the name of a text.
+void append_member(std::string_view name, std::string_view suffix, std::optional<std::string_view> bytes, std::string& out) {
+  auto out_it = std::back_inserter(out);
+  if (!bytes) {
+    fmt::format_to(out_it, R"("{}":null)", name);
+  } else if (is_utf8(*bytes)) {
+    fmt::format_to(out_it, R"("{}{}":)", name, suffix);
+    append_json_string(*bytes, out);
   } else {
-    out += "null";
+    fmt::format_to(out_it, R"("{}_base64":")", name);
+    append_base64(*bytes, out);
+    out += '"';
   }
 }
 
 void append_value(std::optional<std::string_view> value, JsonText& json, std::string& out) {
-  if (!value || !is_utf8(*value)) return append_optional(value, out);
-  if (json.append_value(*value, out).ok()) return;
-  out += R"({"text":)";
-  append_json_string(*value, out);
-  out += '}';
+  size_t before = out.size();
+  out += R"("value":)";
+  if (value && json.append_value(*value, out).ok()) return;
+  out.resize(before);
+  append_member("value", "_text", value, out);
 }
 
 }  // namespace
@@ -48,18 +48,18 @@ void append_envelope(const flow::SinkRecord& sink_record, JsonText& json, std::s
   const auto& [tp, record] = sink_record;
   out += R"({"topic":)";
   append_json_string(tp->topic, out);
-  fmt::format_to(std::back_inserter(out), R"(,"partition":{},"offset":{},"timestamp":{},"key":)", tp->partition.value,
+  fmt::format_to(std::back_inserter(out), R"(,"partition":{},"offset":{},"timestamp":{},)", tp->partition.value,
                  record.offset.value, record.timestamp_ms);
-  append_optional(record.key, out);
-  out += R"(,"value":)";
+  append_member("key", "", record.key, out);
+  out += ',';
   append_value(record.value, json, out);
   if (!record.headers.empty()) {
     out += R"(,"headers":[)";
     for (const record::Header& header : record.headers) {
-      out += R"({"key":)";
-      append_text(header.key, out);
-      out += R"(,"value":)";
-      append_optional(header.value, out);
+      out += '{';
+      append_member("name", "", header.key, out);
+      out += ',';
+      append_member("value", "_text", header.value, out);
       out += "},";
     }
     out.back() = ']';

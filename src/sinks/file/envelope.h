@@ -1,9 +1,11 @@
 // A record as one line of JSON.
 //
-//   {"topic":T,"partition":N,"offset":N,"timestamp":MS,"key":K,"value":V,"headers":[{"key":T,"value":K}]}
+//   {"topic":T,"partition":N,"offset":N,"timestamp":MS,KEY,VALUE,"headers":[{"name":T,VALUE}*]}
+//   KEY    := "key":T | "key_base64":T | "key":null
+//   VALUE  := "value":JSON | "value_text":T | "value_base64":T | "value":null
 //
-// V is the value where it is JSON, else {"text":T}, or {"base64":B} where it is not UTF-8; K is a string, or {"base64":B};
-// null is null. "headers" is left out where there are none.
+// A record's value is "value" where it is JSON, "value_text" where it is other UTF-8; headers' values are never read as
+// JSON, and a header's name that is not UTF-8 is "name_base64". "headers" is left out where there are none.
 #pragma once
 
 #include <string>
