@@ -1,6 +1,6 @@
 # headrace_embed(<target> <name> <file>...): puts files into the program. Declares, in "embedded/<name>.h",
-# `std::span<const headrace::embedded::File> headrace::embedded::<name>()`: each file's base name and bytes, in the order
-# given. A file may be one that the build makes. Several targets may ask for the same name: it is embedded once.
+# `std::span<const headrace::embedded::File> headrace::embedded::<name>()`: each file's base name and bytes, in the
+# order given. A file may be one that the build makes. Several targets may ask for the same name: it is embedded once.
 function(headrace_embed target name)
   set(library headrace_embedded_${name})
   if(NOT TARGET ${library})

@@ -3,14 +3,14 @@ include(Embed)
 
 find_program(HEADRACE_NPM npm)
 if(NOT HEADRACE_NPM)
-  message(FATAL_ERROR "npm was not found: the console's pages are built with it. Run 'make setup', or install the Debian packages nodejs and npm")
+  message(FATAL_ERROR "npm was not found: the console's pages are built with it. "
+                      "Run 'make setup', or install the Debian packages nodejs and npm")
 endif()
 
 set(web_source ${CMAKE_SOURCE_DIR}/web)
 set(web_build ${CMAKE_BINARY_DIR}/web)
 set(web_manifest ${web_source}/package.json ${web_source}/package-lock.json ${web_source}/.npmrc)
 file(GLOB_RECURSE web_files CONFIGURE_DEPENDS ${web_source}/src/* ${web_source}/public/*)
-list(FILTER web_files EXCLUDE REGEX "\\.test\\.ts$")
 list(APPEND web_files ${web_source}/index.html ${web_source}/vite.config.ts ${web_source}/tsconfig.json)
 set(web_dist ${web_build}/dist/index.html ${web_build}/dist/assets/app.js ${web_build}/dist/assets/app.css
              ${web_build}/dist/assets/icon.svg)
@@ -42,6 +42,8 @@ add_custom_command(
   DEPENDS ${web_files} ${web_build}/installed
   COMMENT "Building the console's pages"
   VERBATIM)
+
+add_test(NAME web.unit COMMAND ${HEADRACE_NPM} test --silent WORKING_DIRECTORY ${web_build})
 
 headrace_embed(headrace_console streets ${CMAKE_SOURCE_DIR}/examples/cabs/streets.json)
 headrace_embed(headrace_console web ${web_dist})

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Writes examples/cabs/streets.json: an outline of Manhattan and a graph of its main streets, drawn by us.
 
-The uptown grid comes from one known corner (5th Avenue and 59th Street), the grid's bearing (29 degrees east of north), the
-street pitch and the avenues' spacing; downtown and the shores are polylines through a few dozen corner coordinates. Lines are
-clipped to the island, cut at every crossing and joined into one connected graph.
+The uptown grid comes from one known corner (5th Avenue and 59th Street), the grid's bearing (29 degrees east of
+north), the street pitch and the avenues' spacing; downtown and the shores are polylines through a few dozen corner
+coordinates. Lines are clipped to the island, cut at every crossing and joined into one connected graph.
 
 Format: {"name", "attribution", "outline": [polygon...], "parks": [polygon...], "water": [polygon...],
 "labels": [{"text", "at": [lon, lat], "angle": degrees, "kind": "water|park|area|street"}...],
-"nodes": [[lon, lat]...], "edges": [[a, b, class]...]} with polygon = [[lon, lat]...], not closed; class 0 is a side street,
-1 an avenue or wide street, 2 a main road, 3 a shore highway.
+"nodes": [[lon, lat]...], "edges": [[a, b, class]...]} with polygon = [[lon, lat]...], not closed; class 0 is a side
+street, 1 an avenue or wide street, 2 a main road, 3 a shore highway.
 """
 import json
 import math
@@ -48,12 +48,16 @@ SHORES = [
         (-73.9880, 40.7050), (-73.9790, 40.7050), (-73.9720, 40.7020), (-73.9680, 40.7100), (-73.9640, 40.7200),
         (-73.9600, 40.7310), (-73.9590, 40.7400), (-73.9530, 40.7500), (-73.9450, 40.7590), (-73.9370, 40.7700),
         (-73.9340, 40.7790), (-73.9240, 40.7830), (-73.9120, 40.7900), (-73.8950, 40.7850), (-73.8700, 40.7800),
-        (-73.8200, 40.7900), (-73.8200, 40.6700)],
+        (-73.8200, 40.7960), (-73.7700, 40.8050), (-73.7000, 40.8600), (-73.3000, 40.9200), (-73.3000, 40.6000),
+        (-73.9000, 40.5750), (-74.0100, 40.5750), (-74.0350, 40.6150)],
     [  # The Bronx.
-        (-73.9120, 40.9150), (-73.9170, 40.8900), (-73.9215, 40.8795), (-73.9110, 40.8762), (-73.9060, 40.8720),
+        (-73.8450, 41.2000), (-73.8700, 41.0000), (-73.9000, 40.9300), (-73.9170, 40.8900), (-73.9215, 40.8795),
+        (-73.9110, 40.8762), (-73.9060, 40.8720),
         (-73.9095, 40.8630), (-73.9185, 40.8545), (-73.9255, 40.8440), (-73.9305, 40.8350), (-73.9302, 40.8270),
         (-73.9288, 40.8190), (-73.9295, 40.8125), (-73.9265, 40.8050), (-73.9150, 40.8010), (-73.9050, 40.8050),
-        (-73.8900, 40.8050), (-73.8750, 40.8130), (-73.8500, 40.8080), (-73.8200, 40.8100), (-73.8200, 40.9150)],
+        (-73.8900, 40.8050), (-73.8750, 40.8130), (-73.8500, 40.8080), (-73.8000, 40.8150), (-73.7700, 40.8700),
+        (-73.6500, 40.9700), (-73.3000, 41.0800),
+        (-73.3000, 41.2000)],
     [(-73.9615, 40.7495), (-73.9590, 40.7505), (-73.9480, 40.7630), (-73.9400, 40.7722), (-73.9412, 40.7728),
      (-73.9500, 40.7640)],  # Roosevelt Island.
     [(-73.9290, 40.7850), (-73.9230, 40.7845), (-73.9175, 40.7900), (-73.9220, 40.7990), (-73.9265, 40.7985)],
@@ -83,7 +87,7 @@ DOWNTOWN = [  # (class, points)
     (1, [(-73.9905, 40.7290), (-73.9878, 40.7330)]),  # 3rd Avenue below 14th.
     (1, [(-73.9970, 40.7313), (-73.9940, 40.7359)]),  # 5th Avenue below 14th.
     (1, [(-74.0048, 40.7210), (-74.0020, 40.7310), (-73.9968, 40.7372)]),  # 6th Avenue below 14th.
-    (1, [(-74.0065, 40.7235), (-74.0052, 40.7290), (-74.0032, 40.7345), (-74.0003, 40.7382)]),  # Varick, 7th Avenue South.
+    (1, [(-74.0065, 40.7235), (-74.0052, 40.7290), (-74.0032, 40.7345), (-74.0003, 40.7382)]),  # Varick, 7th Ave South.
     (1, [(-74.0060, 40.7338), (-74.0000, 40.7325), (-73.9970, 40.7313), (-73.9928, 40.7300), (-73.9870, 40.7275),
          (-73.9770, 40.7232)]),  # 8th Street, St Marks.
     (1, [(-74.0100, 40.7300), (-74.0030, 40.7300), (-73.9985, 40.7290), (-73.9945, 40.7283)]),  # Bleecker.
@@ -196,7 +200,8 @@ def street_lines():
     lines = [(3, west), (3, east), (2, [metres(p) for p in BROADWAY])]
     lines += [(c, [metres(p) for p in points]) for c, points in DOWNTOWN + UPTOWN]
     for name, feet in AVENUES.items():
-        first, last = {"Madison": (23, 137), "Lexington": (21, 131), "Park": (17, 132), "York": (53, 92), "5th": (14, 138),
+        first, last = {"Madison": (23, 137), "Lexington": (21, 131), "Park": (17, 132), "York": (53, 92),
+                       "5th": (14, 138),
                        "12th": (33, 59), "11th": (20, 106), "10th": (15, 128), "9th": (14, 110), "8th": (14, 141),
                        "7th": (14, 143)}.get(name, (14, 126))
         if name == "6th":
@@ -297,20 +302,25 @@ def rounded(points):
 
 def labels():
     along = 61.0  # The avenues' slope on the map, degrees from the horizontal, counter-clockwise.
-    texts = [("Hudson River", (-73.9985, 40.7815), along, "water"), ("East River", (-73.9635, 40.7345), along + 20, "water"),
+    texts = [("Hudson River", (-73.9985, 40.7815), along, "water"),
+             ("East River", (-73.9635, 40.7345), along + 20, "water"),
              ("Upper Bay", (-74.0290, 40.6960), 0, "water"), ("Harlem River", (-73.9318, 40.8238), 90, "water"),
-             ("Central Park", degrees(grid(84.5, -1230)), along, "park"), ("Midtown", degrees(grid(50, -450)), 0, "area"),
+             ("Central Park", degrees(grid(84.5, -1230)), along, "park"),
+             ("Midtown", degrees(grid(50, -450)), 0, "area"),
              ("Chelsea", degrees(grid(22, -2900)), 0, "area"), ("Upper West Side", degrees(grid(84, -3300)), 0, "area"),
              ("Upper East Side", degrees(grid(76, 1700)), 0, "area"), ("Harlem", degrees(grid(122, -200)), 0, "area"),
              ("East Village", (-73.9838, 40.7270), 0, "area"), ("SoHo", (-74.0010, 40.7232), 0, "area"),
-             ("Financial District", (-74.0100, 40.7073), 0, "area"), ("Washington Heights", (-73.9388, 40.8440), 0, "area"),
+             ("Financial District", (-74.0100, 40.7073), 0, "area"),
+             ("Washington Heights", (-73.9388, 40.8440), 0, "area"),
              ("New Jersey", (-74.0400, 40.7700), 0, "area"), ("Brooklyn", (-73.9650, 40.6930), 0, "area"),
              ("Queens", (-73.9200, 40.7520), 0, "area"), ("The Bronx", (-73.9000, 40.8400), 0, "area")]
-    for name, street in (("12th", 47), ("10th", 45), ("8th", 38), ("7th", 30), ("5th", 46), ("Madison", 64), ("Park", 55),
+    for name, street in (("12th", 47), ("10th", 45), ("8th", 38), ("7th", 30), ("5th", 46), ("Madison", 64),
+                         ("Park", 55),
                          ("3rd", 66), ("1st", 58), ("York", 74)):
         title = f"{name} Ave" if name != "York" else "York Ave"
         texts.append((title, degrees(grid(street, AVENUES[name])), along, "street"))
-    for street, feet in ((14, 500), (23, -1300), (34, 1000), (42, -2100), (57, 1000), (72, 2000), (86, 1400), (96, 2000),
+    for street, feet in ((14, 500), (23, -1300), (34, 1000), (42, -2100), (57, 1000), (72, 2000), (86, 1400),
+                         (96, 2000),
                          (110, 1000), (125, 1000)):
         suffix = {1: "st", 2: "nd", 3: "rd"}.get(street % 10 if street not in (11, 12, 13) else 0, "th")
         texts.append((f"{street}{suffix} St", degrees(grid(street, feet)), along - 90, "street"))

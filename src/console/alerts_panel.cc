@@ -1,5 +1,6 @@
 // Alerts: {"total", "recent", "items": [{"n", "at", "id", "kind", "value"}...]}, oldest first; n numbers the
-// alerts since the feed began, recent counts those of the last minute. A snapshot has the newest `limit`, a frame those since the frame before, at most kItemsPerFrameMax.
+// alerts since the feed began, recent counts those of the last minute. A snapshot has the newest `limit`, a frame those
+// since the frame before, at most kItemsPerFrameMax.
 #include <algorithm>
 #include <deque>
 
@@ -16,8 +17,12 @@ constexpr size_t kRecentMax = 10'000;
 class AlertsPanel final : public PanelModel {
  public:
   explicit AlertsPanel(const flow::Options& options)
-      : topic_(options.text("topic")), id_(options.text("id")), kind_(options.text("kind")), value_(options.text("value")),
-        time_(text_or_empty(options, "time")), limit_(static_cast<size_t>(options.integer("limit"))) {}
+      : topic_(options.text("topic")),
+        id_(options.text("id")),
+        kind_(options.text("kind")),
+        value_(options.text("value")),
+        time_(text_or_empty(options, "time")),
+        limit_(static_cast<size_t>(options.integer("limit"))) {}
 
   std::vector<std::string> topics() const override { return {topic_}; }
 

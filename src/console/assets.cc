@@ -62,7 +62,9 @@ net::HttpResponse Assets::basemap(std::string_view name, const net::HttpRequest&
 
 net::HttpResponse Assets::answer(File& file, const net::HttpRequest& request) {
   net::HttpResponse response{.content_type = file.content_type};
-  response.headers = {{"ETag", file.etag}, {"Cache-Control", "no-cache"}, {"Vary", "Accept-Encoding"},
+  response.headers = {{"ETag", file.etag},
+                      {"Cache-Control", "no-cache"},
+                      {"Vary", "Accept-Encoding"},
                       {"X-Content-Type-Options", "nosniff"}};
   if (request.header("if-none-match").find(file.etag) != std::string_view::npos) {
     response.status = 304;

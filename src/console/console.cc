@@ -18,7 +18,9 @@
 namespace headrace::console {
 namespace {
 
-net::HttpResponse json(std::string body) { return {.headers = {{"Cache-Control", "no-store"}}, .body = std::move(body)}; }
+net::HttpResponse json(std::string body) {
+  return {.headers = {{"Cache-Control", "no-store"}}, .body = std::move(body)};
+}
 
 net::HttpResponse problem(int status, std::string_view message) {
   JsonWriter out;
@@ -69,14 +71,18 @@ std::vector<Dashboard> dashboards_or_default(std::vector<Dashboard> dashboards) 
 class Console::Impl : public std::enable_shared_from_this<Console::Impl> {
  public:
   Impl(bus::Bus& bus, flow::MetricsRegistry& metrics, ConsoleOptions options)
-      : bus_(bus), metrics_(metrics), options_(std::move(options)),
-        dashboards_(dashboards_or_default(std::move(options_.dashboards))), assets_(tile_origins(dashboards_)) {
+      : bus_(bus),
+        metrics_(metrics),
+        options_(std::move(options)),
+        dashboards_(dashboards_or_default(std::move(options_.dashboards))),
+        assets_(tile_origins(dashboards_)) {
     std::vector<Sampler::Listener> listeners;
     for (const Dashboard& dashboard : dashboards_) {
       feeds_.push_back(std::make_unique<Feed>(bus_, dashboard));
       listeners.push_back([feed = feeds_.back().get()](const auto& sample) { feed->on_sample(sample); });
     }
-    sampler_ = std::make_unique<Sampler>(bus_, metrics_, [this] { return watched(); }, std::move(listeners));
+    sampler_ = std::make_unique<Sampler>(
+        bus_, metrics_, [this] { return watched(); }, std::move(listeners));
     worker_ = std::make_unique<Worker>();
   }
 
@@ -106,7 +112,9 @@ class Console::Impl : public std::enable_shared_from_this<Console::Impl> {
   net::HttpResponse records(const net::HttpRequest& request);
   net::HttpResponse dashboards(const net::HttpRequest&) { return json(write_definitions(dashboards_)); }
   net::HttpResponse device(const net::HttpRequest& request);
-  net::HttpResponse basemap(const net::HttpRequest& request) { return assets_.basemap(request.params.at("name"), request); }
+  net::HttpResponse basemap(const net::HttpRequest& request) {
+    return assets_.basemap(request.params.at("name"), request);
+  }
   net::HttpResponse index(const net::HttpRequest& request) { return assets_.page_file("index.html", request); }
   net::HttpResponse asset(const net::HttpRequest& request) {
     return assets_.page_file(request.params.at("file"), request);

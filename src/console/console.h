@@ -13,8 +13,8 @@
 namespace headrace::console {
 
 struct ConsoleOptions {
-  std::string version;    ///< Of the program, as `headrace version` prints it.
-  std::string bus_label;  ///< What the bus is, for the page's head: "embedded" or "kafka localhost:9092".
+  std::string version;                ///< Of the program, as `headrace version` prints it.
+  std::string bus_label;              ///< What the bus is, for the page's head: "embedded" or "kafka localhost:9092".
   std::vector<Dashboard> dashboards;  ///< Empty: default_dashboard().
 };
 

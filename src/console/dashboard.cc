@@ -17,16 +17,30 @@ constexpr OptionSpec kMapOptions[] = {
     {.name = "lon", .fallback = "lon", .help = "The field with the longitude in degrees."},
     {.name = "heading", .help = "The field with the heading in degrees clockwise from north; devices are arrows then."},
     {.name = "status", .help = "The field whose value colours the device."},
-    {.name = "time", .help = "The field with the time in milliseconds since 1970, so that late records don't move devices back."},
-    {.name = "detail", .type = OptionType::kStringList, .help = "The fields shown for a selected device; all when absent."},
+    {.name = "time",
+     .help = "The field with the time in milliseconds since 1970, so that late records don't move devices back."},
+    {.name = "detail",
+     .type = OptionType::kStringList,
+     .help = "The fields shown for a selected device; all when absent."},
     {.name = "alerts", .help = "A topic of alerts: devices named there by the same `id` field are marked."},
-    {.name = "devices.max", .type = OptionType::kInteger, .fallback = "10000", .min = 1, .max = 20'000,
+    {.name = "devices.max",
+     .type = OptionType::kInteger,
+     .fallback = "10000",
+     .min = 1,
+     .max = 20'000,
      .help = "The most devices kept; the one silent for longest makes room for a new one."},
-    {.name = "expire", .type = OptionType::kDuration, .fallback = "10m", .min = 1000,
+    {.name = "expire",
+     .type = OptionType::kDuration,
+     .fallback = "10m",
+     .min = 1000,
      .help = "A device silent for this long leaves the map."},
-    {.name = "basemap", .type = OptionType::kChoice, .fallback = "manhattan", .choices = kBasemaps,
+    {.name = "basemap",
+     .type = OptionType::kChoice,
+     .fallback = "manhattan",
+     .choices = kBasemaps,
      .help = "The bundled outline drawn below the devices."},
-    {.name = "tiles", .help = "The URL of raster map tiles with {z}, {x} and {y}; without it no other server is asked."},
+    {.name = "tiles",
+     .help = "The URL of raster map tiles with {z}, {x} and {y}; without it no other server is asked."},
 };
 
 constexpr std::string_view kAggregates[] = {"avg", "sum", "min", "max", "count"};
@@ -37,10 +51,17 @@ constexpr OptionSpec kTimeseriesOptions[] = {
     {.name = "field", .help = "A numeric field of the topic's JSON records."},
     {.name = "group_by", .help = "A field of the record (or a label of the metric) that gives one line a value."},
     {.name = "time", .help = "The field with the time in milliseconds since 1970; without it the record's timestamp."},
-    {.name = "aggregate", .type = OptionType::kChoice, .fallback = "avg", .choices = kAggregates,
+    {.name = "aggregate",
+     .type = OptionType::kChoice,
+     .fallback = "avg",
+     .choices = kAggregates,
      .help = "How the values of one second become one point."},
     {.name = "unit", .help = "Shown behind the values."},
-    {.name = "window", .type = OptionType::kDuration, .fallback = "5m", .min = 10'000, .max = 3'600'000,
+    {.name = "window",
+     .type = OptionType::kDuration,
+     .fallback = "5m",
+     .min = 10'000,
+     .max = 3'600'000,
      .help = "How far the chart reaches back."},
 };
 
@@ -51,7 +72,11 @@ constexpr OptionSpec kAlertsOptions[] = {
     {.name = "kind", .fallback = "kind", .help = "The field that says what happened."},
     {.name = "value", .fallback = "value", .help = "The field with the value that raised the alert."},
     {.name = "time", .help = "The field with the time in milliseconds since 1970; without it the record's timestamp."},
-    {.name = "limit", .type = OptionType::kInteger, .fallback = "100", .min = 1, .max = 1000,
+    {.name = "limit",
+     .type = OptionType::kInteger,
+     .fallback = "100",
+     .min = 1,
+     .max = 1000,
      .help = "The most alerts listed."},
 };
 
@@ -73,7 +98,8 @@ constexpr flow::ComponentSpec kPanels[] = {
     {"stats", "A row of single numbers.", kStatsOptions},
 };
 
-Panel default_panel(std::string_view type, std::initializer_list<std::pair<std::string_view, flow::Options::Value>> values) {
+Panel default_panel(std::string_view type,
+                    std::initializer_list<std::pair<std::string_view, flow::Options::Value>> values) {
   Panel panel{std::string(type), {}};
   for (const auto& [name, value] : values) panel.options.set(name, value);
   flow::fill_defaults(*find_panel(type), panel.options);

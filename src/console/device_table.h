@@ -23,8 +23,8 @@ struct Device {
   int64_t alert_ms = 0;     ///< Of the newest alert, 0: none.
   std::string last_record;  ///< As it came, empty when over kDeviceRecordBytesMax.
 
-  bool queued = false;      ///< In the queue of changes.
-  bool full_row = false;    ///< Pages need all columns, not the position alone.
+  bool queued = false;    ///< In the queue of changes.
+  bool full_row = false;  ///< Pages need all columns, not the position alone.
   uint32_t older = 0, newer = 0;
 };
 

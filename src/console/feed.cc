@@ -140,7 +140,8 @@ void Feed::send_frame() {
   std::string frame, snapshot;
   {
     std::lock_guard lock(panels_mutex_);
-    const bool changed = std::any_of(panels_.begin(), panels_.end(), [](const auto& panel) { return panel->changed(); });
+    const bool changed =
+        std::any_of(panels_.begin(), panels_.end(), [](const auto& panel) { return panel->changed(); });
     const bool due = now - last_sent_ >= kHeartbeatEvery;
     const bool greet = std::any_of(pages_.begin(), pages_.end(), [](const Page& page) { return page.needs_snapshot; });
     if (!changed && !due && !greet) return;

@@ -28,7 +28,8 @@ JsonRecord::JsonRecord() : parsed_(std::make_unique<Parsed>()) {}
 JsonRecord::~JsonRecord() = default;
 
 bool JsonRecord::parse(std::string_view value) {
-  parsed_->valid = value.size() <= kRecordBytesMax && !parsed_->parser.parse(value.data(), value.size()).get(parsed_->object);
+  parsed_->valid =
+      value.size() <= kRecordBytesMax && !parsed_->parser.parse(value.data(), value.size()).get(parsed_->object);
   return parsed_->valid;
 }
 

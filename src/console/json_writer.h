@@ -18,8 +18,8 @@ class JsonWriter {
   JsonWriter& key(std::string_view name);
   JsonWriter& text(std::string_view value);
   JsonWriter& integer(int64_t value);
-  JsonWriter& number(double value);                      ///< The shortest form that reads back; null for NaN, infinity.
-  JsonWriter& fixed(double value, int decimals);         ///< Rounded: coordinates need no more digits.
+  JsonWriter& number(double value);               ///< The shortest form that reads back; null for NaN, infinity.
+  JsonWriter& fixed(double value, int decimals);  ///< Rounded: coordinates need no more digits.
   JsonWriter& boolean(bool value);
   JsonWriter& null();
   /// A JSON document as it is.

@@ -13,9 +13,15 @@ constexpr int kCoordinateDecimals = 5;
 class MapPanel final : public PanelModel {
  public:
   explicit MapPanel(const flow::Options& options)
-      : topic_(options.text("topic")), alerts_topic_(text_or_empty(options, "alerts")), id_(options.text("id")),
-        lat_(options.text("lat")), lon_(options.text("lon")), heading_(text_or_empty(options, "heading")),
-        status_(text_or_empty(options, "status")), time_(text_or_empty(options, "time")), expire_ms_(options.duration("expire").count()),
+      : topic_(options.text("topic")),
+        alerts_topic_(text_or_empty(options, "alerts")),
+        id_(options.text("id")),
+        lat_(options.text("lat")),
+        lon_(options.text("lon")),
+        heading_(text_or_empty(options, "heading")),
+        status_(text_or_empty(options, "status")),
+        time_(text_or_empty(options, "time")),
+        expire_ms_(options.duration("expire").count()),
         devices_(static_cast<size_t>(options.integer("devices.max"))) {}
 
   std::vector<std::string> topics() const override {

@@ -18,9 +18,9 @@ namespace headrace::console {
 struct TopicSample {
   std::string name;
   bool internal = false;
-  int64_t records = 0;   ///< Between log start and high watermark, over all partitions.
-  int64_t bytes = -1;    ///< On disk; -1: not known.
-  double rate = 0;       ///< Records per second since the sample before.
+  int64_t records = 0;                   ///< Between log start and high watermark, over all partitions.
+  int64_t bytes = -1;                    ///< On disk; -1: not known.
+  double rate = 0;                       ///< Records per second since the sample before.
   std::vector<int64_t> high_watermarks;  ///< By partition.
 };
 
@@ -70,7 +70,8 @@ class PanelModel {
 /// The model of each panel of `dashboard`, in order.
 std::vector<std::unique_ptr<PanelModel>> make_panels(const Dashboard& dashboard);
 
-/// `at_ms` when it is plausible: not over kFutureMsMax ahead of `now_ms`, else `now_ms` (a device's clock may be wrong).
+/// `at_ms` when it is plausible: not over kFutureMsMax ahead of `now_ms`, else `now_ms` (a device's clock may be
+/// wrong).
 int64_t plausible_time(int64_t at_ms, int64_t now_ms);
 inline constexpr int64_t kFutureMsMax = 60'000;
 

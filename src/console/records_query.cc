@@ -84,7 +84,8 @@ Result<std::vector<Row>> read(bus::Bus& bus, std::map<TopicPartition, Span> span
   const size_t rows_max = query.offset ? static_cast<size_t>(query.limit) : SIZE_MAX;
   size_t bytes = 0;
   while (open > 0 && rows.size() < rows_max && bytes < RecordsQuery::kAnswerBytesMax) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) break;
     ASSIGN_OR_RETURN(const auto polled, consumer->poll(left));
     for (const bus::FetchedBatch& fetched : polled.batches) {
@@ -113,7 +114,8 @@ Result<std::string> query_records(bus::Bus& bus, const RecordsQuery& query) {
   ASSIGN_OR_RETURN(auto rows, read(bus, std::move(wanted), query));
   const auto limit = static_cast<size_t>(query.limit);
   if (query.offset && rows.size() > limit) rows.resize(limit);
-  std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.timestamp_ms < b.timestamp_ms; });
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const Row& a, const Row& b) { return a.timestamp_ms < b.timestamp_ms; });
   if (rows.size() > limit) rows.erase(rows.begin(), rows.end() - query.limit);
   JsonWriter out;
   out.begin_object().key("topic").text(query.topic).key("records").begin_array();

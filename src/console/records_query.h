@@ -13,7 +13,7 @@ namespace headrace::console {
 
 struct RecordsQuery {
   static constexpr int64_t kLimitMax = 500;
-  static constexpr size_t kValueBytesMax = 64 << 10;   ///< Of one key or value; what is longer is cut and says so.
+  static constexpr size_t kValueBytesMax = 64 << 10;  ///< Of one key or value; what is longer is cut and says so.
   static constexpr size_t kAnswerBytesMax = 8 << 20;
 
   std::string topic;
@@ -22,7 +22,8 @@ struct RecordsQuery {
   int64_t limit = 50;
 };
 
-/// {"topic", "records": [{"partition", "offset", "timestamp", "key", "value", ["key_encoding"|"value_encoding": "base64"],
+/// {"topic", "records": [{"partition", "offset", "timestamp", "key", "value", ["key_encoding"|"value_encoding":
+/// "base64"],
 /// ["truncated": true]}...]}, oldest first, at most `limit`. Committed records only. Blocks for up to two seconds.
 Result<std::string> query_records(bus::Bus& bus, const RecordsQuery& query);
 

@@ -7,12 +7,11 @@
 
 namespace headrace::console {
 
-using namespace std::chrono_literals;
-
 Sampler::Sampler(bus::Bus& bus, flow::MetricsRegistry& metrics, std::function<bool()> watched,
                  std::vector<Listener> listeners)
-    : bus_(bus), metrics_(metrics), watched_(std::move(watched)), listeners_(std::move(listeners)),
-      thread_([this] { run(); }) {}
+    : bus_(bus), metrics_(metrics), watched_(std::move(watched)), listeners_(std::move(listeners)), thread_([this] {
+        run();
+      }) {}
 
 Sampler::~Sampler() {
   {
@@ -45,7 +44,7 @@ void Sampler::run() {
     lock.unlock();
     take_sample(watched_() || count % kIdleTopicsEvery == 0);
     lock.lock();
-    wake_cv_.wait_for(lock, 1s, [this] { return stop_ || wake_now_; });
+    wake_cv_.wait_for(lock, kSampleEvery, [this] { return stop_ || wake_now_; });
   }
 }
 

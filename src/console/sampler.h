@@ -1,6 +1,7 @@
 // Looks at topics, metrics and component states once a second, for all dashboards together.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -16,15 +17,17 @@
 
 namespace headrace::console {
 
-/// One thread. Topics are looked at every second while somebody watches, else every kIdleTopicsEvery samples: on a
+/// One thread. Topics are looked at with every sample while somebody watches, else every kIdleTopicsEvery samples: on a
 /// cluster that is a request each time.
 class Sampler {
  public:
+  static constexpr std::chrono::seconds kSampleEvery{1};
   static constexpr int kIdleTopicsEvery = 10;
   using Listener = std::function<void(const std::shared_ptr<const Sample>&)>;
 
   /// `listeners` are called on the sampler's thread with each sample; `watched` says whether pages are open.
-  Sampler(bus::Bus& bus, flow::MetricsRegistry& metrics, std::function<bool()> watched, std::vector<Listener> listeners);
+  Sampler(bus::Bus& bus, flow::MetricsRegistry& metrics, std::function<bool()> watched,
+          std::vector<Listener> listeners);
   ~Sampler();
 
   /// The newest sample; never null.

@@ -1,5 +1,5 @@
-// Topics {"error", "topics": [...]}, components {"components": [...]} and stats {"items": [{"label", "value", "unit"}...]}:
-// panels that send themselves whole whenever they changed.
+// Topics {"error", "topics": [...]}, components {"components": [...]} and stats {"items": [{"label", "value",
+// "unit"}...]}: panels that send themselves whole whenever they changed.
 #include "console/panels.h"
 #include "console/sample_json.h"
 
@@ -93,6 +93,8 @@ class StatsPanel final : public DocumentPanel {
 
 std::unique_ptr<PanelModel> make_topics_panel(const flow::Options&) { return std::make_unique<TopicsPanel>(); }
 std::unique_ptr<PanelModel> make_components_panel(const flow::Options&) { return std::make_unique<ComponentsPanel>(); }
-std::unique_ptr<PanelModel> make_stats_panel(const flow::Options& options) { return std::make_unique<StatsPanel>(options); }
+std::unique_ptr<PanelModel> make_stats_panel(const flow::Options& options) {
+  return std::make_unique<StatsPanel>(options);
+}
 
 }  // namespace headrace::console

@@ -9,8 +9,10 @@ namespace {
 class TimeseriesPanel final : public PanelModel {
  public:
   explicit TimeseriesPanel(const flow::Options& options)
-      : metric_(text_or_empty(options, "metric")), topic_(text_or_empty(options, "topic")),
-        field_(text_or_empty(options, "field")), group_by_(text_or_empty(options, "group_by")),
+      : metric_(text_or_empty(options, "metric")),
+        topic_(text_or_empty(options, "topic")),
+        field_(text_or_empty(options, "field")),
+        group_by_(text_or_empty(options, "group_by")),
         time_(text_or_empty(options, "time")),
         series_(options.duration("window").count() / 1000,
                 metric_.empty() ? parse_aggregate(options.text("aggregate")) : Aggregate::kSum) {}
@@ -58,7 +60,8 @@ class TimeseriesPanel final : public PanelModel {
     for (const MetricSample& metric : sample.metrics) {
       if (metric.metric.name != metric_) continue;
       const auto label = metric.metric.labels.find(group_by_);
-      series_.add(label == metric.metric.labels.end() ? metric_ : label->second, sample.at_ms, metric.shown, sample.at_ms);
+      series_.add(label == metric.metric.labels.end() ? metric_ : label->second, sample.at_ms, metric.shown,
+                  sample.at_ms);
     }
   }
 

@@ -10,9 +10,9 @@ Status TopicReader::follow(const Sample& sample) {
   bool changed = false;
   if (sample.topics_error.empty()) {
     changed = std::erase_if(next_, [&](const auto& entry) {
-      return std::none_of(sample.topics.begin(), sample.topics.end(),
-                          [&](const TopicSample& topic) { return topic.name == entry.first.topic; });
-    }) > 0;
+                return std::none_of(sample.topics.begin(), sample.topics.end(),
+                                    [&](const TopicSample& topic) { return topic.name == entry.first.topic; });
+              }) > 0;
   }
   for (const TopicSample& topic : sample.topics) {
     if (std::find(topics_.begin(), topics_.end(), topic.name) == topics_.end()) continue;
@@ -27,7 +27,8 @@ Status TopicReader::follow(const Sample& sample) {
   }
   if (!changed) return {};
   if (!consumer_) {
-    ASSIGN_OR_RETURN(consumer_, bus_.consumer({.client_id = "headrace-console", .fetch_bytes_max = kFetchBytesMax,
+    ASSIGN_OR_RETURN(consumer_, bus_.consumer({.client_id = "headrace-console",
+                                               .fetch_bytes_max = kFetchBytesMax,
                                                .queue_bytes_max = kQueueBytesMax}));
   }
   std::vector<bus::Position> positions;

@@ -18,8 +18,8 @@ namespace headrace::console {
 class TopicReader {
  public:
   static constexpr int64_t kReplayMs = 120'000;
-  static constexpr int64_t kReplayRecordsMax = 20'000;   ///< A partition's records read again at the start.
-  static constexpr int64_t kLagRecordsMax = 200'000;     ///< A partition further behind is continued at its end.
+  static constexpr int64_t kReplayRecordsMax = 20'000;  ///< A partition's records read again at the start.
+  static constexpr int64_t kLagRecordsMax = 200'000;    ///< A partition further behind is continued at its end.
   static constexpr size_t kFetchBytesMax = 2 << 20;
   static constexpr size_t kQueueBytesMax = 8 << 20;
   static constexpr size_t kDecompressedBytesMax = 64 << 20;
@@ -28,7 +28,8 @@ class TopicReader {
 
   TopicReader(bus::Bus& bus, std::vector<std::string> topics) : bus_(bus), topics_(std::move(topics)) {}
 
-  /// Assigns partitions that came into being, as `sample` shows them, and jumps ahead where the reader is too far behind.
+  /// Assigns partitions that came into being, as `sample` shows them, and jumps ahead where the reader is too far
+  /// behind.
   Status follow(const Sample& sample);
   /// Waits for records up to `timeout` and visits those there are.
   Status poll(std::chrono::milliseconds timeout, const Visit& visit);

@@ -27,7 +27,12 @@ export function App() {
     window.addEventListener("popstate", back);
     return () => window.removeEventListener("popstate", back);
   }, []);
-  if (!dashboards) return <p class="empty" role="status">Loading…</p>;
+  if (!dashboards)
+    return (
+      <p class="empty" role="status">
+        Loading…
+      </p>
+    );
   const chosen = dashboards.find((dashboard) => dashboard.name === name) ?? dashboards[0]!;
   const go = (to: string) => {
     window.history.pushState(null, "", `/dashboards/${encodeURIComponent(to)}`);
@@ -62,9 +67,23 @@ function DashboardPage({ dashboard, all, go }: PageProps) {
     <>
       <Head store={store} dashboard={dashboard} all={all} go={go} />
       <main class={main.length === 0 ? "board narrow" : "board"}>
-        <div class="area-top">{top.map((entry) => <AnyPanel key={entry.index} store={store} {...entry} />)}</div>
-        {main.length > 0 && <div class="area-main">{main.map((entry) => <AnyPanel key={entry.index} store={store} {...entry} />)}</div>}
-        <div class="area-side">{side.map((entry) => <AnyPanel key={entry.index} store={store} {...entry} />)}</div>
+        <div class="area-top">
+          {top.map((entry) => (
+            <AnyPanel key={entry.index} store={store} {...entry} />
+          ))}
+        </div>
+        {main.length > 0 && (
+          <div class="area-main">
+            {main.map((entry) => (
+              <AnyPanel key={entry.index} store={store} {...entry} />
+            ))}
+          </div>
+        )}
+        <div class="area-side">
+          {side.map((entry) => (
+            <AnyPanel key={entry.index} store={store} {...entry} />
+          ))}
+        </div>
       </main>
     </>
   );
@@ -129,9 +148,11 @@ function Head({ store, dashboard, all, go }: PageProps & { store: Store }) {
 
 const kNextTheme: Record<ThemeChoice, ThemeChoice> = { auto: "light", light: "dark", dark: "auto" };
 const kThemeIcon: Record<ThemeChoice, string> = {
-  auto: "M8 1.500a6.500 6.500 0 1 0 0 13zM8 1.500a6.500 6.500 0 0 1 0 13",
-  light: "M8 5a3 3 0 1 0 0 6 3 3 0 0 0 0-6zM8 .5v2M8 13.500v2M.5 8h2M13.500 8h2M2.700 2.700l1.400 1.400M11.900 11.900l1.400 1.400M13.300 2.700l-1.400 1.400M4.100 11.900l-1.400 1.400",
-  dark: "M13.500 9.800A6 6 0 0 1 6.200 2.500a6 6 0 1 0 7.300 7.300z",
+  auto: "M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2z",
+  light:
+    "M8 5a3 3 0 1 0 0 6 3 3 0 0 0 0-6zM8 .5v2M8 13.5v2M.5 8h2M13.5 8h2" +
+    "M2.7 2.7l1.4 1.4M11.9 11.9l1.4 1.4M13.3 2.7l-1.4 1.4M4.1 11.9l-1.4 1.4",
+  dark: "M13.5 9.8A6 6 0 0 1 6.2 2.5a6 6 0 1 0 7.3 7.3z",
 };
 
 function ThemeButton() {
@@ -150,8 +171,15 @@ function ThemeButton() {
       }}
     >
       <svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
-        <path d={kThemeIcon[choice]} fill={choice === "auto" ? "currentColor" : "none"} stroke="currentColor" stroke-width="1.4"
-              stroke-linecap="round" stroke-linejoin="round" />
+        <path
+          d={kThemeIcon[choice]}
+          fill="none"
+          stroke="currentColor"
+          stroke-width="1.4"
+          stroke-linecap="round"
+          stroke-linejoin="round"
+        />
+        {choice === "auto" && <path d="M8 2a6 6 0 0 0 0 12z" fill="currentColor" />}
       </svg>
     </button>
   );

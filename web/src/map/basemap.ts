@@ -14,12 +14,13 @@ export interface BasemapFile {
   edges: [number, number, number][];
 }
 
-/** Paths are kept in pixels of this zoom around an origin near them: single precision would not do for the whole world. */
+/** Paths are in pixels of this zoom around an origin near them: single precision would not do for the whole world. */
 const kPathScale = 256 * 2 ** 14;
 const kStreetClasses = 4;
 /** The zoom from which on a class of street is drawn, and its width in pixels there. */
 const kStreetZoom = [13.2, 11.2, 10.5, 10.5];
 const kStreetWidth = [0.8, 1.1, 1.6, 1.6];
+const kLabelFont = { water: "italic 600 11px", park: "600 11px", area: "600 11px", street: "500 10px" };
 const kLabelZoom = { water: 11, park: 12, area: 12.2, street: 13.6 };
 
 export class Basemap {
@@ -47,8 +48,13 @@ export class Basemap {
   visible(view: View): boolean {
     const topLeft = view.toWorld(0, 0);
     const bottomRight = view.toWorld(view.width, view.height);
-    return view.zoom > 8 && topLeft.x < this.box.maxX && bottomRight.x > this.box.minX && topLeft.y < this.box.maxY &&
-      bottomRight.y > this.box.minY;
+    return (
+      view.zoom > 8 &&
+      topLeft.x < this.box.maxX &&
+      bottomRight.x > this.box.minX &&
+      topLeft.y < this.box.maxY &&
+      bottomRight.y > this.box.minY
+    );
   }
 
   /** Draws onto a canvas whose pixels are `ratio` to one of the view. */
@@ -94,7 +100,7 @@ export class Basemap {
       context.save();
       context.translate(x, y);
       context.rotate((-label.angle * Math.PI) / 180);
-      context.font = `${label.kind === "water" ? "italic " : ""}${label.kind === "street" ? 500 : 600} ${label.kind === "street" ? 10 : 11}px ${family}`;
+      context.font = `${kLabelFont[label.kind]} ${family}`;
       context.lineWidth = 3;
       context.strokeStyle = cssColor(label.kind === "water" ? "--map-water" : "--map-land");
       if (label.kind !== "park") context.strokeText(label.text, 0, 0);
@@ -111,7 +117,9 @@ export class Basemap {
   private polygons(polygons: LonLat[][]): Path2D {
     const path = new Path2D();
     for (const polygon of polygons) {
-      polygon.forEach((corner, index) => (index === 0 ? path.moveTo(...this.point(corner)) : path.lineTo(...this.point(corner))));
+      polygon.forEach((corner, index) =>
+        index === 0 ? path.moveTo(...this.point(corner)) : path.lineTo(...this.point(corner)),
+      );
       path.closePath();
     }
     return path;
@@ -129,10 +137,14 @@ export class Basemap {
 }
 
 /** A grid of degrees where there is no basemap, so that a position still says something. */
-export function drawGraticule(context: CanvasRenderingContext2D, view: View, lon: (x: number) => number,
-                              lat: (y: number) => number): void {
+export function drawGraticule(
+  context: CanvasRenderingContext2D,
+  view: View,
+  lon: (x: number) => number,
+  lat: (y: number) => number,
+): void {
   const steps = [30, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001];
-  const step = steps.find((candidate) => ((candidate / 360) * view.scale) < 180) ?? 0.001;
+  const step = steps.find((candidate) => (candidate / 360) * view.scale < 180) ?? 0.001;
   const from = view.toWorld(0, view.height);
   const to = view.toWorld(view.width, 0);
   const decimals = Math.max(0, -Math.floor(Math.log10(step)));

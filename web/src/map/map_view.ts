@@ -9,6 +9,8 @@ import { Tiles } from "./tiles";
 const kFrameMs = 33;
 const kAlertMs = 60_000;
 const kPickPixels = 14;
+/** The share of devices at each side that the first view may leave out, for a closer look at where most are. */
+const kFirstViewOutside = 0.06;
 const kReducedMotion = window.matchMedia("(prefers-reduced-motion: reduce)");
 
 export interface MapViewOptions {
@@ -82,11 +84,8 @@ export class MapView {
 
   /** Shows all devices, or the basemap while there are none. */
   fit(): void {
-    this.follow = false;
-    const box = boxOf([...this.options.devices.bySlot.values()].map((device) => ({ x: device.toX, y: device.toY })));
-    const target = box ?? this.basemap?.box;
-    if (target) this.view.fit(target, 32);
-    this.redraw();
+    this.fitted = true;
+    this.fitShare(0);
   }
 
   /** Moves to a device and stays with it until the map is panned. */
@@ -94,6 +93,14 @@ export class MapView {
     this.follow = true;
     if (this.view.zoom < 14) this.view.zoom = 14;
     this.selected = id;
+    this.redraw();
+  }
+
+  private fitShare(outside: number): void {
+    this.follow = false;
+    const points = [...this.options.devices.bySlot.values()].map((device) => ({ x: device.toX, y: device.toY }));
+    const target = boxOf(points, outside) ?? this.basemap?.box;
+    if (target) this.view.fit(target, 24);
     this.redraw();
   }
 
@@ -122,7 +129,7 @@ export class MapView {
     this.drawnMs = now;
     if (!this.fitted && this.options.devices.bySlot.size > 0) {
       this.fitted = true;
-      this.fit();
+      this.fitShare(kFirstViewOutside);
     }
     const chosen = this.selected === null ? undefined : this.options.devices.find(this.selected);
     if (this.follow && chosen) {
@@ -153,7 +160,8 @@ export class MapView {
     const context = this.overlay.getContext("2d")!;
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, this.overlay.width, this.overlay.height);
-    const size = Math.max(7, Math.min(22, 7 + (this.view.zoom - 11) * 2.6)) * (this.options.devices.total > 3000 ? 0.75 : 1);
+    const size =
+      Math.max(7, Math.min(22, 7 + (this.view.zoom - 11) * 2.6)) * (this.options.devices.total > 3000 ? 0.75 : 1);
     this.prepareSprites(size, ratio);
     for (const device of this.options.devices.bySlot.values()) {
       const at = drawnAt(device, now);
@@ -176,7 +184,14 @@ export class MapView {
     context.drawImage(sprite, -sprite.width / 2, -sprite.height / 2);
   }
 
-  private drawAlert(context: CanvasRenderingContext2D, x: number, y: number, size: number, ratio: number, now: number): void {
+  private drawAlert(
+    context: CanvasRenderingContext2D,
+    x: number,
+    y: number,
+    size: number,
+    ratio: number,
+    now: number,
+  ): void {
     const beat = kReducedMotion.matches ? 0.4 : (now % 1600) / 1600;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.strokeStyle = cssColorCached("--alert");
@@ -188,7 +203,13 @@ export class MapView {
     context.globalAlpha = 1;
   }
 
-  private drawChosen(context: CanvasRenderingContext2D, device: Device, now: number, size: number, ratio: number): void {
+  private drawChosen(
+    context: CanvasRenderingContext2D,
+    device: Device,
+    now: number,
+    size: number,
+    ratio: number,
+  ): void {
     const at = drawnAt(device, now);
     const x = this.view.toScreenX(at.x);
     const y = this.view.toScreenY(at.y);

@@ -55,7 +55,10 @@ export class View {
   }
 
   toWorld(screenX: number, screenY: number): { x: number; y: number } {
-    return { x: (screenX - this.width / 2) / this.scale + this.x, y: (screenY - this.height / 2) / this.scale + this.y };
+    return {
+      x: (screenX - this.width / 2) / this.scale + this.x,
+      y: (screenY - this.height / 2) / this.scale + this.y,
+    };
   }
 
   panBy(dx: number, dy: number): void {
@@ -83,11 +86,11 @@ export class View {
   }
 }
 
-/** The smallest box around points in world units that leaves out outliers: 1 % at each side. */
-export function boxOf(points: { x: number; y: number }[]): Box | null {
+/** The smallest box around points in world units without a share `outside` of them at each side. */
+export function boxOf(points: { x: number; y: number }[], outside: number): Box | null {
   if (points.length === 0) return null;
   const at = (values: number[], share: number) => values[Math.round((values.length - 1) * share)] ?? 0;
   const xs = points.map((p) => p.x).sort((a, b) => a - b);
   const ys = points.map((p) => p.y).sort((a, b) => a - b);
-  return { minX: at(xs, 0.01), maxX: at(xs, 0.99), minY: at(ys, 0.01), maxY: at(ys, 0.99) };
+  return { minX: at(xs, outside), maxX: at(xs, 1 - outside), minY: at(ys, outside), maxY: at(ys, 1 - outside) };
 }

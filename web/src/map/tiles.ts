@@ -20,10 +20,20 @@ export class Tiles {
     const from = view.toWorld(0, 0);
     const to = view.toWorld(view.width, view.height);
     for (let x = Math.max(0, Math.floor(from.x * count)); x <= Math.min(count - 1, Math.floor(to.x * count)); ++x) {
-      for (let y = Math.max(0, Math.floor(from.y * count)); y <= Math.min(count - 1, Math.floor(to.y * count)); ++y) {
+      for (
+        let y = Math.max(0, Math.floor(from.y * count));
+        y <= Math.min(count - 1, Math.floor(to.y * count));
+        ++y
+      ) {
         const image = this.image(zoom, x, y);
         if (!image.complete || image.naturalWidth === 0) continue;
-        context.drawImage(image, view.toScreenX(x / count), view.toScreenY(y / count), size + kTilePixels / 1024, size + kTilePixels / 1024);
+        context.drawImage(
+          image,
+          view.toScreenX(x / count),
+          view.toScreenY(y / count),
+          size + kTilePixels / 1024,
+          size + kTilePixels / 1024,
+        );
       }
     }
   }

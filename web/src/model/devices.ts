@@ -72,8 +72,21 @@ export class Devices {
       if (device.lon !== lon || device.lat !== lat) this.move(device, x, y, now);
     } else {
       if (id === undefined) return;
-      device = { slot, id, lon, lat, heading, status, alertAt: -Infinity, fromX: x, fromY: y, toX: x, toY: y, movedAt: now,
-                 moveMs: 1000 };
+      device = {
+        slot,
+        id,
+        lon,
+        lat,
+        heading,
+        status,
+        alertAt: -Infinity,
+        fromX: x,
+        fromY: y,
+        toX: x,
+        toY: y,
+        movedAt: now,
+        moveMs: 1000,
+      };
       this.bySlot.set(slot, device);
       this.byId.set(id, device);
     }

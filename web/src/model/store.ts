@@ -2,7 +2,15 @@
 import { Alerts } from "./alerts";
 import { Devices } from "./devices";
 import type {
-  AlertsUpdate, ComponentsUpdate, DashboardDefinition, Frame, MapUpdate, PanelDefinition, SeriesUpdate, Snapshot, StatsUpdate,
+  AlertsUpdate,
+  ComponentsUpdate,
+  DashboardDefinition,
+  Frame,
+  MapUpdate,
+  PanelDefinition,
+  SeriesUpdate,
+  Snapshot,
+  StatsUpdate,
   TopicsUpdate,
 } from "./protocol";
 import { Series } from "./series";
@@ -49,10 +57,14 @@ export class DocumentState<T extends TopicsUpdate | ComponentsUpdate | StatsUpda
 
 export function makeState(panel: PanelDefinition): PanelState {
   switch (panel.type) {
-    case "map": return new MapState();
-    case "timeseries": return new SeriesState(Number(panel.options.window ?? 300_000) / 1000);
-    case "alerts": return new AlertsState(Number(panel.options.limit ?? 100));
-    default: return new DocumentState();
+    case "map":
+      return new MapState();
+    case "timeseries":
+      return new SeriesState(Number(panel.options.window ?? 300_000) / 1000);
+    case "alerts":
+      return new AlertsState(Number(panel.options.limit ?? 100));
+    default:
+      return new DocumentState();
   }
 }
 

@@ -20,7 +20,11 @@ export function AlertsPanel({ store, index, panel }: Props) {
     <PanelFrame
       title={String(panel.options.title ?? "Alerts")}
       kind="alerts"
-      aside={<span class="muted"><b>{formatCount(alerts.recent)}</b> in the last minute</span>}
+      aside={
+        <span class="muted">
+          <b>{formatCount(alerts.recent)}</b> in the last minute
+        </span>
+      }
     >
       {alerts.items.length === 0 ? (
         <Empty>No alerts</Empty>
@@ -47,9 +51,16 @@ function readable(value: string): string {
   return value !== "" && Number.isFinite(number) ? formatValue(number) : value;
 }
 
-/** The same colour for the same kind, whatever kinds there are. */
+const hues = new Map<string, number>();
+
+/** A kind's colour: its own as long as there are no more kinds than colours, and mostly the same after a reload. */
 function hueOf(kind: string): number {
-  let hash = 7;
-  for (const char of kind) hash = (hash * 31 + char.charCodeAt(0)) >>> 0;
-  return hash % kHues;
+  const known = hues.get(kind);
+  if (known !== undefined) return known;
+  let hue = 7;
+  for (const char of kind) hue = (hue * 31 + char.charCodeAt(0)) >>> 0;
+  const taken = new Set(hues.values());
+  while (taken.size < kHues && taken.has(hue % kHues)) ++hue;
+  if (hues.size < 100) hues.set(kind, hue % kHues);
+  return hue % kHues;
 }

@@ -54,17 +54,36 @@ export function MapPanel({ store, index, panel }: Props) {
           aria-label={`${title}: ${devices.total} devices. Arrow keys move, plus and minus zoom, zero shows all.`}
         />
         <div class="map-tools">
-          <button type="button" aria-label="Zoom in" onClick={() => map.current?.zoomBy(0.7)}>+</button>
-          <button type="button" aria-label="Zoom out" onClick={() => map.current?.zoomBy(-0.7)}>−</button>
-          <button type="button" aria-label="Show all devices" title="Show all devices" onClick={() => map.current?.fit()}>
+          <button type="button" aria-label="Zoom in" onClick={() => map.current?.zoomBy(0.7)}>
+            +
+          </button>
+          <button type="button" aria-label="Zoom out" onClick={() => map.current?.zoomBy(-0.7)}>
+            −
+          </button>
+          <button
+            type="button"
+            aria-label="Show all devices"
+            title="Show all devices"
+            onClick={() => map.current?.fit()}
+          >
             <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
-              <path d="M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4" fill="none" stroke="currentColor" stroke-width="1.6" />
+              <path
+                d="M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4"
+                fill="none"
+                stroke="currentColor"
+                stroke-width="1.6"
+              />
             </svg>
           </button>
         </div>
         <Legend statuses={devices.statuses} counts={devices.counts} total={devices.total} />
         {store.selected !== null && (
-          <DeviceCard store={store} index={index} id={store.selected} fields={(panel.options.detail as string[]) ?? []} />
+          <DeviceCard
+            store={store}
+            index={index}
+            id={store.selected}
+            fields={(panel.options.detail as string[]) ?? []}
+          />
         )}
       </div>
     </PanelFrame>
@@ -92,7 +111,13 @@ function FindDevice({ store, ids }: { store: Store; ids: () => string[] }) {
   const [options, setOptions] = useState<string[]>([]);
   const choose = (value: string) => {
     setText(value);
-    setOptions(value === "" ? [] : ids().filter((id) => id.includes(value)).slice(0, 12));
+    setOptions(
+      value === ""
+        ? []
+        : ids()
+            .filter((id) => id.includes(value))
+            .slice(0, 12),
+    );
     if (ids().includes(value)) store.select(value);
   };
   return (
@@ -132,18 +157,22 @@ function DeviceCard({ store, index, id, fields }: { store: Store; index: number;
     <aside class="device-card" aria-label={`Device ${id}`}>
       <header>
         <b>{id}</b>
-        <button type="button" aria-label="Close" onClick={() => store.select(null)}>×</button>
+        <button type="button" aria-label="Close" onClick={() => store.select(null)}>
+          ×
+        </button>
       </header>
       {record === null ? (
         <p class="muted">No record yet</p>
       ) : (
         <dl>
-          {names.filter((name) => name in record).map((name) => (
-            <div key={name}>
-              <dt>{formatName(name)}</dt>
-              <dd data-field={name}>{show(record[name])}</dd>
-            </div>
-          ))}
+          {names
+            .filter((name) => name in record)
+            .map((name) => (
+              <div key={name}>
+                <dt>{formatName(name)}</dt>
+                <dd data-field={name}>{show(record[name])}</dd>
+              </div>
+            ))}
         </dl>
       )}
     </aside>
@@ -159,7 +188,8 @@ function useLatest(value: Fields | null, id: string): Fields | null {
 }
 
 function show(value: unknown): string {
-  if (typeof value === "number") return Number.isInteger(value) || Math.abs(value) > 1000 ? String(value) : detailed(value);
+  if (typeof value === "number")
+    return Number.isInteger(value) || Math.abs(value) > 1000 ? String(value) : detailed(value);
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 

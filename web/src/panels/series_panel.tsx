@@ -9,6 +9,7 @@ import { useChanges, useThemeVersion } from "../view/hooks";
 import { PanelFrame } from "../view/panel";
 
 const kHeight = 168;
+const kTimeSteps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
 
 interface Props {
   store: Store;
@@ -31,7 +32,11 @@ export function SeriesPanel({ store, index, panel }: Props) {
 
   useEffect(() => {
     const element = host.current!;
-    const made = new uPlot(chartOptions(element.clientWidth, series.lines), series.columns(now) as uPlot.AlignedData, element);
+    const made = new uPlot(
+      chartOptions(element.clientWidth, series.lines),
+      series.columns(now) as uPlot.AlignedData,
+      element,
+    );
     made.hooks.setCursor = [(plot: uPlot) => setHover(plot.cursor.idx ?? null)];
     chart.current = made;
     const resize = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: kHeight }));
@@ -57,7 +62,12 @@ export function SeriesPanel({ store, index, panel }: Props) {
   const single = series.lines.length === 1;
   return (
     <PanelFrame title={title} kind="series" aside={single && <Reading value={shown(0)} unit={unit} />}>
-      <div class="chart" ref={host} role="img" aria-label={`${title}, last ${Math.round(windowSeconds / 60)} minutes`} />
+      <div
+        class="chart"
+        ref={host}
+        role="img"
+        aria-label={`${title}, last ${Math.round(windowSeconds / 60)} minutes`}
+      />
       {series.lines.length === 0 && <p class="chart-empty">Waiting for data</p>}
       {series.lines.length > 1 && (
         <ul class="legend">
@@ -90,13 +100,26 @@ function chartOptions(width: number, lines: string[]): uPlot.Options {
     width,
     height: kHeight,
     legend: { show: false },
-    padding: [8, 10, 0, 0],
+    padding: [8, 14, 0, 0],
     cursor: { drag: { x: false, y: false }, points: { size: 6 } },
     scales: { y: { range: (_, min, max) => yRange(min, max) } },
     axes: [
-      { ...axis, grid: { show: false }, space: 70, values: (_, seconds) => seconds.map(clockLabel) },
-      { ...axis, grid: { stroke: cssColor("--line"), width: 1 }, size: 46, space: 36,
-        values: (_, values) => values.map((value) => formatValue(value)) },
+      {
+        ...axis,
+        grid: { show: false },
+        size: 26,
+        gap: 6,
+        space: 58,
+        incrs: kTimeSteps,
+        values: (_, seconds) => seconds.map(clockLabel),
+      },
+      {
+        ...axis,
+        grid: { stroke: cssColor("--line"), width: 1 },
+        size: 46,
+        space: 36,
+        values: (_, values) => values.map((value) => formatValue(value)),
+      },
     ],
     series: [
       {},

@@ -28,7 +28,11 @@ export function TopicsPanel({ store, index, panel }: Props) {
   );
   return (
     <PanelFrame title={String(panel.options.title ?? "Topics")} kind="topics" aside={aside}>
-      {error && <p class="problem" role="alert">{error}</p>}
+      {error && (
+        <p class="problem" role="alert">
+          {error}
+        </p>
+      )}
       {shown.length === 0 ? (
         <Empty>No topics yet</Empty>
       ) : (
@@ -37,25 +41,41 @@ export function TopicsPanel({ store, index, panel }: Props) {
             <thead>
               <tr>
                 <th scope="col">Topic</th>
-                <th scope="col" class="number">Per second</th>
-                <th scope="col" class="number">Records</th>
-                <th scope="col" class="number">Size</th>
+                <th scope="col" class="number">
+                  Per second
+                </th>
+                <th scope="col" class="number">
+                  Records
+                </th>
+                <th scope="col" class="number">
+                  Size
+                </th>
               </tr>
             </thead>
             <tbody>
               {shown.map((topic) => (
                 <tr key={topic.name}>
                   <th scope="row">
-                    <button type="button" class="link" onClick={() => setOpen(topic.name)} title="Show the newest records">
+                    <button
+                      type="button"
+                      class="link"
+                      onClick={() => setOpen(topic.name)}
+                      title="Show the newest records"
+                    >
                       {topic.name}
                     </button>
-                    <span class="muted" title="Partitions"> ×{topic.partitions}</span>
+                    <span class="muted" title="Partitions">
+                      {" "}
+                      ×{topic.partitions}
+                    </span>
                   </th>
                   <td class="number rate">
                     <span class="bar" style={{ width: `${(topic.rate / most) * 100}%` }} />
                     <span data-topic-rate={topic.name}>{formatValue(topic.rate)}</span>
                   </td>
-                  <td class="number" data-topic-records={topic.name} title={String(topic.records)}>{formatCount(topic.records)}</td>
+                  <td class="number" data-topic-records={topic.name} title={String(topic.records)}>
+                    {formatCount(topic.records)}
+                  </td>
                   <td class="number">{formatBytes(topic.bytes)}</td>
                 </tr>
               ))}
@@ -73,7 +93,8 @@ const kTrouble = ["failed", "retrying"];
 export function ComponentsPanel({ store, index, panel }: Props) {
   const { components = [] } = (store.states[index] as DocumentState<ComponentsUpdate>).value;
   useChanges(store, index);
-  const rank = (component: Component) => (kTrouble.indexOf(component.state) + kTrouble.length + 1) % (kTrouble.length + 1);
+  const rank = (component: Component) =>
+    (kTrouble.indexOf(component.state) + kTrouble.length + 1) % (kTrouble.length + 1);
   const sorted = [...components].sort((a, b) => rank(a) - rank(b) || a.component.localeCompare(b.component));
   const troubled = components.filter((component) => kTrouble.includes(component.state)).length;
   const aside = components.length > 0 && (
@@ -99,7 +120,11 @@ export function ComponentsPanel({ store, index, panel }: Props) {
                 <span class={`component-state state-text-${component.state}`}>
                   {component.state} <span class="muted">{formatAge(store.now() - component.since)}</span>
                 </span>
-                {component.detail && <span class="component-detail" title={component.detail}>{component.detail}</span>}
+                {component.detail && (
+                  <span class="component-detail" title={component.detail}>
+                    {component.detail}
+                  </span>
+                )}
               </li>
             );
           })}
@@ -118,7 +143,9 @@ export function StatsPanel({ store, index }: Props) {
     const { devices } = state as MapState;
     if (devices) {
       extra.push({ label: "Devices", value: devices.total, unit: "" });
-      devices.statuses.forEach((status, at) => extra.push({ label: formatName(status), value: devices.counts[at] ?? 0, unit: "" }));
+      devices.statuses.forEach((status, at) =>
+        extra.push({ label: formatName(status), value: devices.counts[at] ?? 0, unit: "" }),
+      );
     }
     const { alerts } = state as AlertsState;
     if (alerts) extra.push({ label: "Alerts, last minute", value: alerts.recent, unit: "" });
