@@ -92,7 +92,7 @@ class PartitionLogImpl final : public PartitionLog {
   void stage_bytes(std::span<const record::Batch> batches, int64_t append_time_ms);
   bool must_roll(int64_t now_ms) const;
   Status roll(int64_t now_ms);
-  void take_over();
+  void take_over(int64_t now_ms);
   Error fail(const Error& error);
   Offset high_watermark_held() const;
   const SegmentPtr& active() const { return segments_.rbegin()->second; }

@@ -108,9 +108,11 @@ void apply_data(ProducerState& state, const record::BatchHeader& header) {
 }
 
 std::optional<TransactionIndexEntry> ProducerStates::apply(const record::BatchHeader& header,
-                                                           const std::optional<TransactionMarker>& marker) {
+                                                           const std::optional<TransactionMarker>& marker,
+                                                           int64_t now_ms) {
   if (header.producer_id.value < 0) return std::nullopt;
   ProducerState& state = producers_[header.producer_id];
+  state.active_ms = now_ms;
   if (!header.is_control()) {
     apply_data(state, header);
     if (header.is_transactional() && state.transaction_first_offset == kNoOffset) {
@@ -144,9 +146,13 @@ void ProducerStates::restore(ProducerId id, const ProducerState& state) {
   if (state.transaction_first_offset != kNoOffset) open_[state.transaction_first_offset] = id;
 }
 
+void ProducerStates::touch(int64_t now_ms) {
+  for (auto& [id, state] : producers_) state.active_ms = now_ms;
+}
+
 void ProducerStates::expire(int64_t before_ms) {
   std::erase_if(producers_, [&](const auto& item) {
-    return item.second.transaction_first_offset == kNoOffset && item.second.last_timestamp_ms < before_ms;
+    return item.second.transaction_first_offset == kNoOffset && item.second.active_ms < before_ms;
   });
 }
 

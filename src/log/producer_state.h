@@ -40,6 +40,7 @@ struct ProducerState {
   int32_t coordinator_epoch = -1;
   Offset transaction_first_offset = kNoOffset;
   int64_t last_timestamp_ms = -1;
+  int64_t active_ms = 0;  ///< When it last wrote, by the clock: records may carry times long past.
   std::array<ProducerBatch, kRetainedBatches> batches;  ///< Oldest first.
   uint8_t batch_count = 0;
 
@@ -71,11 +72,13 @@ class ProducerStates {
   /// Takes over a batch that was written with its offsets assigned; `marker` as read_marker() says. Returns the
   /// transaction that it aborted.
   std::optional<TransactionIndexEntry> apply(const record::BatchHeader& header,
-                                             const std::optional<TransactionMarker>& marker);
+                                             const std::optional<TransactionMarker>& marker, int64_t now_ms);
 
   const ProducerState* find(ProducerId id) const;
   const Map& all() const { return producers_; }
   void restore(ProducerId id, const ProducerState& state);
+  /// All of them count as having written at `now_ms`.
+  void touch(int64_t now_ms);
   /// Forgets producers without an open transaction that wrote nothing since `before_ms`.
   void expire(int64_t before_ms);
 

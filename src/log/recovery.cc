@@ -61,7 +61,7 @@ Status Recovery::start_empty() {
     log_error("{} holds no log files, but had offsets up to {}: they are lost", log_.directory_, start.value);
   }
   auto segment = std::make_shared<Segment>(log_.files_, log_.directory_, start);
-  RETURN_IF_ERROR(segment->create(log_.clock_.wall_ms()));
+  RETURN_IF_ERROR(segment->create(now_ms_));
   log_.segments_[start] = std::move(segment);
   log_.log_start_ = log_.log_end_ = log_.durable_end_ = start;
   log_.directory_dirty_ = log_.parent_dirty_ = true;
@@ -98,7 +98,7 @@ Result<bool> Recovery::start_from_checkpoint() {
   }
   uint64_t file_bytes = at->second->size();
   IndexCounts counts{checkpoint_->index_entries, checkpoint_->time_entries, checkpoint_->transaction_entries};
-  ASSIGN_OR_RETURN(bool indexed, at->second->load_for_append(point.position, point.offset, counts, log_.clock_.wall_ms()));
+  ASSIGN_OR_RETURN(bool indexed, at->second->load_for_append(point.position, point.offset, counts, now_ms_));
   if (!indexed) {
     at->second->adopt(file_bytes);
     log_.producers_ = ProducerStates();
@@ -162,6 +162,7 @@ Result<bool> Recovery::load_producers(Offset offset) {
   auto decoded = decode_producer_snapshot(*bytes);
   if (decoded.ok()) {
     log_.producers_ = *std::move(decoded);
+    log_.producers_.touch(now_ms_);
     return true;
   }
   log_warn("{}: {}; kept as {}.bad", path, decoded.error().message, path);
@@ -194,7 +195,7 @@ Result<Recovery::Tail> Recovery::scan_segment(Segments::iterator at, uint64_t po
   auto next = std::next(at);
   bool last = next == log_.segments_.end();
   uint64_t durable = known_durable(at);
-  if (position == 0) segment.reset_indexes(log_.clock_.wall_ms());
+  if (position == 0) segment.reset_indexes(now_ms_);
   scanned_.push_back(at->second);
   log_.stats_.scanned_bytes_at_open += static_cast<int64_t>(file_bytes - std::min(position, file_bytes));
 
@@ -257,7 +258,7 @@ void Recovery::take_batch(Segment& segment, const BatchScanner& scanner) {
   segment.skip_to(scanner.position());
   segment.note(header, log_.config_.index_interval_bytes);
   auto marker = read_marker(header, scanner.batch());
-  if (auto aborted = log_.producers_.apply(header, marker.ok() ? *marker : std::nullopt)) segment.note_aborted(*aborted);
+  if (auto aborted = log_.producers_.apply(header, marker.ok() ? *marker : std::nullopt, now_ms_)) segment.note_aborted(*aborted);
   log_.latest_epoch_ = header.partition_leader_epoch;
 }
 
@@ -295,7 +296,7 @@ Status Recovery::settle() {
     log_error("{} ends at offset {}, below its start {}: records are lost", log_.directory_, log_.log_end_.value,
               log_.log_start_.value);
     log_.log_end_ = log_.log_start_;
-    RETURN_IF_ERROR(log_.roll(log_.clock_.wall_ms()));
+    RETURN_IF_ERROR(log_.roll(now_ms_));
     log_.rolled_.clear();
     scanned_.clear();
     for (const auto& segment : log_.detach_before(log_.log_start_)) RETURN_IF_ERROR(segment->remove_files());

@@ -21,7 +21,7 @@ namespace headrace::log {
 /// Used once, before any other thread sees the log.
 class Recovery {
  public:
-  explicit Recovery(PartitionLogImpl& log) : log_(log) {}
+  explicit Recovery(PartitionLogImpl& log) : log_(log), now_ms_(log.clock_.wall_ms()) {}
   Status run();
 
  private:
@@ -50,6 +50,7 @@ class Recovery {
   Status settle();
 
   PartitionLogImpl& log_;
+  const int64_t now_ms_;
   std::vector<Offset> bases_;
   std::set<Offset> snapshots_;
   std::set<Offset> transaction_indexes_;
