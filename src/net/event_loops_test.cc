@@ -235,6 +235,23 @@ TEST_F(EventLoopsTest, ResumeWithinTheSameCallLosesNothing) {
   EXPECT_EQ(a.read(10), "0123456789");
 }
 
+TEST_F(EventLoopsTest, SessionMayCloseWhileItsRestIsDelivered) {
+  bool first = true;
+  script_.on_bytes = [&](Connection& connection, BytesView bytes) -> size_t {
+    connection.pause_reading();
+    if (std::exchange(first, false)) {
+      connection.loop().post([&connection] { connection.resume_reading(); });
+    } else {
+      connection.close();
+    }
+    return bytes.size() - 1;
+  };
+  listen();
+  auto a = client();
+  a.send("0123456789");
+  EXPECT_TRUE(a.wait_closed());
+}
+
 TEST_F(EventLoopsTest, PausedConnectionReadsNothing) {
   std::atomic<size_t> received{0};
   std::promise<Connection*> paused;

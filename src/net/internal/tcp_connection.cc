@@ -92,14 +92,15 @@ void TcpConnection::receive_into_loop_space() {
   size_t received = read_some(space.data() + before, space.size() - before);
   if (received == 0) return;
   BytesView bytes(space.data(), before + received);
-  rest_.assign(bytes.subspan(deliver(bytes)));
+  size_t consumed = deliver(bytes);
+  if (phase_ == Phase::kOpen) rest_.assign(bytes.subspan(consumed));
 }
 
 void TcpConnection::receive_into_rest() {
   size_t received = read_some(rest_.reserve_tail(kReadBytes), kReadBytes);
   if (received == 0) return;
   rest_.commit(received);
-  rest_.consume(deliver(rest_.view()));
+  deliver_rest();
 }
 
 size_t TcpConnection::read_some(uint8_t* space, size_t bytes) {
@@ -150,7 +151,12 @@ void TcpConnection::resume_reading() {
 void TcpConnection::redeliver() {
   redelivery_queued_ = false;
   if (doomed_ || paused_ || phase_ != Phase::kOpen || rest_.empty()) return;
-  rest_.consume(deliver(rest_.view()));
+  deliver_rest();
+}
+
+void TcpConnection::deliver_rest() {
+  size_t consumed = deliver(rest_.view());
+  rest_.consume(phase_ == Phase::kOpen ? consumed : rest_.size());
 }
 
 // Sending.
@@ -217,7 +223,6 @@ void TcpConnection::close() {
   if (phase_ != Phase::kOpen || doomed_) return;
   phase_ = Phase::kDraining;
   set_deadline(kDrainDeadline);
-  rest_.clear();
   paused_ = false;
   wait_readable();
   mark_dirty();

@@ -50,6 +50,7 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
   void receive_into_rest();
   size_t read_some(uint8_t* space, size_t bytes);
   void redeliver();
+  void deliver_rest();
   size_t deliver(BytesView bytes);
   void on_peer_end();
   void discard();
