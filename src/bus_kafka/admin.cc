@@ -16,6 +16,8 @@ using List = Owned<rd_kafka_topic_partition_list_t>;
 constexpr int kRequestTimeoutMs = 10'000;
 /// How long a new topic's partitions may take to get leaders.
 constexpr std::chrono::seconds kPropagationMax{20};
+/// How long positions in an unfinished transaction are waited for.
+constexpr std::chrono::seconds kTransactionEndMax{2};
 /// How long a request that meets a moving leader is made again.
 constexpr std::chrono::seconds kLeadersMoveMax{5};
 
@@ -48,7 +50,7 @@ class KafkaAdmin final : public bus::Admin {
   Result<Owned<rd_kafka_event_t>> ask(rd_kafka_admin_op_t operation, std::string_view doing, Request request);
   Status topic_results(const rd_kafka_topic_result_t** results, size_t count, std::string_view doing) const;
   Result<std::vector<bus::Position>> committed_once(const std::string& group, rd_kafka_topic_partition_list_t* list,
-                                                    bool& unstable);
+                                                    bool require_stable, bool& unstable);
   Result<Owned<const rd_kafka_metadata_t>> metadata(const std::string* topic);
   Status await_partitions(const std::string& topic, int32_t count);
   Result<std::vector<bus::Position>> list_offsets(const std::vector<TopicPartition>& partitions, int64_t timestamp);
@@ -304,34 +306,36 @@ Result<std::vector<bus::Position>> KafkaAdmin::list_offsets_once(const std::vect
   return positions;
 }
 
-/// Positions in a transaction that is still ending are waited for: they may become the committed ones (KIP-447).
+/// A transaction that is just ending is waited for, as its positions become the committed ones (KIP-447); positions in
+/// one that stays open are not committed, and those before it are the answer.
 Result<std::vector<bus::Position>> KafkaAdmin::committed(std::string_view group, const std::vector<TopicPartition>& partitions) {
   constexpr std::chrono::milliseconds kPause{20};
   if (partitions.empty()) return std::vector<bus::Position>();
   List list = make_list(partitions, RD_KAFKA_OFFSET_INVALID);
-  auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(kRequestTimeoutMs);
+  auto deadline = std::chrono::steady_clock::now() + kTransactionEndMax;
   while (true) {
     bool unstable = false;
-    auto positions = committed_once(std::string(group), list.get(), unstable);
-    if (!unstable || std::chrono::steady_clock::now() > deadline) return positions;
+    bool wait = std::chrono::steady_clock::now() < deadline;
+    auto positions = committed_once(std::string(group), list.get(), wait, unstable);
+    if (!unstable) return positions;
     std::this_thread::sleep_for(kPause);
   }
 }
 
 Result<std::vector<bus::Position>> KafkaAdmin::committed_once(const std::string& group, rd_kafka_topic_partition_list_t* list,
-                                                              bool& unstable) {
+                                                              bool require_stable, bool& unstable) {
   std::string doing = "reading the positions of group " + group;
   Owned<rd_kafka_ListConsumerGroupOffsets_t> request(rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), list));
   rd_kafka_ListConsumerGroupOffsets_t* requests[] = {request.get()};
   ASSIGN_OR_RETURN(auto event, ask(RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, doing, [&](auto* options, auto* queue) {
-    Owned<rd_kafka_error_t> error(rd_kafka_AdminOptions_set_require_stable_offsets(options, 1));
+    Owned<rd_kafka_error_t> error(rd_kafka_AdminOptions_set_require_stable_offsets(options, require_stable));
     rd_kafka_ListConsumerGroupOffsets(handle_.get(), requests, 1, options, queue);
   }));
   size_t count = 0;
   const auto** groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
       rd_kafka_event_ListConsumerGroupOffsets_result(event.get()), &count);
   auto failed = [&](rd_kafka_resp_err_t code, const char* detail) {
-    unstable = code == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT;
+    unstable = require_stable && code == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT;
     return handle_.error(code, doing, detail);
   };
   std::vector<bus::Position> positions;

@@ -13,6 +13,8 @@ namespace {
 
 /// The longest wait for one step of a transaction; after it the step has timed out and the transaction is to be aborted.
 constexpr int kStepTimeoutMs = 30'000;
+/// How long an abort waits for what was produced before it.
+constexpr int kFlushTimeoutMs = 5'000;
 /// The most that a transaction holds in memory before produce() waits for the cluster.
 constexpr std::string_view kQueueKbytes = "65536";
 
@@ -31,9 +33,7 @@ class KafkaTransactionalProducer final : public bus::TransactionalProducer {
   Status commit() override {
     return retried("committing a transaction", [&] { return rd_kafka_commit_transaction(handle_.get(), kStepTimeoutMs); });
   }
-  Status abort() override {
-    return retried("aborting a transaction", [&] { return rd_kafka_abort_transaction(handle_.get(), kStepTimeoutMs); });
-  }
+  Status abort() override;
 
  private:
   template <typename Step>
@@ -44,6 +44,13 @@ class KafkaTransactionalProducer final : public bus::TransactionalProducer {
   Handle handle_;
   TopicHandles topics_;  // After the handle: destroyed before it.
 };
+
+Status KafkaTransactionalProducer::abort() {
+  // What was produced goes out first: an abort that overtakes the partitions' entry into the transaction asks the
+  // coordinator to end one that it does not know, which librdkafka 2.0 takes for fatal.
+  rd_kafka_flush(handle_.get(), kFlushTimeoutMs);
+  return retried("aborting a transaction", [&] { return rd_kafka_abort_transaction(handle_.get(), kStepTimeoutMs); });
+}
 
 /// Runs a step again while librdkafka says that it may be and there is time.
 template <typename Step>
