@@ -28,12 +28,12 @@ sql::Stream stream() {
   return stream;
 }
 
-struct Run {
+struct Outcome {
   std::vector<std::string> values;  ///< JSON of the column x, for each row that was not left out.
   std::vector<std::string> failures;
 };
 
-Run run(const std::string& sql, const std::vector<std::string>& rows) {
+Outcome run(const std::string& sql, const std::vector<std::string>& rows) {
   std::vector<sql::Stream> streams = {stream()};
   auto plan = sql::plan_query_or_error(sql, streams);
   EXPECT_TRUE(plan.ok()) << sql << ": " << plan.error().message;
@@ -57,7 +57,7 @@ Run run(const std::string& sql, const std::vector<std::string>& rows) {
     auto filter = compile(*plan->filter);
     selection = select_true(filter->evaluate(context, selection), selection, context, kept);
   }
-  Run result;
+  Outcome result;
   Projector::Emit emit = [&](uint32_t, const columns::EncodedRow& row) {
     std::string json(row.value);
     result.values.push_back(json.substr(5, json.size() - 6));
@@ -69,7 +69,7 @@ Run run(const std::string& sql, const std::vector<std::string>& rows) {
 
 /// The expression over one row, as JSON; the reason when the row fails.
 std::string eval(const std::string& expression, const std::string& row = "{}") {
-  Run result = run("SELECT " + expression + " AS x FROM s", {row});
+  Outcome result = run("SELECT " + expression + " AS x FROM s", {row});
   if (!result.failures.empty()) return "failed " + result.failures[0];
   return result.values.empty() ? "no row" : result.values[0];
 }
@@ -104,7 +104,7 @@ TEST(Expression, NullsGoThroughOperators) {
 }
 
 TEST(Expression, WhatCanNotBeComputedFailsItsRowAlone) {
-  Run result = run("SELECT 10 / i AS x FROM s", {R"({"i":5})", R"({"i":0})", "{}", R"({"i":2})"});
+  Outcome result = run("SELECT 10 / i AS x FROM s", {R"({"i":5})", R"({"i":0})", "{}", R"({"i":2})"});
   EXPECT_EQ(result.values, (std::vector<std::string>{"2", "null", "5"}));
   EXPECT_EQ(result.failures, (std::vector<std::string>{"1: division by zero"}));
 }
@@ -220,14 +220,14 @@ TEST(Expression, CastsBetweenTypes) {
 }
 
 TEST(Expression, FilterKeepsWhatIsTrueOnly) {
-  Run result = run("SELECT i AS x FROM s WHERE i > 1 AND NOT b", {R"({"i":1,"b":false})", R"({"i":2,"b":false})", R"({"i":3})",
+  Outcome result = run("SELECT i AS x FROM s WHERE i > 1 AND NOT b", {R"({"i":1,"b":false})", R"({"i":2,"b":false})", R"({"i":3})",
                                                                  R"({"i":4,"b":true})", R"({"i":5,"b":false})"});
   EXPECT_EQ(result.values, (std::vector<std::string>{"2", "5"}));
   EXPECT_TRUE(result.failures.empty());
 }
 
 TEST(Expression, RowsThatTheFilterDropsDoNotFailInOutputs) {
-  Run result = run("SELECT 10 / i AS x FROM s WHERE i <> 0", {R"({"i":0})", R"({"i":5})"});
+  Outcome result = run("SELECT 10 / i AS x FROM s WHERE i <> 0", {R"({"i":0})", R"({"i":5})"});
   EXPECT_EQ(result.values, (std::vector<std::string>{"2"}));
   EXPECT_TRUE(result.failures.empty());
 }
