@@ -148,11 +148,12 @@ TEST_F(ConsoleTest, RecordsOfATopicNewestOrFromAnOffset) {
 }
 
 TEST_F(ConsoleTest, ABusThatIsAwayIsSaid) {
-  bus.set_away(true);
-  EXPECT_EQ(http.get("/api/v1/topics").status, 503);
   auto page = connect();
   size_t seen = 0;
+  ASSERT_FALSE(page->wait_for("snapshot", "", seen).empty());
+  bus.set_away(true);
   EXPECT_FALSE(page->wait_for("frame", "no broker answers", seen).empty());
+  EXPECT_EQ(http.get("/api/v1/topics").status, 503);
 }
 
 TEST_F(ConsoleTest, PagesComeWithTheirTypesTagsAndPolicy) {

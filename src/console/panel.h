@@ -32,7 +32,8 @@ struct MetricSample {
 /// What the sampler saw at one moment.
 struct Sample {
   int64_t at_ms = 0;
-  std::string topics_error;  ///< Empty: the topics are fresh.
+  std::string topics_error;   ///< Empty: the topics could be asked for.
+  bool topics_fresh = false;  ///< The rates are of this moment, not those of an older sample.
   std::vector<TopicSample> topics;
   std::vector<MetricSample> metrics;
   std::vector<flow::MetricsRegistry::State> states;

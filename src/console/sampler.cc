@@ -97,6 +97,7 @@ void Sampler::read_topics(Sample& sample) {
     out.rate = static_cast<double>(std::max<int64_t>(end - begin, 0)) / seconds;
     ends[topic.name] = end;
   }
+  sample.topics_fresh = !first;
   topic_ends_ = std::move(ends);
   topics_at_ms_ = sample.at_ms;
 }

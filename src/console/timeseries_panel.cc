@@ -31,7 +31,7 @@ class TimeseriesPanel final : public PanelModel {
 
   void on_sample(const Sample& sample) override {
     if (!metric_.empty()) return sample_metric(sample);
-    if (reads_records()) return;
+    if (reads_records() || !sample.topics_fresh) return;
     for (const TopicSample& topic : sample.topics) {
       if (topic.name == topic_) series_.add(topic_, sample.at_ms, topic.rate, sample.at_ms);
     }

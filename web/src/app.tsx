@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { formatAge } from "./format";
-import type { DashboardDefinition, PanelDefinition, Status } from "./model/protocol";
+import type { DashboardDefinition, PanelDefinition, PanelType, Status } from "./model/protocol";
 import { type Connection, Store } from "./model/store";
 import { AlertsPanel } from "./panels/alerts_panel";
 import { MapPanel } from "./panels/map_panel";
@@ -17,7 +17,6 @@ const kPanels = {
   components: ComponentsPanel,
   stats: StatsPanel,
 };
-const kSide = ["alerts", "components", "topics"];
 
 export function App() {
   const dashboards = useJson<{ dashboards: DashboardDefinition[] }>("/api/v1/dashboards", 0)?.dashboards;
@@ -60,30 +59,23 @@ function DashboardPage({ dashboard, all, go }: PageProps) {
     return () => store.close();
   }, [store]);
   const numbered = dashboard.panels.map((panel, index) => ({ panel, index }));
-  const top = numbered.filter(({ panel }) => panel.type === "stats");
-  const side = numbered.filter(({ panel }) => kSide.includes(panel.type));
-  const main = numbered.filter(({ panel }) => panel.type === "map" || panel.type === "timeseries");
+  const of = (...types: PanelType[]) =>
+    numbered
+      .filter(({ panel }) => types.includes(panel.type))
+      .map(({ panel, index }) => <AnyPanel key={index} store={store} panel={panel} index={index} />);
+  const wide = dashboard.panels.some((panel) => panel.type === "map" || panel.type === "timeseries");
   return (
     <>
       <Head store={store} dashboard={dashboard} all={all} go={go} />
-      <main class={main.length === 0 ? "board narrow" : "board"}>
-        <div class="area-top">
-          {top.map((entry) => (
-            <AnyPanel key={entry.index} store={store} {...entry} />
-          ))}
-        </div>
-        {main.length > 0 && (
+      <main class={wide ? "board" : "board narrow"}>
+        <div class="area-top">{of("stats")}</div>
+        {wide && (
           <div class="area-main">
-            {main.map((entry) => (
-              <AnyPanel key={entry.index} store={store} {...entry} />
-            ))}
+            {of("map")}
+            <div class="charts">{of("timeseries")}</div>
           </div>
         )}
-        <div class="area-side">
-          {side.map((entry) => (
-            <AnyPanel key={entry.index} store={store} {...entry} />
-          ))}
-        </div>
+        <div class="area-side">{of("alerts", "components", "topics")}</div>
       </main>
     </>
   );

@@ -34,7 +34,9 @@ export function AlertsPanel({ store, index, panel }: Props) {
             <li key={alert.n} class={alert.id === store.selected ? "chosen" : ""}>
               <button type="button" onClick={() => store.select(alert.id)} title={`Show ${alert.id} on the map`}>
                 <time>{formatTime(alert.at)}</time>
-                <span class={`badge hue-${hueOf(alert.kind)}`}>{formatName(alert.kind) || "Alert"}</span>
+                <span class={`badge hue-${hueOf(alert.kind)}`} title={alert.kind}>
+                  {formatName(alert.kind) || "Alert"}
+                </span>
                 <span class="alert-id">{alert.id}</span>
                 <span class="alert-value">{readable(alert.value)}</span>
               </button>
