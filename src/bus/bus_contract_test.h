@@ -135,11 +135,11 @@ class BusContract : public testing::TestWithParam<BusFactory> {
     auto result_of_it = (expression);                             \
     EXPECT_TRUE(result_of_it.ok()) << result_of_it.error().message; \
   } while (false)
-#define EXPECT_ERROR(expression, expected_code)                    \
-  do {                                                             \
-    auto result_of_it = (expression);                              \
-    EXPECT_FALSE(result_of_it.ok());                               \
-    if (!result_of_it.ok()) EXPECT_EQ(result_of_it.error().code, expected_code) << result_of_it.error().message; \
+#define EXPECT_ERROR(expression, expected_code)                                           \
+  do {                                                                                    \
+    auto result_of_it = (expression);                                                     \
+    ASSERT_FALSE(result_of_it.ok());                                                      \
+    EXPECT_EQ(result_of_it.error().code, expected_code) << result_of_it.error().message; \
   } while (false)
 
 using testing::ElementsAre;

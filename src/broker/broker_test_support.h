@@ -1,0 +1,81 @@
+// A temporary data directory and short ways to say common things, for the broker's tests.
+#pragma once
+
+#include <cstdlib>
+#include <filesystem>
+#include <future>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/broker.h"
+#include "record/batch_builder.h"
+
+namespace headrace::broker {
+
+class TempDirectory {
+ public:
+  TempDirectory() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "headrace-broker-XXXXXX").string();
+    path_ = mkdtemp(pattern.data());
+  }
+  ~TempDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+inline record::Batch batch_of(const std::vector<std::string>& values, int64_t timestamp_ms = 1700000000000) {
+  record::BatchBuilder builder;
+  for (const std::string& value : values) builder.add(timestamp_ms, "key", value);
+  return builder.finish();
+}
+
+/// Waits for the answer of an asynchronous call: `answer_of<Result<Produced>>([&](auto done) { p->produce(b, done); })`.
+template <typename Answer, typename Call>
+Answer answer_of(Call call) {
+  auto promise = std::make_shared<std::promise<Answer>>();
+  auto future = promise->get_future();
+  call([promise](Answer answer) { promise->set_value(std::move(answer)); });
+  return future.get();
+}
+
+inline Result<Produced> produce(Partition& partition, const record::Batch& batch) {
+  return answer_of<Result<Produced>>([&](auto done) { partition.produce(std::span(&batch, 1), done); });
+}
+
+/// The values of all records that a consumer of this isolation can read, aborted ones left out.
+inline std::vector<std::string> values_in(Partition& partition, bus::Isolation isolation = bus::Isolation::kReadCommitted) {
+  std::vector<std::string> values;
+  Offset at = partition.log_start();
+  while (at < partition.readable_end(isolation)) {
+    auto data = partition.read(at, 1 << 20, isolation);
+    if (!data.ok() || data->next_offset <= at) break;
+    auto batches = record::split_batches(data->batches, false);
+    for (const record::Batch& batch : *batches) {
+      const record::BatchHeader& header = batch.header();
+      bool aborted = false;
+      for (const log::AbortedTransaction& t : data->aborted) {
+        aborted = aborted || (header.is_transactional() && t.producer_id == header.producer_id &&
+                              header.base_offset >= t.first_offset && header.base_offset <= t.last_offset);
+      }
+      if (header.is_control() || aborted) continue;
+      record::RecordReader reader(batch, 1 << 20);
+      while (const record::RecordView* record = reader.next()) values.emplace_back(*record->value);
+    }
+    at = data->next_offset;
+  }
+  return values;
+}
+
+inline BrokerOptions options_in(const std::string& directory) {
+  BrokerOptions options;
+  options.data_directory = directory;
+  return options;
+}
+
+}  // namespace headrace::broker
