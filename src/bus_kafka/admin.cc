@@ -14,8 +14,9 @@ using List = Owned<rd_kafka_topic_partition_list_t>;
 
 /// How long a request may take before it has timed out.
 constexpr int kRequestTimeoutMs = 10'000;
-/// How long a new topic's partitions may take to get leaders.
+/// How long a topic's creation or deletion may take to reach the brokers.
 constexpr std::chrono::seconds kPropagationMax{20};
+constexpr std::chrono::milliseconds kPropagationPause{50};
 /// How long positions in an unfinished transaction are waited for.
 constexpr std::chrono::seconds kTransactionEndMax{2};
 /// How long a request that meets a moving leader is made again.
@@ -53,6 +54,7 @@ class KafkaAdmin final : public bus::Admin {
                                                     bool require_stable, bool& unstable);
   Result<Owned<const rd_kafka_metadata_t>> metadata(const std::string* topic);
   Status await_partitions(const std::string& topic, int32_t count);
+  Status await_deletion(const std::string& topic);
   Result<std::vector<bus::Position>> list_offsets(const std::vector<TopicPartition>& partitions, int64_t timestamp);
   Result<std::vector<bus::Position>> list_offsets_once(const std::vector<TopicPartition>& partitions, int64_t timestamp);
   Status fill(std::vector<bus::TopicInfo>& topics);
@@ -105,7 +107,6 @@ Status KafkaAdmin::create_topic(const bus::TopicSpec& spec) {
 
 /// A cluster answers before every broker knows: waits until the partitions have leaders, so that the next call finds them.
 Status KafkaAdmin::await_partitions(const std::string& topic, int32_t count) {
-  constexpr std::chrono::milliseconds kPause{50};
   auto deadline = std::chrono::steady_clock::now() + kPropagationMax;
   while (std::chrono::steady_clock::now() < deadline) {
     auto found = metadata(&topic);
@@ -115,7 +116,7 @@ Status KafkaAdmin::await_partitions(const std::string& topic, int32_t count) {
       auto led = std::count_if(t.partitions, t.partitions + t.partition_cnt, [](const auto& p) { return p.leader >= 0; });
       if (led >= count) return {};
     }
-    std::this_thread::sleep_for(kPause);
+    std::this_thread::sleep_for(kPropagationPause);
   }
   return Error{ErrorCode::kTimedOut, fmt::format("topic {} exists, but its partitions have no leaders yet", topic)};
 }
@@ -129,7 +130,19 @@ Status KafkaAdmin::delete_topic(std::string_view name) {
   }));
   size_t count = 0;
   const auto** results = rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event.get()), &count);
-  return topic_results(results, count, doing);
+  RETURN_IF_ERROR(topic_results(results, count, doing));
+  return await_deletion(std::string(name));
+}
+
+/// The controller answers before every broker has forgotten the topic.
+Status KafkaAdmin::await_deletion(const std::string& topic) {
+  auto deadline = std::chrono::steady_clock::now() + kPropagationMax;
+  while (std::chrono::steady_clock::now() < deadline) {
+    auto found = metadata(&topic);
+    if (!found.ok()) return found.error().code == ErrorCode::kNotFound ? Status() : found.error();
+    std::this_thread::sleep_for(kPropagationPause);
+  }
+  return Error{ErrorCode::kTimedOut, fmt::format("topic {} is deleted, but brokers still tell of it", topic)};
 }
 
 Status KafkaAdmin::create_partitions(std::string_view name, int32_t total) {

@@ -5,6 +5,7 @@
 #include <zlib.h>
 
 #include <charconv>
+#include <system_error>
 
 #include "base/check.h"
 
@@ -125,6 +126,9 @@ void HttpClient::State::configure() {
 
 Error HttpClient::State::error(CURLcode code, const char* detail) const {
   std::string text = *detail != '\0' ? detail : curl_easy_strerror(code);
+  long os_errno = 0;
+  curl_easy_getinfo(curl.get(), CURLINFO_OS_ERRNO, &os_errno);
+  if (code == CURLE_COULDNT_CONNECT && os_errno != 0) text = std::system_category().message(static_cast<int>(os_errno));
   if (cancelled) return {ErrorCode::kClosed, "stopped"};
   if (too_large) return {ErrorCode::kTooLarge, fmt::format("its answer is over {} bytes", options.answer_bytes_max)};
   return {code == CURLE_OPERATION_TIMEDOUT ? ErrorCode::kTimedOut : ErrorCode::kUnavailable, std::move(text)};

@@ -9,6 +9,7 @@ public class RunOpenSearch {
             settings.put("http.port", arguments[1]);
             settings.put("transport.port", "0");
             settings.put("discovery.type", "single-node");
+            settings.putList("node.roles", "cluster_manager", "data", "ingest");
             settings.put("cluster.routing.allocation.disk.threshold_enabled", "false");
             for (int i = 2; i < arguments.length; i++) {
                 String[] setting = arguments[i].split("=", 2);
