@@ -29,17 +29,22 @@ let fleet;
 let browser;
 let http;
 
-before(async () => {
-  mkdirSync(shots, { recursive: true });
+/** Starts the server with its web pages on `address` and returns the addresses of its ready line. */
+async function startServer(address) {
   server = spawn(bin, [
     "run", path.join(root, "examples/cabs/cabs.yaml"), "--data", path.join(folder, "data"),
-    "--set", "listen.kafka=127.0.0.1:0", "--set", "listen.mqtt=127.0.0.1:0", "--set", "listen.http=127.0.0.1:0",
+    "--set", "listen.kafka=127.0.0.1:0", "--set", "listen.mqtt=127.0.0.1:0", "--set", `listen.http=${address}`,
     "--set", "sinks.search.enabled=true", "--set", "sinks.search.url=http://127.0.0.1:1",
   ], { stdio: ["ignore", "pipe", "inherit"] });
   const [ready] = await once(createInterface({ input: server.stdout }), "line");
-  const address = (name) => new RegExp(`${name}=(\\S+)`).exec(ready)[1];
-  http = `http://${address("http")}`;
-  fleet = spawn(bin, ["sim", "cabs", "--cabs", String(cabs), "--mqtt", address("mqtt")], { stdio: "ignore" });
+  return Object.fromEntries([...ready.matchAll(/(\w+)=(\S+)/g)].map((match) => [match[1], match[2]]));
+}
+
+before(async () => {
+  mkdirSync(shots, { recursive: true });
+  const ready = await startServer("127.0.0.1:0");
+  http = `http://${ready.http}`;
+  fleet = spawn(bin, ["sim", "cabs", "--cabs", String(cabs), "--mqtt", ready.mqtt], { stdio: "ignore" });
   const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
   browser = await chromium.launch({ executablePath, args: chromiumArguments });
 });
@@ -47,7 +52,7 @@ before(async () => {
 after(async () => {
   await browser?.close();
   for (const process of [fleet, server]) {
-    if (!process || process.exitCode !== null) continue;
+    if (!process || process.exitCode !== null || process.signalCode !== null) continue;
     process.kill("SIGTERM");
     await once(process, "exit");
   }
@@ -176,13 +181,13 @@ test("the records of a topic open by keyboard and close with Escape", async () =
   await page.close();
 });
 
-test("a page finds its way back after the server was away", async () => {
+test("a page finds its way back to a server that was killed and started again", async () => {
   const page = await open();
   await page.locator(".connection-live").waitFor();
-  await page.context().setOffline(true);
-  await page.reload().catch(() => undefined);
-  await page.context().setOffline(false);
-  await page.goto(http);
-  await page.locator(".connection-live").waitFor();
+  server.kill("SIGKILL");
+  await once(server, "exit");
+  await page.locator(".connection-lost").waitFor();
+  await startServer(new URL(http).host);
+  await page.locator(".connection-live").waitFor({ timeout: 60_000 });
   await page.close();
 });

@@ -81,6 +81,7 @@ export class Store {
   private source: EventSource | null = null;
   private heardAt = 0;
   private watchdog = 0;
+  private reopening = 0;
 
   constructor(readonly dashboard: DashboardDefinition) {
     this.states = dashboard.panels.map(makeState);
@@ -103,6 +104,7 @@ export class Store {
     this.source?.close();
     this.source = null;
     window.clearInterval(this.watchdog);
+    window.clearTimeout(this.reopening);
   }
 
   /** Calls `listener` when panel `key` (or the shell: connection and selection) changed; returns how to stop. */
@@ -150,7 +152,7 @@ export class Store {
 
   private reopenSoon(): void {
     this.close();
-    window.setTimeout(() => this.open(), 2000);
+    this.reopening = window.setTimeout(() => this.open(), 2000);
   }
 
   private setConnection(connection: Connection): void {
