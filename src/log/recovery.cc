@@ -229,7 +229,7 @@ Result<Recovery::Tail> Recovery::scan_segment(Segments::iterator at, uint64_t po
     }
     if (kept) {
       Offset to = last ? std::max(lost_from, checkpoint_ ? checkpoint_->durable.offset : lost_from) : next->first;
-      if (to > lost_from) damage(segment, lost_from, to, bad);
+      damage(segment, lost_from, to, bad);
       segment.skip_to(last ? std::max(bad, durable) : file_bytes);
       return Tail{to};
     }
@@ -263,6 +263,10 @@ void Recovery::take_batch(Segment& segment, const BatchScanner& scanner) {
 }
 
 void Recovery::damage(const Segment& segment, Offset from, Offset to, uint64_t position) {
+  if (from >= to) {
+    log_warn("{} has bytes at {} that are no batch; no offsets are missing", segment.log_path(), position);
+    return;
+  }
   log_.damaged_.push_back({from, to, segment.log_path(), position});
   log_error("{}", log_.damage_at(from)->message);
 }

@@ -198,6 +198,17 @@ TEST_F(RecoveryTest, DamageOfTheLastDurableBatchIsNotATornTail) {
   EXPECT_EQ(log->read(Offset(18), 100, Offset(21)).error().code, ErrorCode::kCorrupt);
 }
 
+TEST_F(RecoveryTest, StrayBytesBetweenBatchesLoseNoOffsets) {
+  auto values = append_some(2);
+  Bytes bytes = disk.content(file(0, ".log"));
+  Bytes stray(77, 0x33);
+  bytes.insert(bytes.begin() + static_cast<ptrdiff_t>(bytes.size() / 2), stray.begin(), stray.end());
+  disk.set_content(file(0, ".log"), bytes);
+  ASSERT_OK(kill_and_open());
+  EXPECT_EQ(read_values(*log, Offset(0)), values);
+  EXPECT_THAT(log->damaged_ranges(), IsEmpty());
+}
+
 TEST_F(RecoveryTest, DamageFoundByAReadLeavesTheRestReadable) {
   config.segment_bytes = 2000;
   log->set_config(config);
