@@ -174,7 +174,9 @@ void WindowAggregator::accumulate(GroupWindow& window, uint32_t group, size_t ro
 
 GroupWindow& WindowAggregator::window_at(int64_t start_ms) {
   if (last_window_ && last_start_ms_ == start_ms) return *last_window_;
-  last_window_ = &windows_.try_emplace(start_ms, layout_).first->second;
+  auto [window, created] = windows_.try_emplace(start_ms, layout_);
+  if (created) bytes_ += window->second.bytes();
+  last_window_ = &window->second;
   last_start_ms_ = start_ms;
   return *last_window_;
 }
@@ -206,6 +208,7 @@ void WindowAggregator::close(int64_t watermark_ms, Emit emit) {
       encode_key(first->first, window.key(group));
       removed_.push_back(state_key_);
     }
+    CHECK(bytes_ >= window.bytes());
     bytes_ -= window.bytes();
     last_window_ = nullptr;
     windows_.erase(first);
