@@ -195,6 +195,14 @@ void TransactionCoordinator::add_partitions(std::string_view id, ProducerIdentit
   if (error != CoordinatorError::kNone) return lock.unlock(), done(error);
   StoredTransaction& stored = transaction->stored;
   bool begins = stored.state != TransactionState::kOngoing;
+  if (begins && transaction->completing) {
+    transaction->when_completed.push_back([this, id = transaction->id, producer, partitions = std::move(partitions),
+                                           done = std::move(done)](bool completed) mutable {
+      if (!completed) return done(CoordinatorError::kNotAvailable);
+      add_partitions(id, producer, std::move(partitions), std::move(done));
+    });
+    return;
+  }
   if (begins) {
     stored.state = TransactionState::kOngoing;
     stored.partitions.clear();

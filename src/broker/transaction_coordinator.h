@@ -7,7 +7,8 @@
 //
 // What is on the disk when: Prepare* with all partitions before the first marker is written, so that a crash can only
 // find a transaction undecided (it is aborted) or decided (its markers are written again, which changes nothing).
-// Ongoing is written but not waited for: after a crash the partitions themselves tell which transactions are open in
+// Complete* is on the disk before the next transaction begins, so that markers that are written again never meet records
+// of a later one. Ongoing is written but not waited for: after a crash the partitions themselves tell which transactions are open in
 // them, and those that no Prepare* decided are aborted under a higher epoch, so that what their producers still send is
 // refused.
 #pragma once
@@ -65,6 +66,8 @@ class TransactionCoordinator final : public Transactions {
     int appending = 0;         ///< produce() calls that passed the check and have not appended yet.
     Function<void()> when_appended;  ///< What an end waits with while appending > 0.
     Timers::Id timer = 0;
+    bool completing = false;   ///< Complete* is on its way to the disk: the next transaction waits for it.
+    std::vector<Function<void(bool completed)>> when_completed;
   };
   using TransactionRef = std::shared_ptr<Transaction>;
   /// What an end is to do; lives through its steps.
@@ -77,7 +80,7 @@ class TransactionCoordinator final : public Transactions {
     std::set<TopicPartition> partitions;
     IdentityCallback done;
     std::atomic<int> markers_left{0};
-    std::atomic<bool> cut_short{false};  ///< The broker closes: the next start goes on.
+    std::atomic<bool> cut_short{false};  ///< A marker can't be written: the next start goes on.
   };
   using EndingRef = std::shared_ptr<Ending>;
 
@@ -102,6 +105,7 @@ class TransactionCoordinator final : public Transactions {
   void write_marker(const EndingRef& ending, const TopicPartition& tp);
   void marker_written(const EndingRef& ending, const TopicPartition& tp, const Result<Produced>& produced);
   void complete(const EndingRef& ending);
+  void write_completed(const TransactionRef& transaction, const StoredTransaction& completed);
   CoordinatorLog& log_of(std::string_view transactional_id);
   void find_open_transactions(std::map<ProducerId, std::set<TopicPartition>>& open, std::map<ProducerId, int16_t>& epochs);
 

@@ -101,14 +101,16 @@ void TransactionCoordinator::marker_written(const EndingRef& ending, const Topic
   if (!produced.ok()) {
     switch (produced.error().code) {
       case ErrorCode::kNotFound: break;  // The topic is gone, and the transaction's records with it.
-      case ErrorCode::kClosed: ending->cut_short = true; break;
+      case ErrorCode::kClosed: ending->cut_short = true; break;  // The next start goes on.
       case ErrorCode::kOutOfSpace:
       case ErrorCode::kUnavailable:
         timers_.after(kMarkerRetry, [this, ending, tp] { write_marker(ending, tp); });
         return;
       default:
-        // A partition that takes no writes keeps its last stable offset where it is until it is repaired.
+        // The decision stands: the marker is written when the partition takes writes again, after a restart. Until then
+        // the transactional id stays busy; calling it complete would have the restart abort this partition's part.
         log_error("ending transaction {} in {}: {}", ending->transaction->id, to_string(tp), produced.error().message);
+        ending->cut_short = true;
     }
   }
   if (tp.topic == groups_.partition_of(ending->transaction->id).topic && produced.ok()) {
@@ -128,11 +130,25 @@ void TransactionCoordinator::complete(const EndingRef& ending) {
     stored.partitions.clear();
     stored.update_time_ms = env_.clock.wall_ms();
     ending->transaction->busy = false;
+    ending->transaction->completing = true;
     completed = stored;
   }
-  // Not waited for: without it the next start writes the markers again.
-  write(*ending->transaction, completed, [](bool) {});
+  write_completed(ending->transaction, completed);
   ending->done({CoordinatorError::kNone, ending->next});
+}
+
+/// The answer does not wait for this, only the next transaction does.
+void TransactionCoordinator::write_completed(const TransactionRef& transaction, const StoredTransaction& completed) {
+  write(*transaction, completed, [this, transaction, completed](bool written) {
+    std::vector<Function<void(bool)>> waiting;
+    {
+      std::lock_guard lock(transaction->mutex);
+      transaction->completing = !written;
+      waiting.swap(transaction->when_completed);
+    }
+    if (!written) timers_.after(kMarkerRetry, [this, transaction, completed] { write_completed(transaction, completed); });
+    for (auto& go_on : waiting) go_on(written);
+  });
 }
 
 void TransactionCoordinator::find_open_transactions(std::map<ProducerId, std::set<TopicPartition>>& open,

@@ -1,0 +1,367 @@
+#include "broker/broker.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+
+#include "broker/broker_test_support.h"
+#include "record/producer_fields.h"
+
+namespace headrace::broker {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class BrokerTest : public testing::Test {
+ protected:
+  void SetUp() override { open(); }
+  void open() {
+    auto opened = Broker::open(options_, metrics_);
+    ASSERT_TRUE(opened.ok()) << opened.error().message;
+    broker_ = *std::move(opened);
+  }
+  void restart() {
+    broker_.reset();
+    open();
+  }
+  std::shared_ptr<Partition> topic(const std::string& name, std::map<std::string, std::string> configs = {}) {
+    auto created = broker_->create_topic({.name = name, .partitions = 1, .configs = std::move(configs)});
+    EXPECT_TRUE(created.ok()) << created.error().message;
+    return created.ok() ? (*created)->partitions[0] : nullptr;
+  }
+  std::shared_ptr<Partition> partition(const std::string& name) { return broker_->partition({name, PartitionId(0)}); }
+  CommitAnswer commit(const std::string& group, const std::string& topic, int64_t offset) {
+    return answer_of<CommitAnswer>([&](auto done) {
+      broker_->groups().commit({.group_id = group}, {{{topic, PartitionId(0)}, {.offset = Offset(offset), .metadata = "m"}}}, done);
+    });
+  }
+  int64_t committed(const std::string& group, const std::string& topic) {
+    return broker_->groups().fetch(group, {{{topic, PartitionId(0)}}}, false)[0].offset.offset.value;
+  }
+
+  TempDirectory directory_;
+  flow::MetricsRegistry metrics_;
+  BrokerOptions options_ = options_in(directory_.path());
+  std::unique_ptr<Broker> broker_;
+};
+
+TEST_F(BrokerTest, TopicsRecordsAndConfigsSurviveARestart) {
+  ASSERT_TRUE(produce(*topic("t", {{"retention.ms", "1h"}, {"message.timestamp.type", "LogAppendTime"}}), batch_of({"a", "b"})).ok());
+  Uuid id = broker_->topic("t")->id;
+  std::string cluster = broker_->cluster_id();
+  EXPECT_EQ(cluster.size(), 22u);
+  restart();
+  EXPECT_EQ(broker_->cluster_id(), cluster);
+  auto again = broker_->topic(id);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->name, "t");
+  EXPECT_EQ(again->configs.at("retention.ms"), "3600000");
+  EXPECT_THAT(values_in(*again->partitions[0]), ElementsAre("a", "b"));
+}
+
+TEST_F(BrokerTest, ADeletedTopicStaysDeletedAndItsNameStartsAfresh) {
+  ASSERT_TRUE(produce(*topic("t"), batch_of({"old"})).ok());
+  commit("g", "t", 1);
+  Uuid old_id = broker_->topic("t")->id;
+  auto held = partition("t");
+  ASSERT_TRUE(broker_->delete_topic("t").ok());
+  EXPECT_EQ(produce(*held, batch_of({"late"})).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(held->read(Offset(0), 1000, bus::Isolation::kReadCommitted).error().code, ErrorCode::kNotFound);
+  topic("t");
+  EXPECT_NE(broker_->topic("t")->id, old_id);
+  EXPECT_THAT(values_in(*partition("t")), IsEmpty());
+  restart();
+  EXPECT_THAT(values_in(*partition("t")), IsEmpty());
+  EXPECT_EQ(committed("g", "t"), -1);
+}
+
+TEST_F(BrokerTest, PartitionsAreAddedForGood) {
+  topic("t");
+  ASSERT_TRUE(broker_->create_partitions("t", 3, /*validate_only=*/true).ok());
+  EXPECT_EQ(broker_->topic("t")->partitions.size(), 1u);
+  ASSERT_TRUE(broker_->create_partitions("t", 3).ok());
+  restart();
+  EXPECT_EQ(broker_->topic("t")->partitions.size(), 3u);
+}
+
+TEST_F(BrokerTest, ConfigsChangeForGoodOrNotAtAll) {
+  auto p = topic("t");
+  EXPECT_FALSE(broker_->alter_configs("t", {{"max.message.bytes", "100"}, {"retention.ms", "soon"}}).ok());
+  EXPECT_TRUE(produce(*p, batch_of({std::string(200, 'x')})).ok());
+  ASSERT_TRUE(broker_->alter_configs("t", {{"max.message.bytes", "100"}}).ok());
+  EXPECT_EQ(produce(*p, batch_of({std::string(200, 'x')})).error().code, ErrorCode::kTooLarge);
+  restart();
+  EXPECT_EQ(produce(*partition("t"), batch_of({std::string(200, 'x')})).error().code, ErrorCode::kTooLarge);
+  ASSERT_TRUE(broker_->alter_configs("t", {{"max.message.bytes", std::nullopt}}).ok());
+  EXPECT_TRUE(produce(*partition("t"), batch_of({std::string(200, 'x')})).ok());
+}
+
+TEST_F(BrokerTest, UnknownTopicsAreCreatedWhenAskedFor) {
+  auto made = broker_->topic_or_create("auto");
+  ASSERT_TRUE(made.ok());
+  EXPECT_EQ((*made)->partitions.size(), 1u);
+  EXPECT_FALSE(broker_->topic_or_create("not/ok").ok());
+  options_.auto_create_topics = false;
+  restart();
+  EXPECT_TRUE(broker_->topic_or_create("auto").ok());
+  EXPECT_EQ(broker_->topic_or_create("other").error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(BrokerTest, ASecondInstanceIsRefusedWithTheReason) {
+  flow::MetricsRegistry metrics;
+  auto second = Broker::open(options_, metrics);
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(second.error().message, HasSubstr("another instance"));
+}
+
+TEST_F(BrokerTest, ADirectoryThatCantBeUsedIsNamed) {
+  flow::MetricsRegistry metrics;
+  auto file_in_the_way = Broker::open(options_in("/dev/null/data"), metrics);
+  ASSERT_FALSE(file_in_the_way.ok());
+  EXPECT_THAT(file_in_the_way.error().message, HasSubstr("/dev/null/data"));
+  if (geteuid() == 0) return;  // root may read everything
+  TempDirectory closed;
+  chmod(closed.path().c_str(), 0);
+  auto unreadable = Broker::open(options_in(closed.path()), metrics);
+  chmod(closed.path().c_str(), 0700);
+  ASSERT_FALSE(unreadable.ok());
+  EXPECT_EQ(unreadable.error().code, ErrorCode::kPermissionDenied);
+}
+
+TEST_F(BrokerTest, NonsenseIsNotAppended) {
+  auto p = topic("t", {{"max.message.bytes", "1000"}, {"message.timestamp.before.max.ms", "1h"}});
+  auto code = [&](const record::Batch& batch) {
+    auto result = produce(*p, batch);
+    return result.ok() ? std::nullopt : std::optional(result.error().code);
+  };
+  int64_t now_ms = os::system_clock().wall_ms();
+  EXPECT_EQ(code(batch_of({"x"}, now_ms)), std::nullopt);
+  EXPECT_EQ(code(batch_of({std::string(2000, 'x')}, now_ms)), ErrorCode::kTooLarge);
+  EXPECT_EQ(code(batch_of({"x"}, now_ms + 7200000)), ErrorCode::kOutOfRange);
+  EXPECT_EQ(code(batch_of({"x"}, now_ms - 7200000)), ErrorCode::kOutOfRange);
+  EXPECT_EQ(code(record::end_transaction_marker(record::ControlType::kCommit, ProducerId(1), 0, 0, now_ms)),
+            ErrorCode::kInvalidArgument);
+  record::BatchBuilder gap;
+  gap.add_at(Offset(0), now_ms, "k", "v");
+  gap.add_at(Offset(5), now_ms, "k", "v");
+  EXPECT_EQ(code(gap.finish()), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(answer_of<Result<Produced>>([&](auto done) { p->produce({}, done); }).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(p->high_watermark(), Offset(1));
+}
+
+TEST_F(BrokerTest, ACompactedTopicWantsKeys) {
+  auto p = topic("t", {{"cleanup.policy", "compact"}});
+  record::BatchBuilder builder;
+  builder.add(1700000000000, std::nullopt, "v");
+  EXPECT_EQ(produce(*p, builder.finish()).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(produce(*p, batch_of({"v"})).ok());
+}
+
+TEST_F(BrokerTest, AnAcknowledgedBatchIsBelowTheHighWatermark) {
+  auto p = topic("t");
+  for (int i = 0; i < 20; ++i) {
+    auto answer = produce(*p, batch_of({"x"}));
+    ASSERT_TRUE(answer.ok());
+    EXPECT_GT(p->high_watermark(), answer->base_offset);
+    EXPECT_GE(p->log().durable_end(), p->high_watermark());
+  }
+}
+
+TEST_F(BrokerTest, ManyProducersShareAFlush) {
+  auto p = topic("t");
+  constexpr int kThreads = 8, kEach = 100;
+  std::atomic<int> acknowledged{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&] {
+      std::vector<std::future<Result<Produced>>> answers;
+      for (int i = 0; i < kEach; ++i) {
+        auto promise = std::make_shared<std::promise<Result<Produced>>>();
+        answers.push_back(promise->get_future());
+        record::Batch batch = batch_of({"x"});
+        p->produce(std::span(&batch, 1), [promise](Result<Produced> r) { promise->set_value(std::move(r)); });
+      }
+      for (auto& answer : answers) acknowledged += answer.get().ok();
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(acknowledged, kThreads * kEach);
+  EXPECT_EQ(p->high_watermark(), Offset(kThreads * kEach));
+  EXPECT_LT(p->log().stats().flushes, kThreads * kEach);
+}
+
+TEST_F(BrokerTest, FlushOsAnswersInsideTheCall) {
+  auto p = topic("t", {{"flush", "os"}});
+  bool answered = false;
+  record::Batch batch = batch_of({"x"});
+  p->produce(std::span(&batch, 1), [&](Result<Produced> r) { answered = r.ok(); });
+  EXPECT_TRUE(answered);
+  EXPECT_EQ(p->high_watermark(), Offset(1));
+}
+
+TEST_F(BrokerTest, AnIdempotentProducersRetryIsNotAppendedTwice) {
+  auto p = topic("t");
+  auto identity = broker_->transactions().new_producer_id();
+  ASSERT_TRUE(identity.ok());
+  auto numbered = [&](int32_t sequence) {
+    return record::with_producer(batch_of({"x"}), {.id = identity->id, .epoch = 0, .base_sequence = sequence});
+  };
+  ASSERT_TRUE(produce(*p, numbered(0)).ok());
+  auto again = produce(*p, numbered(0));
+  ASSERT_TRUE(again.ok());
+  EXPECT_TRUE(again->duplicate);
+  EXPECT_EQ(again->base_offset, Offset(0));
+  EXPECT_EQ(produce(*p, numbered(5)).error().code, ErrorCode::kOutOfOrder);
+  restart();
+  EXPECT_TRUE(produce(*partition("t"), numbered(0))->duplicate);
+  EXPECT_TRUE(produce(*partition("t"), numbered(1)).ok());
+}
+
+TEST_F(BrokerTest, ProducerIdsAreNeverGivenTwice) {
+  std::set<int64_t> ids;
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 1500; ++i) EXPECT_TRUE(ids.insert(broker_->transactions().new_producer_id()->id.value).second);
+    restart();
+  }
+}
+
+TEST_F(BrokerTest, AWaiterFiresOnceWhenEnoughIsThere) {
+  auto p = topic("t");
+  std::promise<void> one;
+  std::atomic<int> fired{0};
+  auto waiter = std::make_shared<DataWaiter>(1, [&] {
+    ++fired;
+    one.set_value();
+  });
+  p->add_waiter(waiter, Offset(0), bus::Isolation::kReadUncommitted);
+  EXPECT_EQ(fired, 0);
+  ASSERT_TRUE(produce(*p, batch_of({"x"})).ok());
+  one.get_future().wait();
+  ASSERT_TRUE(produce(*p, batch_of({"x"})).ok());
+  EXPECT_EQ(fired, 1);
+
+  std::promise<void> late;
+  p->add_waiter(std::make_shared<DataWaiter>(1, [&] { late.set_value(); }), Offset(0), bus::Isolation::kReadCommitted);
+  late.get_future().wait();  // what it waits for is there already
+
+  std::promise<void> large;
+  std::atomic<bool> large_fired{false};
+  p->add_waiter(std::make_shared<DataWaiter>(10000, [&] { large_fired = true, large.set_value(); }), Offset(2),
+                bus::Isolation::kReadUncommitted);
+  ASSERT_TRUE(produce(*p, batch_of({"small"})).ok());
+  EXPECT_FALSE(large_fired);
+  ASSERT_TRUE(produce(*p, batch_of({std::string(10000, 'x')})).ok());
+  large.get_future().wait();
+}
+
+TEST_F(BrokerTest, DeletingATopicFreesWhoWaits) {
+  auto p = topic("t");
+  std::promise<void> freed;
+  p->add_waiter(std::make_shared<DataWaiter>(1, [&] { freed.set_value(); }), Offset(0), bus::Isolation::kReadCommitted);
+  ASSERT_TRUE(broker_->delete_topic("t").ok());
+  freed.get_future().wait();
+}
+
+TEST_F(BrokerTest, CommittedOffsetsSurviveARestart) {
+  topic("t");
+  EXPECT_THAT(commit("g", "t", 5), ElementsAre(CoordinatorError::kNone));
+  EXPECT_THAT(commit("g", "t", 6), ElementsAre(CoordinatorError::kNone));
+  EXPECT_THAT(commit("g", "nowhere", 6), ElementsAre(CoordinatorError::kUnknownTopicOrPartition));
+  restart();
+  EXPECT_EQ(committed("g", "t"), 6);
+  EXPECT_EQ(broker_->groups().fetch("g", {{{"t", PartitionId(0)}}}, false)[0].offset.metadata, "m");
+  EXPECT_EQ(broker_->groups().fetch("g", std::nullopt, false).size(), 1u);
+  EXPECT_EQ(broker_->groups().describe("g").state, GroupState::kEmpty);
+  EXPECT_EQ(broker_->groups().list().size(), 1u);
+}
+
+TEST_F(BrokerTest, DeletedGroupsAndOffsetsStayDeleted) {
+  topic("t");
+  commit("a", "t", 1);
+  commit("b", "t", 2);
+  EXPECT_THAT(answer_of<CommitAnswer>([&](auto done) { broker_->groups().delete_offsets("b", {{"t", PartitionId(0)}}, done); }),
+              ElementsAre(CoordinatorError::kNone));
+  auto remove = [&](const char* group) {
+    return answer_of<CoordinatorError>([&](auto done) { broker_->groups().remove(group, done); });
+  };
+  EXPECT_EQ(remove("a"), CoordinatorError::kNone);
+  EXPECT_EQ(remove("never"), CoordinatorError::kGroupIdNotFound);
+  restart();
+  EXPECT_EQ(committed("a", "t"), -1);
+  EXPECT_EQ(committed("b", "t"), -1);
+}
+
+TEST_F(BrokerTest, AMembersGroupSurvivesARestart) {
+  topic("t");
+  JoinGroupRequest request{.group_id = "g", .protocol_type = "consumer", .protocols = {{"range", {1}}}};
+  request.require_known_member_id = false;
+  auto joined = answer_of<JoinGroupAnswer>([&](auto done) { broker_->groups().join(request, done); });
+  ASSERT_EQ(joined.error, CoordinatorError::kNone);
+  auto synced = answer_of<SyncGroupAnswer>([&](auto done) {
+    broker_->groups().sync({.group_id = "g", .generation = joined.generation, .member_id = joined.member_id,
+                            .assignments = {{joined.member_id, {7}}}}, done);
+  });
+  EXPECT_THAT(synced.assignment, ElementsAre(7));
+  restart();
+  EXPECT_EQ(broker_->groups().describe("g").state, GroupState::kStable);
+  GroupCaller caller{"g", joined.generation, joined.member_id, std::nullopt};
+  EXPECT_EQ(broker_->groups().heartbeat(caller), CoordinatorError::kNone);
+  auto committed_by_member = answer_of<CommitAnswer>([&](auto done) {
+    broker_->groups().commit(caller, {{{"t", PartitionId(0)}, {.offset = Offset(3)}}}, done);
+  });
+  EXPECT_THAT(committed_by_member, ElementsAre(CoordinatorError::kNone));
+  EXPECT_EQ(commit("g", "t", 1)[0], CoordinatorError::kUnknownMember);
+}
+
+TEST_F(BrokerTest, TheOffsetsLogIsWrittenAnewWhenItHasGrown) {
+  topic("t");
+  auto log_size = [&] { return broker_->topic("__consumer_offsets")->partitions[0]->log().size_bytes(); };
+  std::vector<OffsetToCommit> many(400, {{"t", PartitionId(0)}, {.offset = Offset(1), .metadata = std::string(4000, 'm')}});
+  int64_t largest = 0;
+  for (int i = 0; i < 30; ++i) {
+    many.back().offset.offset = Offset(i);
+    answer_of<CommitAnswer>([&](auto done) { broker_->groups().commit({.group_id = "g"}, many, done); });
+    largest = std::max(largest, log_size());
+  }
+  EXPECT_GT(largest, 16 << 20);
+  EXPECT_LT(largest, 40 << 20);
+  restart();
+  EXPECT_EQ(committed("g", "t"), 29);
+}
+
+TEST_F(BrokerTest, RetentionRemovesWhatIsOld) {
+  auto p = topic("t", {{"segment.bytes", "4096"}, {"retention.bytes", "8192"}});
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(produce(*p, batch_of({std::string(1000, 'x')})).ok());
+  EXPECT_GT(broker_->apply_retention(), 0);
+  EXPECT_GT(p->log_start(), Offset(0));
+  EXPECT_LT(p->log().size_bytes(), 20000);
+}
+
+TEST_F(BrokerTest, MetricsCountRecordsAndBytes) {
+  ASSERT_TRUE(produce(*topic("t"), batch_of({"a", "b", "c"})).ok());
+  for (const auto& sample : metrics_.samples()) {
+    if (sample.name == "headrace_topic_records_in_total" && sample.labels.at("topic") == "t") {
+      EXPECT_EQ(sample.value, 3);
+    }
+  }
+}
+
+TEST_F(BrokerTest, ClosingAnswersEverybody) {
+  auto p = topic("t");
+  std::atomic<int> answered{0};
+  for (int i = 0; i < 100; ++i) {
+    record::Batch batch = batch_of({"x"});
+    p->produce(std::span(&batch, 1), [&](Result<Produced>) { ++answered; });
+  }
+  broker_.reset();
+  EXPECT_EQ(answered, 100);
+  EXPECT_EQ(produce(*p, batch_of({"late"})).error().code, ErrorCode::kClosed);
+}
+
+}  // namespace
+}  // namespace headrace::broker

@@ -1,0 +1,14 @@
+// Any bytes as keys and values of the internal topics.
+#include "broker/offsets_schema.h"
+#include "broker/transaction_schema.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace headrace;
+  std::string_view text = as_text({data, size});
+  (void)broker::decode_offsets_key(text);
+  (void)broker::decode_offset_value(text);
+  (void)broker::decode_group_value("g", text);
+  (void)broker::decode_transaction_key(text);
+  (void)broker::decode_transaction_value(text);
+  return 0;
+}

@@ -1,0 +1,483 @@
+#include "broker/group_machine.h"
+
+#include <algorithm>
+#include <map>
+#include <random>
+
+namespace headrace::broker {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+using Error = CoordinatorError;
+
+/// A machine on a clock that stands still, with a disk that answers at once (or when told).
+class GroupMachineTest : public testing::Test {
+ protected:
+  static GroupMachineOptions quick() { return {.initial_rebalance_delay = 0ms, .group_members_max = 10}; }
+
+  void make(GroupMachineOptions options) {
+    machine_ = std::make_unique<GroupMachine>(options, clock_, timers_, [this](StoredGroup group, Function<void(bool)> done) {
+      stored_.push_back(std::move(group));
+      if (hold_store_) held_store_ = std::move(done);
+      else done(store_works_);
+    });
+  }
+  void SetUp() override { make(quick()); }
+
+  void pass(milliseconds time) {
+    // In steps, so that timers set by timers run in their time.
+    for (milliseconds step = 10ms; time > 0ms; time -= step) {
+      clock_.advance(std::min(step, time));
+      timers_.run_due();
+    }
+  }
+
+  struct Client {
+    std::string id;
+    std::optional<std::string> instance;
+    std::vector<GroupProtocol> protocols{{"range", {1}}};
+    int32_t generation = -1;
+    std::optional<JoinGroupAnswer> joined;
+    std::optional<SyncGroupAnswer> synced;
+    bool leads() const { return joined && joined->leader == id; }
+  };
+
+  static Client static_client(std::string instance) {
+    Client client;
+    client.instance = std::move(instance);
+    return client;
+  }
+  JoinGroupRequest request() { return request(Client()); }
+  JoinGroupRequest request(const Client& client) {
+    return {.group_id = "g", .member_id = client.id, .group_instance_id = client.instance, .client_id = "client",
+            .client_host = "/host", .session_timeout = 1000ms, .rebalance_timeout = 3000ms, .protocol_type = "consumer",
+            .protocols = client.protocols};
+  }
+  /// Joins, again with the id that was given when one is asked for.
+  void join(Client& client) {
+    client.joined.reset();
+    machine_->join(request(client), [&](JoinGroupAnswer a) { note_join(client, a); });
+    if (client.joined && client.joined->error == Error::kMemberIdRequired) {
+      client.joined.reset();
+      machine_->join(request(client), [&](JoinGroupAnswer a) { note_join(client, a); });
+    }
+  }
+  static void note_join(Client& client, const JoinGroupAnswer& a) {
+    EXPECT_FALSE(client.joined.has_value()) << "a second answer";
+    client.joined = a;
+    if (a.error == Error::kNone || a.error == Error::kMemberIdRequired) client.id = a.member_id;
+    if (a.error == Error::kNone) client.generation = a.generation;
+  }
+  void sync(Client& client, std::vector<MemberAssignment> assignments = {}) {
+    client.synced.reset();
+    machine_->sync({.group_id = "g", .generation = client.generation, .member_id = client.id,
+                    .group_instance_id = client.instance, .assignments = std::move(assignments)},
+                   [&](SyncGroupAnswer a) { client.synced = std::move(a); });
+  }
+  Error heartbeat(const Client& client) {
+    return machine_->heartbeat({"g", client.generation, client.id, client.instance});
+  }
+  static GroupMachineOptions delayed(milliseconds delay) {
+    GroupMachineOptions options;
+    options.initial_rebalance_delay = delay;
+    return options;
+  }
+  GroupState state() { return machine_->describe("g").state; }
+  /// Two members in a stable group, a leading.
+  void stable_pair(Client& a, Client& b) {
+    join(a);
+    join(b);
+    EXPECT_EQ(heartbeat(a), Error::kRebalanceInProgress);
+    join(a);
+    ASSERT_TRUE(a.joined && b.joined);
+    ASSERT_TRUE(a.leads());
+    sync(a, {{a.id, {10}}, {b.id, {20}}});
+    sync(b);
+    ASSERT_EQ(state(), GroupState::kStable);
+  }
+
+  os::ManualClock clock_{1700000000000};
+  Timers timers_{clock_};
+  std::vector<StoredGroup> stored_;
+  bool hold_store_ = false;
+  bool store_works_ = true;
+  Function<void(bool)> held_store_;
+  std::unique_ptr<GroupMachine> machine_;
+};
+
+TEST_F(GroupMachineTest, ANewMemberIsGivenAnIdFirst) {
+  Client a;
+  machine_->join(request(a), [&](JoinGroupAnswer answer) { a.joined = answer; });
+  EXPECT_EQ(a.joined->error, Error::kMemberIdRequired);
+  EXPECT_FALSE(a.joined->member_id.empty());
+}
+
+TEST_F(GroupMachineTest, OldClientsJoinWithoutAskingTwice) {
+  Client a;
+  JoinGroupRequest old = request(a);
+  old.require_known_member_id = false;
+  machine_->join(old, [&](JoinGroupAnswer answer) { a.joined = answer; });
+  EXPECT_EQ(a.joined->error, Error::kNone);
+  EXPECT_EQ(a.joined->generation, 1);
+}
+
+TEST_F(GroupMachineTest, TheLeaderGetsTheMembersAndEverybodyTheirAssignment) {
+  Client a, b;
+  stable_pair(a, b);
+  EXPECT_THAT(a.joined->members, SizeIs(2));
+  EXPECT_THAT(b.joined->members, IsEmpty());
+  EXPECT_EQ(a.joined->protocol_name, "range");
+  EXPECT_THAT(a.synced->assignment, ElementsAre(10));
+  EXPECT_THAT(b.synced->assignment, ElementsAre(20));
+  EXPECT_EQ(heartbeat(a), Error::kNone);
+  ASSERT_FALSE(stored_.empty());
+  EXPECT_THAT(stored_.back().members, SizeIs(2));
+  EXPECT_EQ(stored_.back().generation, 2);
+}
+
+TEST_F(GroupMachineTest, TheFirstRebalanceWaitsForMoreMembers) {
+  make(delayed(100ms));
+  Client a, b;
+  join(a);
+  pass(60ms);
+  join(b);
+  pass(60ms);
+  EXPECT_FALSE(a.joined);  // b came within the delay, which began anew
+  pass(60ms);
+  pass(60ms);
+  ASSERT_TRUE(a.joined && b.joined);
+  EXPECT_EQ(a.generation, 1);
+  EXPECT_EQ(b.generation, 1);
+}
+
+TEST_F(GroupMachineTest, FollowersWaitForTheLeadersAssignmentToBeStored) {
+  Client a, b;
+  join(a);
+  join(b);
+  join(a);
+  hold_store_ = true;
+  sync(b);
+  EXPECT_FALSE(b.synced);
+  sync(a, {{a.id, {1}}, {b.id, {2}}});
+  EXPECT_FALSE(b.synced);
+  held_store_(true);
+  EXPECT_THAT(b.synced->assignment, ElementsAre(2));
+}
+
+TEST_F(GroupMachineTest, AnAssignmentThatCantBeStoredIsNotGivenOut) {
+  Client a;
+  join(a);
+  store_works_ = false;
+  sync(a, {{a.id, {1}}});
+  EXPECT_EQ(a.synced->error, Error::kNotAvailable);
+  EXPECT_EQ(state(), GroupState::kPreparingRebalance);
+}
+
+TEST_F(GroupMachineTest, AMemberThatGoesSilentIsRemovedAndTheRestRebalance) {
+  Client a, b;
+  stable_pair(a, b);
+  for (int i = 0; i < 5; ++i) {
+    pass(300ms);
+    if (heartbeat(a) == Error::kRebalanceInProgress) break;
+  }
+  EXPECT_EQ(heartbeat(a), Error::kRebalanceInProgress);
+  EXPECT_EQ(heartbeat(b), Error::kUnknownMember);
+  join(a);
+  ASSERT_TRUE(a.joined);
+  EXPECT_EQ(a.generation, 3);
+  EXPECT_THAT(a.joined->members, SizeIs(1));
+}
+
+TEST_F(GroupMachineTest, HeartbeatsKeepAMemberAlive) {
+  Client a;
+  join(a);
+  sync(a, {{a.id, {1}}});
+  for (int i = 0; i < 20; ++i) {
+    pass(500ms);
+    ASSERT_EQ(heartbeat(a), Error::kNone);
+  }
+}
+
+TEST_F(GroupMachineTest, WhoDoesNotRejoinInTimeIsOut) {
+  Client a, b;
+  stable_pair(a, b);
+  Client c;
+  join(c);
+  join(a);
+  for (int i = 0; i < 20 && !a.joined; ++i) {
+    heartbeat(b);  // alive, but it does not rejoin
+    pass(200ms);
+  }
+  ASSERT_TRUE(a.joined && c.joined);
+  EXPECT_EQ(a.generation, 3);
+  EXPECT_EQ(heartbeat(b), Error::kUnknownMember);
+}
+
+TEST_F(GroupMachineTest, WhoJoinsButNeverSyncsIsOut) {
+  Client a, b;
+  join(a);
+  join(b);
+  join(a);
+  sync(a, {{a.id, {1}}});
+  ASSERT_EQ(state(), GroupState::kStable);
+  for (int i = 0; i < 20 && heartbeat(a) == Error::kNone; ++i) {
+    heartbeat(b);
+    pass(200ms);
+  }
+  EXPECT_EQ(heartbeat(a), Error::kRebalanceInProgress);
+  EXPECT_EQ(heartbeat(b), Error::kUnknownMember);
+}
+
+TEST_F(GroupMachineTest, LeavingRebalancesAndTheLastOneEmptiesTheGroup) {
+  Client a, b;
+  stable_pair(a, b);
+  EXPECT_THAT(machine_->leave("g", {{b.id, std::nullopt}}).members, ElementsAre(Error::kNone));
+  EXPECT_EQ(heartbeat(a), Error::kRebalanceInProgress);
+  join(a);
+  EXPECT_EQ(a.generation, 3);
+  EXPECT_THAT(machine_->leave("g", {{a.id, std::nullopt}, {"nobody", std::nullopt}}).members,
+              ElementsAre(Error::kNone, Error::kUnknownMember));
+  EXPECT_EQ(state(), GroupState::kEmpty);
+  EXPECT_THAT(stored_.back().members, IsEmpty());
+  EXPECT_EQ(machine_->remove("g"), Error::kNone);
+  EXPECT_EQ(state(), GroupState::kDead);
+}
+
+TEST_F(GroupMachineTest, StrangersAndOldGenerationsAreRefused) {
+  Client a, b;
+  stable_pair(a, b);
+  Client stranger;
+  stranger.id = "who";
+  join(stranger);
+  EXPECT_EQ(stranger.joined->error, Error::kUnknownMember);
+  sync(stranger);
+  EXPECT_EQ(stranger.synced->error, Error::kUnknownMember);
+  Client late = b;
+  late.generation = 1;
+  EXPECT_EQ(heartbeat(late), Error::kIllegalGeneration);
+  sync(late);
+  EXPECT_EQ(late.synced->error, Error::kIllegalGeneration);
+  EXPECT_EQ(machine_->remove("g"), Error::kNonEmptyGroup);
+  EXPECT_EQ(machine_->heartbeat({"", 1, "m", {}}), Error::kInvalidGroupId);
+  EXPECT_EQ(machine_->heartbeat({"none", 1, "m", {}}), Error::kUnknownMember);
+}
+
+TEST_F(GroupMachineTest, WhatCantWorkIsRefusedAtJoin) {
+  auto error_of = [&](auto change) {
+    JoinGroupRequest r = request();
+    change(r);
+    Error error = Error::kNone;
+    machine_->join(r, [&](JoinGroupAnswer a) { error = a.error; });
+    return error;
+  };
+  EXPECT_EQ(error_of([](auto& r) { r.group_id = ""; }), Error::kInvalidGroupId);
+  EXPECT_EQ(error_of([](auto& r) { r.session_timeout = 1ms; }), Error::kInvalidSessionTimeout);
+  EXPECT_EQ(error_of([](auto& r) { r.session_timeout = 24h; }), Error::kInvalidSessionTimeout);
+  EXPECT_EQ(error_of([](auto& r) { r.protocols.clear(); }), Error::kInconsistentProtocol);
+  EXPECT_EQ(error_of([](auto& r) { r.protocol_type = ""; }), Error::kInconsistentProtocol);
+  Client a;
+  join(a);
+  EXPECT_EQ(error_of([](auto& r) { r.protocols = {{"sticky", {}}}; }), Error::kInconsistentProtocol);
+  EXPECT_EQ(error_of([](auto& r) { r.protocol_type = "connect"; }), Error::kInconsistentProtocol);
+}
+
+TEST_F(GroupMachineTest, GroupsHaveAMostOfMembers) {
+  for (int i = 0; i < 10; ++i) {
+    machine_->join(request(), [](JoinGroupAnswer a) { EXPECT_EQ(a.error, Error::kMemberIdRequired); });
+  }
+  machine_->join(request(), [](JoinGroupAnswer a) { EXPECT_EQ(a.error, Error::kGroupMaxSizeReached); });
+  pass(1100ms);  // ids that nobody used are taken back, and the group with them
+  EXPECT_EQ(state(), GroupState::kDead);
+}
+
+TEST_F(GroupMachineTest, TheProtocolThatMostPreferAndAllSupportWins) {
+  Client a, b, c;
+  a.protocols = {{"range", {1}}, {"sticky", {2}}};
+  b.protocols = {{"sticky", {3}}, {"range", {4}}};
+  c.protocols = {{"sticky", {5}}, {"range", {6}}};
+  join(a);
+  join(b);
+  join(c);
+  join(a);
+  ASSERT_TRUE(a.joined);
+  EXPECT_EQ(a.joined->protocol_name, "sticky");
+  EXPECT_THAT(a.joined->members[0].metadata, SizeIs(1));
+}
+
+TEST_F(GroupMachineTest, AMemberWithNewTopicsRebalancesTheGroup) {
+  Client a, b;
+  stable_pair(a, b);
+  b.protocols = {{"range", {99}}};
+  join(b);
+  EXPECT_FALSE(b.joined);
+  EXPECT_EQ(heartbeat(a), Error::kRebalanceInProgress);
+  join(a);
+  EXPECT_EQ(a.generation, 3);
+  EXPECT_EQ(b.generation, 3);
+}
+
+TEST_F(GroupMachineTest, AFollowerThatAsksAgainGetsTheSameAnswer) {
+  Client a, b;
+  stable_pair(a, b);
+  join(b);
+  ASSERT_TRUE(b.joined);
+  EXPECT_EQ(b.generation, 2);
+  EXPECT_EQ(state(), GroupState::kStable);
+}
+
+TEST_F(GroupMachineTest, AStaticMemberComesBackWithoutARebalance) {
+  Client a = static_client("one"), b = static_client("two");
+  join(a);
+  join(b);
+  join(a);
+  ASSERT_TRUE(a.joined && b.joined);
+  sync(a, {{a.id, {1}}, {b.id, {2}}});
+  Client again = static_client("two");
+  join(again);
+  ASSERT_TRUE(again.joined);
+  EXPECT_EQ(again.joined->error, Error::kNone);
+  EXPECT_EQ(again.generation, 2);
+  EXPECT_NE(again.id, b.id);
+  EXPECT_EQ(state(), GroupState::kStable);
+  sync(again);
+  EXPECT_THAT(again.synced->assignment, ElementsAre(2));
+  EXPECT_EQ(heartbeat(b), Error::kFencedInstanceId);
+}
+
+TEST_F(GroupMachineTest, AStaticLeaderThatComesBackDoesNotAssignAgain) {
+  Client a = static_client("one");
+  join(a);
+  sync(a, {{a.id, {1}}});
+  Client again = static_client("one");
+  join(again);
+  ASSERT_TRUE(again.joined);
+  EXPECT_FALSE(again.leads());
+  sync(again);
+  EXPECT_THAT(again.synced->assignment, ElementsAre(1));
+
+  JoinGroupRequest modern = request(static_client("one"));
+  modern.supports_skip_assignment = true;
+  machine_->join(modern, [&](JoinGroupAnswer answer) {
+    EXPECT_TRUE(answer.skip_assignment);
+    EXPECT_EQ(answer.leader, answer.member_id);
+  });
+}
+
+TEST_F(GroupMachineTest, AStaticMemberKeepsItsPlaceUntilItsSessionEnds) {
+  Client a = static_client("one"), b = static_client("two");
+  join(a);
+  join(b);
+  join(a);
+  sync(a, {{a.id, {1}}, {b.id, {2}}});
+  sync(b);
+  pass(900ms);
+  heartbeat(a);
+  EXPECT_EQ(state(), GroupState::kStable);
+  pass(300ms);
+  EXPECT_EQ(heartbeat(a), Error::kRebalanceInProgress);
+}
+
+TEST_F(GroupMachineTest, CommitsAreTakenFromMembersOfTheGeneration) {
+  EXPECT_EQ(machine_->check_commit({"g", -1, "", {}}, false), Error::kNone);
+  EXPECT_EQ(machine_->check_commit({"g", 5, "m", {}}, false), Error::kIllegalGeneration);
+  Client a, b;
+  stable_pair(a, b);
+  EXPECT_EQ(machine_->check_commit({"g", a.generation, a.id, {}}, false), Error::kNone);
+  EXPECT_EQ(machine_->check_commit({"g", a.generation - 1, a.id, {}}, false), Error::kIllegalGeneration);
+  EXPECT_EQ(machine_->check_commit({"g", a.generation, "who", {}}, false), Error::kUnknownMember);
+  EXPECT_EQ(machine_->check_commit({"g", -1, "", {}}, false), Error::kUnknownMember);
+  EXPECT_EQ(machine_->check_commit({"g", -1, "", {}}, true), Error::kNone);
+  join(a);  // the leader asks for a rebalance
+  EXPECT_EQ(machine_->check_commit({"g", b.generation, b.id, {}}, false), Error::kNone);
+  join(b);
+  EXPECT_EQ(machine_->check_commit({"g", b.generation, b.id, {}}, false), Error::kRebalanceInProgress);
+}
+
+TEST_F(GroupMachineTest, ARestoredGroupGoesOnWithoutARebalance) {
+  Client a, b;
+  stable_pair(a, b);
+  StoredGroup kept = stored_.back();
+  make(quick());
+  machine_->restore(kept);
+  EXPECT_EQ(heartbeat(a), Error::kNone);
+  sync(b);
+  EXPECT_THAT(b.synced->assignment, ElementsAre(20));
+  pass(900ms);
+  heartbeat(a);
+  pass(200ms);
+  EXPECT_EQ(heartbeat(a), Error::kRebalanceInProgress);  // b did not show up
+}
+
+TEST_F(GroupMachineTest, SubscriptionsAreRead) {
+  Client a;
+  a.protocols = {{"range", {0, 1, 0, 0, 0, 2, 0, 1, 't', 0, 1, 'u', 0xff, 0xff, 0xff, 0xff}}};
+  join(a);
+  EXPECT_THAT(machine_->subscribed_topics("g"), ElementsAre("t", "u"));
+}
+
+// Whatever members do: in one generation no partition has two owners, and when everybody stands still long enough every
+// request has been answered.
+TEST_F(GroupMachineTest, RandomMembersNeverShareAPartitionInOneGeneration) {
+  uint32_t seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  std::vector<std::unique_ptr<Client>> all;  // answers may come for clients that are gone
+  std::vector<Client*> live;
+  auto restart = [&](size_t i) {
+    all.push_back(std::make_unique<Client>());
+    live[i] = all.back().get();
+  };
+  live.resize(6);
+  for (size_t i = 0; i < live.size(); ++i) restart(i);
+  std::map<int32_t, std::map<uint8_t, std::string>> owners;
+  int stable_seen = 0;
+  for (int step = 0; step < 20000; ++step) {
+    size_t i = random() % live.size();
+    Client& c = *live[i];
+    bool joining = !c.id.empty() && !c.joined;
+    switch (random() % 8) {
+      case 0:
+      case 1:
+      case 2:
+        if (joining || (c.joined && heartbeat(c) == Error::kNone && random() % 20)) break;
+        join(c);
+        if (c.joined && c.joined->error != Error::kNone) restart(i);
+        break;
+      case 3:
+      case 4: {
+        if (!c.joined || c.joined->error != Error::kNone) break;
+        std::vector<MemberAssignment> plan;
+        uint8_t n = 1;
+        for (const JoinedMember& m : c.joined->members) plan.push_back({m.member_id, {n++}});
+        sync(c, plan);
+        break;
+      }
+      case 5:
+        if (c.joined) heartbeat(c);
+        break;
+      case 6: pass(milliseconds(random() % 100)); break;
+      case 7:
+        if (random() % 30) break;
+        if (random() % 2) machine_->leave("g", {{c.id, std::nullopt}});
+        restart(i);
+        break;
+    }
+    for (Client* client : live) {
+      if (!client->synced || client->synced->error != Error::kNone || client->synced->assignment.empty()) continue;
+      auto [owner, first] = owners[client->generation].try_emplace(client->synced->assignment[0], client->id);
+      EXPECT_EQ(owner->second, client->id) << "generation " << client->generation;
+      client->synced.reset();
+    }
+    stable_seen += state() == GroupState::kStable;
+  }
+  EXPECT_GT(stable_seen, 0);
+  pass(20000ms);
+  for (const auto& client : all) EXPECT_TRUE(client->id.empty() || client->joined) << client->id;
+  EXPECT_THAT(machine_->describe("g").members, IsEmpty());
+}
+
+}  // namespace
+}  // namespace headrace::broker

@@ -1,0 +1,65 @@
+#include "broker/topic_config.h"
+
+namespace headrace::broker {
+namespace {
+
+TEST(TopicConfig, DefaultsAreKafkas) {
+  TopicConfig config = apply_topic_configs({});
+  EXPECT_EQ(config.log.retention_ms, 604800000);
+  EXPECT_EQ(config.log.segment_bytes, 1 << 30);
+  EXPECT_EQ(config.max_message_bytes, 1048588);
+  EXPECT_EQ(config.log.flush_policy, log::FlushPolicy::kBeforeAck);
+  EXPECT_TRUE(config.log.delete_enabled);
+  EXPECT_FALSE(config.log.compact_enabled);
+}
+
+TEST(TopicConfig, EveryDefaultIsAllowed) {
+  for (const ConfigSpec& spec : topic_config_table()) {
+    auto value = normalize_topic_config(spec.name, spec.fallback);
+    ASSERT_TRUE(value.ok()) << spec.name << ": " << value.error().message;
+    EXPECT_EQ(*value, spec.fallback);
+    EXPECT_FALSE(spec.help.empty());
+  }
+}
+
+TEST(TopicConfig, HumanUnitsBecomeKafkasNumbers) {
+  EXPECT_EQ(*normalize_topic_config("retention.ms", "7d"), "604800000");
+  EXPECT_EQ(*normalize_topic_config("segment.bytes", "64MiB"), "67108864");
+  EXPECT_EQ(*normalize_topic_config("retention.bytes", "-1"), "-1");
+  EXPECT_EQ(*normalize_topic_config("cleanup.policy", "compact, delete"), "compact,delete");
+}
+
+TEST(TopicConfig, WrongValuesSayWhatIsAllowed) {
+  const std::pair<const char*, const char*> wrong[] = {
+      {"retention.ms", "soon"}, {"retention.ms", "-2"},      {"segment.bytes", "5"},      {"cleanup.policy", "shred"},
+      {"cleanup.policy", ""},   {"flush", "sometimes"},      {"max.message.bytes", "7d"}, {"min.cleanable.dirty.ratio", "2"},
+      {"no.such.thing", "1"},   {"min.insync.replicas", "0"}};
+  for (auto [name, value] : wrong) {
+    auto result = normalize_topic_config(name, value);
+    ASSERT_FALSE(result.ok()) << name;
+    EXPECT_EQ(result.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_THAT(result.error().message, testing::HasSubstr(name));
+  }
+}
+
+TEST(TopicConfig, DescriptionTellsDefaultsFromOverrides) {
+  for (const ConfigEntry& entry : describe_topic_configs({{"flush", "os"}})) {
+    EXPECT_EQ(entry.is_default, entry.name != "flush");
+    if (entry.name == "flush") {
+      EXPECT_EQ(entry.value, "os");
+    }
+  }
+  EXPECT_EQ(apply_topic_configs({{"flush", "os"}}).log.flush_policy, log::FlushPolicy::kOs);
+  EXPECT_TRUE(apply_topic_configs({{"flush", "interval"}}).flush_by_interval);
+}
+
+TEST(TopicName, FollowsKafkasRules) {
+  for (const char* good : {"a", "cabs.telemetry_v1-x", "__consumer_offsets"}) EXPECT_TRUE(check_topic_name(good).ok());
+  for (const std::string& bad : {std::string(), std::string("."), std::string(".."), std::string("a/b"), std::string("a b"),
+                                 std::string("caf\xc3\xa9"), std::string(250, 'x')}) {
+    EXPECT_FALSE(check_topic_name(bad).ok()) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace headrace::broker
