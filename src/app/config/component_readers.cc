@@ -41,7 +41,7 @@ void read_topic(const YamlEntry& entry, Config& config, Problems& problems) {
       if (value.ok()) {
         topic.configs[property.key] = *value;
       } else {
-        problems.add(property.place, where + ": " + value.error().message);
+        problems.add(property.value.place, where + ": " + value.error().message);
       }
     }
   }
