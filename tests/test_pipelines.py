@@ -12,20 +12,20 @@ from harness import wait_until
 
 CONFIG = """
 topics:
-  in: {{partitions: {partitions}}}
+  events: {{partitions: {partitions}}}
 streams:
-  in:
+  events:
     event_time: ts
     watermark: 1s
     idle_timeout: {idle}
     columns: {{id: text, ts: timestamp, v: double}}
 pipelines:
   big:
-    sql: SELECT id, v * 2 AS twice, ts FROM in WHERE v > 10
+    sql: SELECT id, v * 2 AS twice, ts FROM events WHERE v > 10
     to: big
     key: id
   sums:
-    sql: SELECT id, window_start, count(*) AS n, sum(v) AS total FROM in GROUP BY id, tumble(ts, interval '10 seconds')
+    sql: SELECT id, window_start, count(*) AS n, sum(v) AS total FROM events GROUP BY id, tumble(ts, interval '10 seconds')
     to: sums
     key: id
 """
@@ -60,7 +60,7 @@ def produce(server, topic, rows):
 
 def test_a_filter_maps_what_it_lets_through(headrace):
     server = headrace(CONFIG.format(partitions=2, idle='500ms'))
-    produce(server, "in", [{"id": f"d{i % 5}", "ts": 1_700_000_000_000 + i, "v": i} for i in range(100)])
+    produce(server, "events", [{"id": f"d{i % 5}", "ts": 1_700_000_000_000 + i, "v": i} for i in range(100)])
     rows = read_all(server, "big", at_least=89)
     assert sorted(value["twice"] for _, value, _ in rows) == [2.0 * v for v in range(11, 100)]
     assert all(key.decode() == value["id"] for key, value, _ in rows)
@@ -69,7 +69,7 @@ def test_a_filter_maps_what_it_lets_through(headrace):
 def test_windows_close_when_the_source_falls_silent(headrace):
     server = headrace(CONFIG.format(partitions=2, idle='500ms'))
     now = int(time.time() * 1000) // 10_000 * 10_000 - 20_000
-    produce(server, "in", [{"id": "a", "ts": now + i * 1000, "v": i} for i in range(10)])
+    produce(server, "events", [{"id": "a", "ts": now + i * 1000, "v": i} for i in range(10)])
     rows = read_all(server, "sums", at_least=1, seconds=40)
     assert [(value["id"], value["n"], value["total"]) for _, value, _ in rows] == [("a", 10, 45.0)]
 
@@ -77,7 +77,7 @@ def test_windows_close_when_the_source_falls_silent(headrace):
 def test_records_that_do_not_fit_go_to_the_dead_letters(headrace):
     server = headrace(CONFIG.format(partitions=1, idle='500ms'))
     bad = ['{"id": "x", "ts": 1, "v": ', '{"id": "x", "ts": 1700000000000, "v": "fast"}', "not json", '[1,2]']
-    produce(server, "in", [bad[0], {"id": "ok", "ts": 1_700_000_000_000, "v": 50}, *bad[1:]])
+    produce(server, "events", [bad[0], {"id": "ok", "ts": 1_700_000_000_000, "v": 50}, *bad[1:]])
     assert len(read_all(server, "big", at_least=1)) == 1
     consumer = Consumer({"bootstrap.servers": server.kafka, "group.id": "dlq", "auto.offset.reset": "earliest"})
     consumer.subscribe(["dead-letters"])
@@ -95,7 +95,7 @@ def test_records_that_do_not_fit_go_to_the_dead_letters(headrace):
     for text in bad:
         matching = [h for letter, h in zip(letters, headers) if letter.value().decode() == text]
         assert {h["dlq.component"] for h in matching} == {"big", "sums"}, text
-        assert all(h["dlq.source.topic"] == "in" and h["dlq.error.message"] for h in matching)
+        assert all(h["dlq.source.topic"] == "events" and h["dlq.error.message"] for h in matching)
 
 
 def test_results_are_exact_across_kill_9(headrace):
@@ -121,7 +121,7 @@ def test_results_are_exact_across_kill_9(headrace):
         failed = []
         for i in range(total):
             row = {"id": f"d{i % 7}", "ts": start + i * 10, "v": 1.0 if i % 2 else 100.0}
-            producer.produce("in", json.dumps(row), row["id"], on_delivery=lambda e, _: failed.append(e) if e else None)
+            producer.produce("events", json.dumps(row), row["id"], on_delivery=lambda e, _: failed.append(e) if e else None)
             producer.poll(0)
             time.sleep(0.001)
         assert producer.flush(120) == 0 and not failed, failed[:3]
@@ -147,7 +147,7 @@ def test_wrong_input_never_stops_a_pipeline(headrace):
     server = headrace(CONFIG.format(partitions=1, idle='500ms'))
     random.seed(5)
     garbage = [bytes(random.randrange(256) for _ in range(random.randrange(200))) for _ in range(500)]
-    produce(server, "in", [*garbage, "[" * 100_000, {"id": "ok", "ts": 1_700_000_000_000, "v": 50}])
+    produce(server, "events", [*garbage, "[" * 100_000, {"id": "ok", "ts": 1_700_000_000_000, "v": 50}])
     assert [value["id"] for _, value, _ in read_all(server, "big", at_least=1)] == ["ok"]
     status = json.loads(run_http(server, "/api/v1/status"))
     assert "big" in json.dumps(status)

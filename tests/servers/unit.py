@@ -7,10 +7,14 @@ from pathlib import Path
 import harness
 
 
+def program(module):
+    """The test program of a module, built beside the program under test."""
+    return Path(harness.BIN).parent / "src" / f"{module}_test"
+
+
 def run(module, test_filter, **environment):
-    """Runs build/.../src/MODULE_test with a gtest filter; every selected test has to run and pass."""
-    program = Path(harness.BIN).parent / "src" / f"{module}_test"
-    done = subprocess.run([program, f"--gtest_filter={test_filter}"], env={**os.environ, **environment},
+    """Runs a module's tests that a gtest filter selects; every one of them has to run and pass."""
+    done = subprocess.run([program(module), f"--gtest_filter={test_filter}"], env={**os.environ, **environment},
                           text=True, capture_output=True, timeout=600)
     output = done.stdout + done.stderr
     assert done.returncode == 0, output[-6000:]
