@@ -189,14 +189,23 @@ class MemoryStream final : public net::EventStream {
     queued_ = bytes;
   }
 
-  /// The data of the first event after the `seen`th that is named `event` and contains `part`; waits for it up to ten
-  /// seconds, then answers empty. `seen` moves behind it.
+  /// How many events named `event` contain `part`.
+  int count(std::string_view event, std::string_view part) const {
+    std::lock_guard lock(mutex_);
+    int found = 0;
+    for (const auto& [name, data] : events_) found += name == event && data.find(part) != std::string::npos;
+    return found;
+  }
+
+  /// The data of the first event after the `seen`th that is named `event` (empty: any) and contains `part`; waits for
+  /// it up to ten seconds, then answers empty. `seen` moves behind it.
   std::string wait_for(std::string_view event, std::string_view part, size_t& seen) {
     std::unique_lock lock(mutex_);
     std::string found;
-    sent_.wait_for(lock, std::chrono::seconds(10), [&] {
+    sent_.wait_for(lock, std::chrono::seconds(60), [&] {
       for (; seen < events_.size(); ++seen) {
-        if (events_[seen].first != event || events_[seen].second.find(part) == std::string::npos) continue;
+        if (!event.empty() && events_[seen].first != event) continue;
+        if (events_[seen].second.find(part) == std::string::npos) continue;
         found = events_[seen++].second;
         return true;
       }

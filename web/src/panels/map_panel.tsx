@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { formatName, formatValue } from "../format";
+import { formatName, formatTime, formatValue } from "../format";
 import { Basemap, type BasemapFile } from "../map/basemap";
 import { MapView } from "../map/map_view";
 import type { PanelDefinition } from "../model/protocol";
@@ -188,9 +188,14 @@ function useLatest(value: Fields | null, id: string): Fields | null {
 }
 
 function show(value: unknown): string {
-  if (typeof value === "number")
-    return Number.isInteger(value) || Math.abs(value) > 1000 ? String(value) : detailed(value);
+  if (typeof value === "number") return showNumber(value);
   return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+/** Whole numbers in the range of today's milliseconds since 1970 are read as a time. */
+function showNumber(value: number): string {
+  if (Number.isInteger(value)) return value > 1e12 && value < 4e12 ? formatTime(value) : String(value);
+  return Math.abs(value) > 1000 ? String(value) : detailed(value);
 }
 
 function detailed(value: number): string {
