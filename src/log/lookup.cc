@@ -48,12 +48,12 @@ Result<std::optional<TimestampOffset>> PartitionLogImpl::offset_for_timestamp(in
     for (const auto& [base, segment] : segments_) candidates.emplace_back(segment, segment->size());
   }
   for (const auto& [segment, limit] : candidates) {
-    ASSIGN_OR_RETURN(TimeIndexEntry latest, segment->max_timestamp());
+    auto found = find_in_segment(*segment, timestamp_ms, start, limit);
     if (segment != candidates.back().first) note_read(segment);
-    if (limit == 0 || latest.timestamp_ms < timestamp_ms) continue;
-    ASSIGN_OR_RETURN(auto found, find_in_segment(*segment, timestamp_ms, start, limit));
-    if (!found) continue;
-    if (found->offset >= watermark) return std::optional<TimestampOffset>();
+    if (!found.ok() && was_removed(segment)) continue;
+    if (!found.ok()) return found.error();
+    if (!*found) continue;
+    if ((*found)->offset >= watermark) return std::optional<TimestampOffset>();
     return found;
   }
   return std::optional<TimestampOffset>();
@@ -61,6 +61,8 @@ Result<std::optional<TimestampOffset>> PartitionLogImpl::offset_for_timestamp(in
 
 Result<std::optional<TimestampOffset>> PartitionLogImpl::find_in_segment(Segment& segment, int64_t timestamp_ms,
                                                                          Offset start, uint64_t limit) {
+  ASSIGN_OR_RETURN(TimeIndexEntry latest, segment.max_timestamp());
+  if (limit == 0 || latest.timestamp_ms < timestamp_ms) return std::optional<TimestampOffset>();
   ASSIGN_OR_RETURN(SeekPoint from, segment.seek_time(timestamp_ms));
   ASSIGN_OR_RETURN(auto file, segment.file());
   BatchScanner scanner(*file, from.position, limit, {segment.base(), /*gaps=*/true});
@@ -86,8 +88,10 @@ Result<std::optional<TimestampOffset>> PartitionLogImpl::max_timestamp() {
   }
   int64_t latest = -1;
   for (const SegmentPtr& segment : segments) {
-    ASSIGN_OR_RETURN(TimeIndexEntry entry, segment->max_timestamp());
-    latest = std::max(latest, entry.timestamp_ms);
+    auto entry = segment->max_timestamp();
+    if (!entry.ok() && was_removed(segment)) continue;
+    if (!entry.ok()) return entry.error();
+    latest = std::max(latest, entry->timestamp_ms);
   }
   if (latest < 0) return std::optional<TimestampOffset>();
   return offset_for_timestamp(latest);

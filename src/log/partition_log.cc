@@ -214,6 +214,7 @@ Result<ReadResult> PartitionLogImpl::read(Offset offset, size_t bytes_max, Offse
     }
     auto found = segment->read(offset, bytes_max, upper, limit, gaps);
     if (inactive) note_read(segment);
+    if (!found.ok() && was_removed(segment)) continue;
     if (!found.ok()) return found.error().in("reading offset " + std::to_string(offset.value));
     if (found->bad_position) return take_out_of_service(*segment, *found);
     if (!found->batches.empty()) return ReadResult{std::move(found->batches), found->next_offset};
@@ -248,15 +249,26 @@ Error PartitionLogImpl::take_out_of_service(const Segment& segment, const Segmen
   return *damage_at(range.from);
 }
 
+// Whether retention took the segment away while somebody was reading it.
+bool PartitionLogImpl::was_removed(const SegmentPtr& segment) const {
+  std::lock_guard lock(mutex_);
+  auto at = segments_.find(segment->base());
+  return at == segments_.end() || at->second != segment;
+}
+
 // Keeps few inactive segments open.
 void PartitionLogImpl::note_read(const SegmentPtr& segment) {
   SegmentPtr oldest;
-  std::lock_guard lock(mutex_);
-  std::erase(loaded_, segment);
-  loaded_.push_back(segment);
-  if (loaded_.size() <= kLoadedSegmentsMax) return;
-  oldest = loaded_.front();
-  loaded_.erase(loaded_.begin());
+  {
+    std::lock_guard lock(mutex_);
+    std::erase(loaded_, segment);
+    auto at = segments_.find(segment->base());
+    if (at == segments_.end() || at->second != segment) return;
+    loaded_.push_back(segment);
+    if (loaded_.size() <= kLoadedSegmentsMax) return;
+    oldest = loaded_.front();
+    loaded_.erase(loaded_.begin());
+  }
   oldest->release();
 }
 

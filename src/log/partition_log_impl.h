@@ -100,6 +100,7 @@ class PartitionLogImpl final : public PartitionLog {
   // Reading.
   std::optional<Error> damage_at(Offset offset) const;
   void note_read(const SegmentPtr& segment);
+  bool was_removed(const SegmentPtr& segment) const;
   Error take_out_of_service(const Segment& segment, const SegmentRead& found);
 
   // Flushing; these want flush_mutex_.
