@@ -151,6 +151,28 @@ TEST_F(MqttIngestTest, BatchThatTheBusRefusesClosesItsClientsWithoutAnAcknowledg
   EXPECT_EQ(other.read(4), bytes_of(Puback{1}));
 }
 
+TEST_F(MqttIngestTest, OneMessageTooLargeForItsTopicDoesNotTakeOthersWithIt) {
+  start();
+  bus_.set_batch_bytes_max(1000);
+  auto good = client({.client_id = "good"});
+  auto bad = client({.client_id = "bad"});
+  bus_.hold();
+  good.send(bytes_of(telemetry(1)));
+  bus_.wait_for_waiting(1);
+  std::string many, expected = bytes_of(Puback{1});
+  for (uint16_t id = 2; id <= 40; ++id) {
+    many += bytes_of(telemetry(id));
+    expected += bytes_of(Puback{id});
+  }
+  bad.send(bytes_of(Publish{.topic = "cabs/17/telemetry", .payload = std::string(2000, 'x'), .packet_id = 1, .qos = 1}));
+  good.send(many + bytes_of(Pingreq{}));
+  EXPECT_EQ(good.read(2), bytes_of(Pingresp{}));
+  bus_.release();
+  EXPECT_EQ(good.read(expected.size()), expected);
+  EXPECT_EQ(bad.read_all(), "");
+  EXPECT_EQ(bus_.stored().size(), 40u);
+}
+
 TEST_F(MqttIngestTest, QosZeroIsKeptAndNotAnswered) {
   start();
   auto c = client();

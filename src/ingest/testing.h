@@ -40,6 +40,11 @@ class FakeBus final : public bus::Bus, public bus::Admin {
     failures_ = count;
     failure_ = code;
   }
+  /// Larger batches are answered with kTooLarge.
+  void set_batch_bytes_max(size_t bytes) {
+    std::lock_guard lock(mutex_);
+    batch_bytes_max_ = bytes;
+  }
   std::vector<Stored> stored() {
     std::lock_guard lock(mutex_);
     return stored_;
@@ -119,6 +124,10 @@ class FakeBus final : public bus::Bus, public bus::Admin {
       lock.unlock();
       return request.done(Error{failure_, "as the test asked"});
     }
+    if (request.batch.size() > batch_bytes_max_) {
+      lock.unlock();
+      return request.done(Error{ErrorCode::kTooLarge, "over the topic's limit"});
+    }
     Offset base(ends_[request.tp]);
     record::RecordReader reader(request.batch, 64 << 20);
     while (const record::RecordView* view = reader.next()) {
@@ -139,6 +148,7 @@ class FakeBus final : public bus::Bus, public bus::Admin {
   std::vector<Stored> stored_;
   std::deque<Request> waiting_;
   bool holding_ = false;
+  size_t batch_bytes_max_ = ~size_t{0};
   int failures_ = 0;
   ErrorCode failure_{};
 };

@@ -1,5 +1,7 @@
 #include "ingest/mqtt/batch_lane.h"
 
+#include <algorithm>
+
 #include "ingest/mqtt/loop_writer.h"
 
 namespace headrace::ingest::mqtt {
@@ -20,14 +22,12 @@ BatchLane::BatchLane(TopicPartition tp, LoopWriter& writer, uint64_t seed)
       backoff_({.delay_min = milliseconds(10), .delay_first = milliseconds(50), .delay_max = milliseconds(5'000)}, seed) {}
 
 void BatchLane::added(SessionRef session, uint64_t number, size_t batch_bytes_max) {
-  if (session.slot != SessionRef::kNone) {
-    bool follows = !open_runs_.empty() && open_runs_.back().session == session &&
-                   open_runs_.back().first + open_runs_.back().count == number;
-    if (follows) {
-      ++open_runs_.back().count;
-    } else {
-      open_runs_.push_back({session, number, 1});
-    }
+  bool follows = !open_runs_.empty() && open_runs_.back().session == session &&
+                 open_runs_.back().first + open_runs_.back().count == number;
+  if (follows) {
+    ++open_runs_.back().count;
+  } else {
+    open_runs_.push_back({session, number, 1});
   }
   writer_.bytes_added(open_.bytes() - open_bytes_);
   open_bytes_ = open_.bytes();
@@ -69,9 +69,35 @@ void BatchLane::on_answer(Result<bus::Appended> result) {
     retry_ = writer_.loop().after(backoff_.next(), [this] { produce(); });
     return;
   }
+  if (result.error().code == ErrorCode::kTooLarge && sealed_.front().batch.header().record_count > 1) {
+    split_front();
+    return produce();
+  }
   writer_.failed(tp_, result.error());
   for (const AckRun& run : sealed_.front().runs) writer_.reject(run);
   finish_front();
+}
+
+void BatchLane::split_front() {
+  Sealed whole = std::move(sealed_.front());
+  sealed_.pop_front();
+  auto first_count = static_cast<uint32_t>(whole.batch.header().record_count / 2);
+  record::BatchBuilder halves[2];
+  record::RecordReader reader(whole.batch, whole.batch.size());
+  for (uint32_t i = 0; const record::RecordView* record = reader.next(); ++i) {
+    halves[i >= first_count].add(record->timestamp_ms, record->key, record->value, record->headers);
+  }
+  std::vector<AckRun> runs[2];
+  for (AckRun run : whole.runs) {
+    uint32_t taken = std::min(run.count, first_count);
+    first_count -= taken;
+    if (taken > 0) runs[0].push_back({run.session, run.first, taken});
+    if (taken < run.count) runs[1].push_back({run.session, run.first + taken, run.count - taken});
+  }
+  size_t first_bytes = halves[0].bytes();
+  CHECK(first_bytes <= whole.bytes);
+  sealed_.push_front({halves[1].finish(), std::move(runs[1]), whole.bytes - first_bytes});
+  sealed_.push_front({halves[0].finish(), std::move(runs[0]), first_bytes});
 }
 
 void BatchLane::finish_front() {

@@ -61,6 +61,8 @@ class BatchLane {
   void seal();
   void produce();
   void on_answer(Result<bus::Appended> result);
+  /// Makes two batches of the front one: too large for the topic, though each message may fit.
+  void split_front();
   void finish_front();
 
   const TopicPartition tp_;
