@@ -36,6 +36,9 @@ class FakeBus final : public bus::Bus, public bus::Admin {
   /// Each poll gives at most so many batches.
   void set_batches_per_poll(size_t count) { batches_per_poll_ = count; }
 
+  /// The next producer of that id is fenced as soon as it has begun.
+  void fence_next(const std::string& id) { fence_ = id; }
+
   /// Appends records to a partition, as one batch.
   struct Record {
     std::optional<std::string> key, value;
@@ -174,6 +177,7 @@ class FakeBus final : public bus::Bus, public bus::Admin {
   std::map<TopicPartition, Partition> partitions_;
   std::map<std::pair<std::string, TopicPartition>, Offset> positions_;
   std::map<std::string, int> epochs_;
+  std::string fence_;
   int64_t calls_ = 0;
   int64_t calls_to_fault_ = -1;
   Fault fault_ = Fault::kRefused;
@@ -188,6 +192,7 @@ class FakeTransactionalProducer final : public bus::TransactionalProducer {
     return guarded([&]() -> Status {
       CHECK(!open_);
       open_ = true;
+      if (bus_.fence_ == id_) ++bus_.epochs_[id_];
       return {};
     });
   }
