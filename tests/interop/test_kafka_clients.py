@@ -85,25 +85,27 @@ class Member(threading.Thread):
     """One member of a group; keeps what it read and which partitions it has."""
 
     def __init__(self, server, **properties):
-        super().__init__()
+        super().__init__(daemon=True)
         self.consumer = confluent_kafka.Consumer({"bootstrap.servers": server.kafka, "group.id": "g", "auto.offset.reset": "earliest",
                                                   "session.timeout.ms": 6000, "heartbeat.interval.ms": 200, **properties})
         self.consumer.subscribe(["t"])
-        self.read, self.stopping = [], threading.Event()
+        self.read, self.owned, self.stopping = [], set(), threading.Event()
 
     def run(self):
         while not self.stopping.is_set():
             message = self.consumer.poll(0.1)
             if message is not None and not message.error():
                 self.read.append(message.value())
+            self.owned = {tp.partition for tp in self.consumer.assignment()}
         self.consumer.close()
 
     def partitions(self):
-        return {tp.partition for tp in self.consumer.assignment()}
+        return self.owned
 
     def leave(self):
         self.stopping.set()
-        self.join()
+        self.join(30)
+        assert not self.is_alive(), "the consumer does not close"
 
 
 @pytest.mark.parametrize("strategy", ["range", "cooperative-sticky"])
