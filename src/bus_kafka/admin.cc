@@ -42,8 +42,10 @@ class KafkaAdmin final : public bus::Admin {
   Result<std::vector<bus::TopicInfo>> topics() override;
   Result<bus::TopicInfo> topic(std::string_view name) override;
   Result<int32_t> partition_count(std::string_view topic) override;
-  Result<std::vector<bus::Position>> offsets(const std::vector<TopicPartition>& partitions, bus::OffsetQuery query) override;
-  Result<std::vector<bus::Position>> committed(std::string_view group, const std::vector<TopicPartition>& partitions) override;
+  Result<std::vector<bus::Position>> offsets(const std::vector<TopicPartition>& partitions,
+                                             bus::OffsetQuery query) override;
+  Result<std::vector<bus::Position>> committed(std::string_view group,
+                                               const std::vector<TopicPartition>& partitions) override;
   Status commit(std::string_view group, const std::vector<bus::Position>& positions) override;
 
  private:
@@ -56,26 +58,34 @@ class KafkaAdmin final : public bus::Admin {
   Status await_partitions(const std::string& topic, int32_t count);
   Status await_deletion(const std::string& topic);
   Result<std::vector<bus::Position>> list_offsets(const std::vector<TopicPartition>& partitions, int64_t timestamp);
-  Result<std::vector<bus::Position>> list_offsets_once(const std::vector<TopicPartition>& partitions, int64_t timestamp);
+  Result<std::vector<bus::Position>> list_offsets_once(const std::vector<TopicPartition>& partitions,
+                                                       int64_t timestamp);
   Status fill(std::vector<bus::TopicInfo>& topics);
   Status fill_offsets(std::vector<bus::TopicInfo>& topics);
   Status fill_configs(std::vector<bus::TopicInfo>& topics);
+
+  /// Handle::error() with the connection's troubles up to now, which this handle serves nowhere else.
+  Error error(rd_kafka_resp_err_t code, std::string_view doing, const char* detail = nullptr) const {
+    rd_kafka_poll(handle_.get(), 0);
+    return handle_.error(code, doing, detail);
+  }
 
   Handle handle_;
 };
 
 /// Makes one admin request and waits for its event; the event's own error is an Error.
 template <typename Request>
-Result<Owned<rd_kafka_event_t>> KafkaAdmin::ask(rd_kafka_admin_op_t operation, std::string_view doing, Request request) {
+Result<Owned<rd_kafka_event_t>> KafkaAdmin::ask(rd_kafka_admin_op_t operation, std::string_view doing,
+                                                Request request) {
   Owned<rd_kafka_AdminOptions_t> options(rd_kafka_AdminOptions_new(handle_.get(), operation));
   char reason[256];
   rd_kafka_AdminOptions_set_request_timeout(options.get(), kRequestTimeoutMs, reason, sizeof(reason));
   Owned<rd_kafka_queue_t> queue(rd_kafka_queue_new(handle_.get()));
   request(options.get(), queue.get());
   Owned<rd_kafka_event_t> event(rd_kafka_queue_poll(queue.get(), 2 * kRequestTimeoutMs));
-  if (!event) return handle_.error(RD_KAFKA_RESP_ERR__TIMED_OUT, doing);
+  if (!event) return error(RD_KAFKA_RESP_ERR__TIMED_OUT, doing);
   if (auto code = rd_kafka_event_error(event.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return handle_.error(code, doing, rd_kafka_event_error_string(event.get()));
+    return error(code, doing, rd_kafka_event_error_string(event.get()));
   }
   return event;
 }
@@ -83,7 +93,7 @@ Result<Owned<rd_kafka_event_t>> KafkaAdmin::ask(rd_kafka_admin_op_t operation, s
 Status KafkaAdmin::topic_results(const rd_kafka_topic_result_t** results, size_t count, std::string_view doing) const {
   for (size_t i = 0; i < count; ++i) {
     auto code = rd_kafka_topic_result_error(results[i]);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return handle_.error(code, doing, rd_kafka_topic_result_error_string(results[i]));
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return error(code, doing, rd_kafka_topic_result_error_string(results[i]));
   }
   return {};
 }
@@ -97,15 +107,16 @@ Status KafkaAdmin::create_topic(const bus::TopicSpec& spec) {
   for (const auto& [name, value] : spec.configs) rd_kafka_NewTopic_set_config(topic.get(), name.c_str(), value.c_str());
   rd_kafka_NewTopic_t* topics[] = {topic.get()};
   ASSIGN_OR_RETURN(auto event, ask(RD_KAFKA_ADMIN_OP_CREATETOPICS, doing, [&](auto* options, auto* queue) {
-    rd_kafka_CreateTopics(handle_.get(), topics, 1, options, queue);
-  }));
+                     rd_kafka_CreateTopics(handle_.get(), topics, 1, options, queue);
+                   }));
   size_t count = 0;
   const auto** results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
   RETURN_IF_ERROR(topic_results(results, count, doing));
   return await_partitions(spec.name, spec.partitions);
 }
 
-/// A cluster answers before every broker knows: waits until the partitions have leaders, so that the next call finds them.
+/// A cluster answers before every broker knows: waits until the partitions have leaders, so that the next call finds
+/// them.
 Status KafkaAdmin::await_partitions(const std::string& topic, int32_t count) {
   auto deadline = std::chrono::steady_clock::now() + kPropagationMax;
   while (std::chrono::steady_clock::now() < deadline) {
@@ -113,7 +124,8 @@ Status KafkaAdmin::await_partitions(const std::string& topic, int32_t count) {
     if (!found.ok() && found.error().code != ErrorCode::kNotFound) return found.error();
     if (found.ok()) {
       const rd_kafka_metadata_topic_t& t = (*found)->topics[0];
-      auto led = std::count_if(t.partitions, t.partitions + t.partition_cnt, [](const auto& p) { return p.leader >= 0; });
+      auto led =
+          std::count_if(t.partitions, t.partitions + t.partition_cnt, [](const auto& p) { return p.leader >= 0; });
       if (led >= count) return {};
     }
     std::this_thread::sleep_for(kPropagationPause);
@@ -126,8 +138,8 @@ Status KafkaAdmin::delete_topic(std::string_view name) {
   Owned<rd_kafka_DeleteTopic_t> topic(rd_kafka_DeleteTopic_new(std::string(name).c_str()));
   rd_kafka_DeleteTopic_t* topics[] = {topic.get()};
   ASSIGN_OR_RETURN(auto event, ask(RD_KAFKA_ADMIN_OP_DELETETOPICS, doing, [&](auto* options, auto* queue) {
-    rd_kafka_DeleteTopics(handle_.get(), topics, 1, options, queue);
-  }));
+                     rd_kafka_DeleteTopics(handle_.get(), topics, 1, options, queue);
+                   }));
   size_t count = 0;
   const auto** results = rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event.get()), &count);
   RETURN_IF_ERROR(topic_results(results, count, doing));
@@ -154,8 +166,8 @@ Status KafkaAdmin::create_partitions(std::string_view name, int32_t total) {
   if (!partitions) return Error{ErrorCode::kInvalidArgument, doing + ": " + reason};
   rd_kafka_NewPartitions_t* all[] = {partitions.get()};
   ASSIGN_OR_RETURN(auto event, ask(RD_KAFKA_ADMIN_OP_CREATEPARTITIONS, doing, [&](auto* options, auto* queue) {
-    rd_kafka_CreatePartitions(handle_.get(), all, 1, options, queue);
-  }));
+                     rd_kafka_CreatePartitions(handle_.get(), all, 1, options, queue);
+                   }));
   size_t count = 0;
   const auto** results =
       rd_kafka_CreatePartitions_result_topics(rd_kafka_event_CreatePartitions_result(event.get()), &count);
@@ -168,19 +180,19 @@ Result<Owned<const rd_kafka_metadata_t>> KafkaAdmin::metadata(const std::string*
   Owned<rd_kafka_topic_t> only;
   if (topic != nullptr) {
     only.reset(rd_kafka_topic_new(handle_.get(), topic->c_str(), nullptr));
-    if (!only) return handle_.error(rd_kafka_last_error(), "looking up topic " + *topic);
+    if (!only) return error(rd_kafka_last_error(), "looking up topic " + *topic);
   }
   const rd_kafka_metadata_t* raw = nullptr;
   auto code = rd_kafka_metadata(handle_.get(), topic == nullptr, only.get(), &raw, kRequestTimeoutMs);
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return handle_.error(code, "reading the cluster's metadata");
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return error(code, "reading the cluster's metadata");
   Owned<const rd_kafka_metadata_t> metadata(raw);
   if (topic == nullptr) return metadata;
-  if (metadata->topic_cnt == 0) return handle_.error(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, "topic " + *topic);
+  if (metadata->topic_cnt == 0) return error(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, "topic " + *topic);
   const rd_kafka_metadata_topic_t& found = metadata->topics[0];
   if (found.err == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE) {
-    return handle_.error(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, "topic " + *topic);
+    return error(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, "topic " + *topic);
   }
-  if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR) return handle_.error(found.err, "topic " + *topic);
+  if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR) return error(found.err, "topic " + *topic);
   return metadata;
 }
 
@@ -252,10 +264,11 @@ Status KafkaAdmin::fill_configs(std::vector<bus::TopicInfo>& topics) {
   }
   constexpr std::string_view kDoing = "reading the topics' configuration";
   ASSIGN_OR_RETURN(auto event, ask(RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, kDoing, [&](auto* options, auto* queue) {
-    rd_kafka_DescribeConfigs(handle_.get(), resources.data(), resources.size(), options, queue);
-  }));
+                     rd_kafka_DescribeConfigs(handle_.get(), resources.data(), resources.size(), options, queue);
+                   }));
   size_t count = 0;
-  const auto** results = rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event.get()), &count);
+  const auto** results =
+      rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event.get()), &count);
   for (size_t i = 0; i < count; ++i) {
     // A topic deleted meanwhile, or one whose configuration we may not read, has none to show.
     if (rd_kafka_ConfigResource_error(results[i]) != RD_KAFKA_RESP_ERR_NO_ERROR) continue;
@@ -264,13 +277,15 @@ Status KafkaAdmin::fill_configs(std::vector<bus::TopicInfo>& topics) {
     size_t entries = 0;
     const auto** configs = rd_kafka_ConfigResource_configs(results[i], &entries);
     for (size_t k = 0; topic != topics.end() && k < entries; ++k) {
-      if (const char* value = rd_kafka_ConfigEntry_value(configs[k])) topic->configs[rd_kafka_ConfigEntry_name(configs[k])] = value;
+      if (const char* value = rd_kafka_ConfigEntry_value(configs[k]))
+        topic->configs[rd_kafka_ConfigEntry_name(configs[k])] = value;
     }
   }
   return {};
 }
 
-Result<std::vector<bus::Position>> KafkaAdmin::offsets(const std::vector<TopicPartition>& partitions, bus::OffsetQuery query) {
+Result<std::vector<bus::Position>> KafkaAdmin::offsets(const std::vector<TopicPartition>& partitions,
+                                                       bus::OffsetQuery query) {
   using Kind = bus::OffsetQuery::Kind;
   if (query.kind == Kind::kEarliest) return list_offsets(partitions, RD_KAFKA_OFFSET_BEGINNING);
   if (query.kind == Kind::kLatest) return list_offsets(partitions, RD_KAFKA_OFFSET_END);
@@ -289,7 +304,8 @@ Result<std::vector<bus::Position>> KafkaAdmin::offsets(const std::vector<TopicPa
 }
 
 /// Asks again while leaders move, as they do just after a topic's creation.
-Result<std::vector<bus::Position>> KafkaAdmin::list_offsets(const std::vector<TopicPartition>& partitions, int64_t timestamp) {
+Result<std::vector<bus::Position>> KafkaAdmin::list_offsets(const std::vector<TopicPartition>& partitions,
+                                                            int64_t timestamp) {
   constexpr std::chrono::milliseconds kPause{50};
   auto deadline = std::chrono::steady_clock::now() + kLeadersMoveMax;
   while (true) {
@@ -308,12 +324,12 @@ Result<std::vector<bus::Position>> KafkaAdmin::list_offsets_once(const std::vect
   if (partitions.empty()) return std::vector<bus::Position>();
   List list = make_list(partitions, timestamp);
   auto code = rd_kafka_offsets_for_times(handle_.get(), list.get(), kRequestTimeoutMs);
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return handle_.error(code, kDoing);
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return error(code, kDoing);
   std::vector<bus::Position> positions;
   for (const TopicPartition& tp : partitions) {
     const auto* found = rd_kafka_topic_partition_list_find(list.get(), tp.topic.c_str(), tp.partition.value);
-    if (found == nullptr) return handle_.error(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, to_string(tp));
-    if (found->err != RD_KAFKA_RESP_ERR_NO_ERROR) return handle_.error(found->err, "reading offsets of " + to_string(tp));
+    if (found == nullptr) return error(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, to_string(tp));
+    if (found->err != RD_KAFKA_RESP_ERR_NO_ERROR) return error(found->err, "reading offsets of " + to_string(tp));
     positions.push_back({tp, Offset(found->offset)});
   }
   return positions;
@@ -321,7 +337,8 @@ Result<std::vector<bus::Position>> KafkaAdmin::list_offsets_once(const std::vect
 
 /// A transaction that is just ending is waited for, as its positions become the committed ones (KIP-447); positions in
 /// one that stays open are not committed, and those before it are the answer.
-Result<std::vector<bus::Position>> KafkaAdmin::committed(std::string_view group, const std::vector<TopicPartition>& partitions) {
+Result<std::vector<bus::Position>> KafkaAdmin::committed(std::string_view group,
+                                                         const std::vector<TopicPartition>& partitions) {
   constexpr std::chrono::milliseconds kPause{20};
   if (partitions.empty()) return std::vector<bus::Position>();
   List list = make_list(partitions, RD_KAFKA_OFFSET_INVALID);
@@ -335,26 +352,28 @@ Result<std::vector<bus::Position>> KafkaAdmin::committed(std::string_view group,
   }
 }
 
-Result<std::vector<bus::Position>> KafkaAdmin::committed_once(const std::string& group, rd_kafka_topic_partition_list_t* list,
+Result<std::vector<bus::Position>> KafkaAdmin::committed_once(const std::string& group,
+                                                              rd_kafka_topic_partition_list_t* list,
                                                               bool require_stable, bool& unstable) {
   std::string doing = "reading the positions of group " + group;
   Owned<rd_kafka_ListConsumerGroupOffsets_t> request(rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), list));
   rd_kafka_ListConsumerGroupOffsets_t* requests[] = {request.get()};
-  ASSIGN_OR_RETURN(auto event, ask(RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, doing, [&](auto* options, auto* queue) {
-    Owned<rd_kafka_error_t> error(rd_kafka_AdminOptions_set_require_stable_offsets(options, require_stable));
-    rd_kafka_ListConsumerGroupOffsets(handle_.get(), requests, 1, options, queue);
-  }));
+  ASSIGN_OR_RETURN(
+      auto event, ask(RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, doing, [&](auto* options, auto* queue) {
+        Owned<rd_kafka_error_t> unsupported(rd_kafka_AdminOptions_set_require_stable_offsets(options, require_stable));
+        rd_kafka_ListConsumerGroupOffsets(handle_.get(), requests, 1, options, queue);
+      }));
   size_t count = 0;
   const auto** groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
       rd_kafka_event_ListConsumerGroupOffsets_result(event.get()), &count);
   auto failed = [&](rd_kafka_resp_err_t code, const char* detail) {
     unstable = require_stable && code == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT;
-    return handle_.error(code, doing, detail);
+    return error(code, doing, detail);
   };
   std::vector<bus::Position> positions;
   for (size_t i = 0; i < count; ++i) {
-    if (const auto* error = rd_kafka_group_result_error(groups[i])) {
-      return failed(rd_kafka_error_code(error), rd_kafka_error_string(error));
+    if (const auto* failure = rd_kafka_group_result_error(groups[i])) {
+      return failed(rd_kafka_error_code(failure), rd_kafka_error_string(failure));
     }
     const auto* found = rd_kafka_group_result_partitions(groups[i]);
     for (int k = 0; found != nullptr && k < found->cnt; ++k) {
@@ -377,18 +396,18 @@ Status KafkaAdmin::commit(std::string_view group, const std::vector<bus::Positio
       rd_kafka_AlterConsumerGroupOffsets_new(std::string(group).c_str(), list.get()));
   rd_kafka_AlterConsumerGroupOffsets_t* requests[] = {request.get()};
   ASSIGN_OR_RETURN(auto event, ask(RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS, doing, [&](auto* options, auto* queue) {
-    rd_kafka_AlterConsumerGroupOffsets(handle_.get(), requests, 1, options, queue);
-  }));
+                     rd_kafka_AlterConsumerGroupOffsets(handle_.get(), requests, 1, options, queue);
+                   }));
   size_t count = 0;
   const auto** groups = rd_kafka_AlterConsumerGroupOffsets_result_groups(
       rd_kafka_event_AlterConsumerGroupOffsets_result(event.get()), &count);
   for (size_t i = 0; i < count; ++i) {
-    if (const auto* error = rd_kafka_group_result_error(groups[i])) {
-      return handle_.error(rd_kafka_error_code(error), doing, rd_kafka_error_string(error));
+    if (const auto* failure = rd_kafka_group_result_error(groups[i])) {
+      return error(rd_kafka_error_code(failure), doing, rd_kafka_error_string(failure));
     }
     const auto* done = rd_kafka_group_result_partitions(groups[i]);
     for (int k = 0; done != nullptr && k < done->cnt; ++k) {
-      if (done->elems[k].err != RD_KAFKA_RESP_ERR_NO_ERROR) return handle_.error(done->elems[k].err, doing);
+      if (done->elems[k].err != RD_KAFKA_RESP_ERR_NO_ERROR) return error(done->elems[k].err, doing);
     }
   }
   return {};

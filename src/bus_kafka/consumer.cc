@@ -5,6 +5,8 @@
 #include <atomic>
 #include <chrono>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <set>
 #include <span>
 
@@ -22,23 +24,31 @@ constexpr size_t kBatchBytesMax = 1 << 20;
 /// How long to wait for a partition's bounds after its position fell out of them.
 constexpr int kWatermarksTimeoutMs = 10'000;
 
+/// A consumer's librdkafka client and its one queue.
+struct Client {
+  explicit Client(Handle h) : handle(std::move(h)) {
+    rd_kafka_poll_set_consumer(handle.get());
+    queue.reset(rd_kafka_queue_get_consumer(handle.get()));
+  }
+  Handle handle;
+  Owned<rd_kafka_queue_t> queue;  // Destroyed before the handle.
+};
+
 class KafkaConsumer final : public bus::Consumer {
  public:
-  KafkaConsumer(Handle handle, size_t fetch_bytes_max)
-      : handle_(std::move(handle)), fetch_bytes_max_(fetch_bytes_max) {
-    rd_kafka_poll_set_consumer(handle_.get());
-    queue_.reset(rd_kafka_queue_get_consumer(handle_.get()));
-  }
-  ~KafkaConsumer() override {
-    queue_.reset();
-    rd_kafka_consumer_close(handle_.get());
-  }
+  KafkaConsumer(Properties defaults, Properties properties, Properties fixed, size_t fetch_bytes_max)
+      : defaults_(std::move(defaults)),
+        properties_(std::move(properties)),
+        fixed_(std::move(fixed)),
+        fetch_bytes_max_(fetch_bytes_max) {}
 
+  Status open();
   Status assign(std::vector<bus::Position> positions) override;
   Result<bus::PollResult> poll(std::chrono::milliseconds timeout) override;
   void wake() override {
+    std::lock_guard lock(client_mutex_);
     woken_ = true;
-    rd_kafka_queue_yield(queue_.get());
+    rd_kafka_queue_yield(client_->queue.get());
   }
 
  private:
@@ -56,9 +66,11 @@ class KafkaConsumer final : public bus::Consumer {
   void reset_out_of_range(bus::PollResult& result);
   Status assign_from_next();
 
-  Handle handle_;
-  Owned<rd_kafka_queue_t> queue_;
+  const Properties defaults_, properties_, fixed_;
   const size_t fetch_bytes_max_;
+  std::mutex client_mutex_;  ///< Guards the pointer against wake(); the object belongs to the one thread.
+  std::unique_ptr<Client> client_;
+  bool assigned_ = false;
   std::map<TopicPartition, Partition> partitions_;
   std::set<TopicPartition> out_of_range_;  ///< To be set back to where their logs begin.
   std::optional<Error> error_;             ///< To be reported when no records come with it.
@@ -74,14 +86,25 @@ Status KafkaConsumer::assign(std::vector<bus::Position> positions) {
   return assign_from_next();
 }
 
-/// Makes librdkafka read every partition from its `next` on.
+Status KafkaConsumer::open() {
+  ASSIGN_OR_RETURN(Handle handle, Handle::make(RD_KAFKA_CONSUMER, defaults_, properties_, fixed_));
+  auto client = std::make_unique<Client>(std::move(handle));
+  std::lock_guard lock(client_mutex_);
+  client_.swap(client);
+  return {};
+}
+
+/// Makes librdkafka read every partition from its `next` on. An assignment that takes the place of another gets a
+/// client of its own: librdkafka 2.0 now and then never reads again a partition that is in both (seen with three
+/// brokers).
 Status KafkaConsumer::assign_from_next() {
+  if (std::exchange(assigned_, true)) RETURN_IF_ERROR(open());
   Owned<rd_kafka_topic_partition_list_t> list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions_.size())));
   for (const auto& [tp, partition] : partitions_) {
     rd_kafka_topic_partition_list_add(list.get(), tp.topic.c_str(), tp.partition.value)->offset = partition.next.value;
   }
-  auto code = rd_kafka_assign(handle_.get(), list.get());
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return handle_.error(code, "assigning partitions");
+  auto code = rd_kafka_assign(client_->handle.get(), list.get());
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return client_->handle.error(code, "assigning partitions");
   return {};
 }
 
@@ -112,7 +135,7 @@ Result<bus::PollResult> KafkaConsumer::poll(std::chrono::milliseconds timeout) {
 /// Takes up to `count` messages; how many librdkafka gave.
 size_t KafkaConsumer::take(std::chrono::milliseconds timeout, size_t count, bus::PollResult& result, size_t& bytes) {
   rd_kafka_message_t* messages[kMessagesMax];
-  ssize_t got = rd_kafka_consume_batch_queue(queue_.get(), static_cast<int>(timeout.count()), messages, count);
+  ssize_t got = rd_kafka_consume_batch_queue(client_->queue.get(), static_cast<int>(timeout.count()), messages, count);
   for (ssize_t i = 0; i < got; ++i) {
     take_message(*messages[i], result, bytes);
     rd_kafka_message_destroy(messages[i]);
@@ -132,7 +155,7 @@ void KafkaConsumer::take_message(const rd_kafka_message_t& message, bus::PollRes
 
 void KafkaConsumer::take_error(const rd_kafka_message_t& message, bus::PollResult&) {
   if (message.rkt == nullptr) {
-    error_ = handle_.error(message.err, "consuming", rd_kafka_message_errstr(&message));
+    error_ = client_->handle.error(message.err, "consuming", rd_kafka_message_errstr(&message));
     return;
   }
   TopicPartition tp{rd_kafka_topic_name(message.rkt), PartitionId(message.partition)};
@@ -143,10 +166,11 @@ void KafkaConsumer::take_error(const rd_kafka_message_t& message, bus::PollResul
     if (message.offset <= it->second.next.value) return;
     it->second.next = Offset(message.offset);
     it->second.moved = true;
-  } else if (message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || message.err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
+  } else if (message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+             message.err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
     out_of_range_.insert(tp);
   } else {
-    error_ = handle_.error(message.err, "consuming " + to_string(tp), rd_kafka_message_errstr(&message));
+    error_ = client_->handle.error(message.err, "consuming " + to_string(tp), rd_kafka_message_errstr(&message));
   }
 }
 
@@ -181,26 +205,28 @@ void KafkaConsumer::reset_out_of_range(bus::PollResult& result) {
   for (const TopicPartition& tp : std::exchange(out_of_range_, {})) {
     Partition& partition = partitions_.at(tp);
     int64_t start = 0, end = 0;
-    auto code = rd_kafka_query_watermark_offsets(handle_.get(), tp.topic.c_str(), tp.partition.value, &start, &end,
-                                                 kWatermarksTimeoutMs);
+    auto code = rd_kafka_query_watermark_offsets(client_->handle.get(), tp.topic.c_str(), tp.partition.value, &start,
+                                                 &end, kWatermarksTimeoutMs);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      error_ = handle_.error(code, "finding the start of " + to_string(tp));
+      error_ = client_->handle.error(code, "finding the start of " + to_string(tp));
       out_of_range_.insert(tp);
       continue;
     }
     int64_t lost = start - partition.next.value;
-    if (lost < 0) log_warn("{} ends at {}, before the position {}: reading it anew", to_string(tp), end, partition.next.value);
+    if (lost < 0)
+      log_warn("{} ends at {}, before the position {}: reading it anew", to_string(tp), end, partition.next.value);
     result.skipped.emplace_back(tp, std::max<int64_t>(0, lost));
     partition.next = Offset(start);
     partition.moved = true;
   }
-  // A partition that met auto.offset.reset=error stays stopped until it is assigned anew; a seek does not start it.
+  // A partition that met auto.offset.reset=error stays stopped until it is assigned anew.
   if (auto status = assign_from_next(); !status.ok()) error_ = status.error();
 }
 
 }  // namespace
 
-Result<std::unique_ptr<bus::Consumer>> make_consumer(const Properties& properties, const bus::ConsumerOptions& options) {
+Result<std::unique_ptr<bus::Consumer>> make_consumer(const Properties& properties,
+                                                     const bus::ConsumerOptions& options) {
   // librdkafka fetches on while its queue is below its limit, so the limit and one fetch add up to queue_bytes_max.
   size_t half = std::max<size_t>(options.queue_bytes_max / 2, 1 << 10);
   std::string fetch = std::to_string(std::min<size_t>(half, 1 << 30));
@@ -213,14 +239,14 @@ Result<std::unique_ptr<bus::Consumer>> make_consumer(const Properties& propertie
                       {"max.partition.fetch.bytes", partition_fetch},
                       {"message.max.bytes", partition_fetch},
                       {"fetch.wait.max.ms", "500"}};
-  Properties fixed{{"enable.auto.commit", "false"},
-                   {"enable.auto.offset.store", "false"},
-                   {"enable.partition.eof", "true"},
-                   {"auto.offset.reset", "error"},
-                   {"allow.auto.create.topics", "false"},
-                   {"isolation.level", committed ? "read_committed" : "read_uncommitted"}};
-  ASSIGN_OR_RETURN(Handle handle, Handle::make(RD_KAFKA_CONSUMER, defaults, properties, fixed));
-  return std::unique_ptr<bus::Consumer>(std::make_unique<KafkaConsumer>(std::move(handle), options.fetch_bytes_max));
+  Properties fixed{
+      {"enable.auto.commit", "false"},       {"enable.auto.offset.store", "false"},
+      {"enable.partition.eof", "true"},      {"auto.offset.reset", "error"},
+      {"allow.auto.create.topics", "false"}, {"isolation.level", committed ? "read_committed" : "read_uncommitted"}};
+  auto consumer =
+      std::make_unique<KafkaConsumer>(std::move(defaults), properties, std::move(fixed), options.fetch_bytes_max);
+  RETURN_IF_ERROR(consumer->open());
+  return std::unique_ptr<bus::Consumer>(std::move(consumer));
 }
 
 }  // namespace headrace::bus_kafka

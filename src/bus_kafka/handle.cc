@@ -14,7 +14,9 @@ constexpr int kSyslogWarning = 4;
 void on_log(const rd_kafka_t*, int level, const char* facility, const char* text) {
   // Warnings about properties that belong to the other kind of client: both kinds get the same ones here.
   if (std::string_view(facility) == "CONFWARN") return;
-  LogLevel ours = level <= kSyslogError ? LogLevel::kWarn : level == kSyslogWarning ? LogLevel::kInfo : LogLevel::kDebug;
+  LogLevel ours = level <= kSyslogError     ? LogLevel::kWarn
+                  : level == kSyslogWarning ? LogLevel::kInfo
+                                            : LogLevel::kDebug;
   log_line(ours, fmt::format("librdkafka {}: {}", facility, text));
 }
 
@@ -61,7 +63,8 @@ std::string Troubles::last() const {
 
 Handle::Handle(rd_kafka_t* handle, std::unique_ptr<State> state) : handle_(handle), state_(std::move(state)) {}
 
-Handle::Handle(Handle&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)), state_(std::move(other.state_)) {}
+Handle::Handle(Handle&& other) noexcept
+    : handle_(std::exchange(other.handle_, nullptr)), state_(std::move(other.state_)) {}
 
 Handle::~Handle() {
   if (handle_ != nullptr) rd_kafka_destroy(handle_);
@@ -89,7 +92,8 @@ Result<Handle> Handle::make(rd_kafka_type_t type, const Properties& defaults, co
 
 Error Handle::error(rd_kafka_resp_err_t code, std::string_view doing, const char* detail) const {
   ErrorCode ours = error_code(code);
-  std::string text = fmt::format("{}: {}", doing, detail != nullptr && *detail != '\0' ? detail : rd_kafka_err2str(code));
+  std::string text =
+      fmt::format("{}: {}", doing, detail != nullptr && *detail != '\0' ? detail : rd_kafka_err2str(code));
   if (std::string last = troubles().last(); is_connection_error(ours) && !last.empty()) text += " (" + last + ")";
   return {ours, std::move(text)};
 }

@@ -31,7 +31,8 @@ class KafkaBus final : public bus::Bus {
 Result<std::unique_ptr<bus::Bus>> connect(std::map<std::string, std::string> properties) {
   RETURN_IF_ERROR(check_properties(properties));
   if (!properties.contains("bootstrap.servers")) {
-    return Error{ErrorCode::kInvalidArgument, "librdkafka property bootstrap.servers is missing: host:port[,host:port...]"};
+    return Error{ErrorCode::kInvalidArgument,
+                 "librdkafka property bootstrap.servers is missing: host:port[,host:port...]"};
   }
   ASSIGN_OR_RETURN(auto admin, make_admin(properties));
   return std::unique_ptr<bus::Bus>(std::make_unique<KafkaBus>(std::move(properties), std::move(admin)));

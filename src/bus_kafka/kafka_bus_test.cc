@@ -45,7 +45,8 @@ TEST(KafkaBusErrors, EveryCodeOfTheLibraryHasOneOfOurs) {
   size_t count = 0;
   rd_kafka_get_err_descs(&descriptions, &count);
   ASSERT_GT(count, 100u);
-  for (size_t i = 0; i < count; ++i) EXPECT_NE(to_string(error_code(descriptions[i].code)), "unknown") << descriptions[i].name;
+  for (size_t i = 0; i < count; ++i)
+    EXPECT_NE(to_string(error_code(descriptions[i].code)), "unknown") << descriptions[i].name;
   EXPECT_EQ(error_code(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART), ErrorCode::kNotFound);
   EXPECT_EQ(error_code(RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION), ErrorCode::kUnavailable);
   EXPECT_EQ(error_code(RD_KAFKA_RESP_ERR_PRODUCER_FENCED), ErrorCode::kFenced);
@@ -68,7 +69,8 @@ class KafkaBus : public testing::Test {
     auto status = bus_->admin().create_topic({.name = topic_, .partitions = partitions, .configs = std::move(configs)});
     ASSERT_TRUE(status.ok()) << status.error().message;
   }
-  Result<bus::Appended> produce(bus::Producer& producer, PartitionId partition, record::Batch batch, std::string topic = "") {
+  Result<bus::Appended> produce(bus::Producer& producer, PartitionId partition, record::Batch batch,
+                                std::string topic = "") {
     auto answered = std::make_shared<std::promise<Result<bus::Appended>>>();
     producer.produce({topic.empty() ? topic_ : topic, partition}, std::move(batch),
                      [answered](Result<bus::Appended> answer) { answered->set_value(std::move(answer)); });
@@ -100,7 +102,8 @@ class KafkaBus : public testing::Test {
       if (!polled.ok()) continue;
       for (const bus::FetchedBatch& fetched : polled->batches) {
         record::RecordReader reader(fetched.batch, 1 << 20);
-        while (const auto* record = reader.next()) read.records.emplace_back(record->offset.value, std::string(record->value.value_or("null")));
+        while (const auto* record = reader.next())
+          read.records.emplace_back(record->offset.value, std::string(record->value.value_or("null")));
         EXPECT_TRUE(reader.status().ok());
       }
       for (const auto& position : polled->positions) read.positions[position.tp] = position.next;
@@ -356,7 +359,8 @@ TEST_F(KafkaBus, ANewAssignmentReplacesTheOldOne) {
   EXPECT_EQ(read(*c, [](const Read& r) { return r.records.size() >= 3; }).records.size(), 3u);
   ASSERT_TRUE(c->assign({{{topic_, PartitionId(0)}, Offset(1)}, {{topic_, PartitionId(1)}, Offset(2)}}).ok());
   Read second = read(*c, [](const Read& r) { return r.records.size() >= 3; });
-  EXPECT_THAT(second.records, testing::UnorderedElementsAre(testing::Pair(1, "b"), testing::Pair(2, "c"), testing::Pair(2, "c")));
+  EXPECT_THAT(second.records,
+              testing::UnorderedElementsAre(testing::Pair(1, "b"), testing::Pair(2, "c"), testing::Pair(2, "c")));
   ASSERT_TRUE(c->assign({}).ok());
   auto nothing = c->poll(10ms);
   ASSERT_TRUE(nothing.ok());
@@ -380,10 +384,11 @@ TEST_F(KafkaBus, ManyBatchesArriveInOrderWithinTheBytesOfAPoll) {
   std::atomic<int> answered{0};
   constexpr int kBatches = 400;
   for (int i = 0; i < kBatches; ++i) {
-    p->produce({topic_, PartitionId(0)}, batch_of({std::string(50'000, 'x'), std::to_string(i)}), [&](Result<bus::Appended> answer) {
-      EXPECT_TRUE(answer.ok());
-      ++answered;
-    });
+    p->produce({topic_, PartitionId(0)}, batch_of({std::string(50'000, 'x'), std::to_string(i)}),
+               [&](Result<bus::Appended> answer) {
+                 EXPECT_TRUE(answer.ok());
+                 ++answered;
+               });
   }
   p.reset();
   ASSERT_EQ(answered, kBatches);

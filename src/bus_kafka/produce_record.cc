@@ -54,7 +54,8 @@ rd_kafka_resp_err_t produce_record(rd_kafka_t* handle, rd_kafka_topic_t* topic, 
 }
 
 size_t in_flight_bytes(const record::RecordView& record) {
-  size_t size = kRecordOverheadBytes + (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
+  size_t size =
+      kRecordOverheadBytes + (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
   for (const record::Header& h : record.headers) size += h.key.size() + (h.value ? h.value->size() : 0);
   return size;
 }

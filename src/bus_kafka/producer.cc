@@ -53,15 +53,19 @@ class KafkaProducer final : public bus::Producer {
 };
 
 Status KafkaProducer::start(const Properties& properties, const bus::ProducerOptions& options) {
-  // The bound is ours, in bytes and refused before the first record of a batch; librdkafka's own bounds would stop amid one.
-  ASSIGN_OR_RETURN(Handle handle,
-                   Handle::make(RD_KAFKA_PRODUCER,
-                                {{"client.id", options.client_id}, {"enable.idempotence", "true"}, {"linger.ms", "1"},
-                                 {"message.max.bytes", "1000000000"}, {"topic.metadata.propagation.max.ms", "5000"}},
-                                properties,
-                                {{"queue.buffering.max.messages", "0"}, {"queue.buffering.max.kbytes", "2147483647"},
-                                 {"allow.auto.create.topics", "false"}},
-                                &KafkaProducer::on_delivered, this));
+  // The bound is ours, in bytes and refused before the first record of a batch; librdkafka's own bounds would stop amid
+  // one.
+  ASSIGN_OR_RETURN(Handle handle, Handle::make(RD_KAFKA_PRODUCER,
+                                               {{"client.id", options.client_id},
+                                                {"enable.idempotence", "true"},
+                                                {"linger.ms", "1"},
+                                                {"message.max.bytes", "1000000000"},
+                                                {"topic.metadata.propagation.max.ms", "5000"}},
+                                               properties,
+                                               {{"queue.buffering.max.messages", "0"},
+                                                {"queue.buffering.max.kbytes", "2147483647"},
+                                                {"allow.auto.create.topics", "false"}},
+                                               &KafkaProducer::on_delivered, this));
   handle_.emplace(std::move(handle));
   topics_.emplace();
   poller_ = std::thread([this] {
@@ -82,8 +86,8 @@ KafkaProducer::~KafkaProducer() {
 
 void KafkaProducer::produce(const TopicPartition& tp, record::Batch batch, bus::ProduceCallback done) {
   if (in_flight_bytes_.load(std::memory_order_relaxed) >= in_flight_bytes_max_) {
-    return done(Error{ErrorCode::kUnavailable, fmt::format("producing to {}: {} bytes are in flight already", to_string(tp),
-                                                           in_flight_bytes_max_)});
+    return done(Error{ErrorCode::kUnavailable, fmt::format("producing to {}: {} bytes are in flight already",
+                                                           to_string(tp), in_flight_bytes_max_)});
   }
   rd_kafka_topic_t* topic = topics_->get(handle_->get(), tp.topic);
   if (topic == nullptr) return done(handle_->error(rd_kafka_last_error(), "producing to " + to_string(tp)));
@@ -131,7 +135,8 @@ void KafkaProducer::release(InFlight* flight) {
 
 }  // namespace
 
-Result<std::unique_ptr<bus::Producer>> make_producer(const Properties& properties, const bus::ProducerOptions& options) {
+Result<std::unique_ptr<bus::Producer>> make_producer(const Properties& properties,
+                                                     const bus::ProducerOptions& options) {
   auto producer = std::make_unique<KafkaProducer>(options.in_flight_bytes_max);
   RETURN_IF_ERROR(producer->start(properties, options));
   return std::unique_ptr<bus::Producer>(std::move(producer));

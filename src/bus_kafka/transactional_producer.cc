@@ -11,7 +11,8 @@
 namespace headrace::bus_kafka {
 namespace {
 
-/// The longest wait for one step of a transaction; after it the step has timed out and the transaction is to be aborted.
+/// The longest wait for one step of a transaction; after it the step has timed out and the transaction is to be
+/// aborted.
 constexpr int kStepTimeoutMs = 30'000;
 /// How long an abort waits for what was produced before it.
 constexpr int kFlushTimeoutMs = 5'000;
@@ -23,7 +24,8 @@ class KafkaTransactionalProducer final : public bus::TransactionalProducer {
   explicit KafkaTransactionalProducer(Handle handle) : handle_(std::move(handle)) {}
 
   Status init() {
-    return retried("initialising transactions", [&] { return rd_kafka_init_transactions(handle_.get(), kStepTimeoutMs); });
+    return retried("initialising transactions",
+                   [&] { return rd_kafka_init_transactions(handle_.get(), kStepTimeoutMs); });
   }
   Status begin() override {
     return retried("beginning a transaction", [&] { return rd_kafka_begin_transaction(handle_.get()); });
@@ -31,7 +33,8 @@ class KafkaTransactionalProducer final : public bus::TransactionalProducer {
   Status produce(const TopicPartition& tp, record::Batch batch) override;
   Status commit_positions(std::string_view group, const std::vector<bus::Position>& positions) override;
   Status commit() override {
-    return retried("committing a transaction", [&] { return rd_kafka_commit_transaction(handle_.get(), kStepTimeoutMs); });
+    return retried("committing a transaction",
+                   [&] { return rd_kafka_commit_transaction(handle_.get(), kStepTimeoutMs); });
   }
   Status abort() override;
 
@@ -82,7 +85,8 @@ Status KafkaTransactionalProducer::produce(const TopicPartition& tp, record::Bat
   return reader.status();
 }
 
-Status KafkaTransactionalProducer::add(rd_kafka_topic_t* topic, const TopicPartition& tp, const record::RecordView& record) {
+Status KafkaTransactionalProducer::add(rd_kafka_topic_t* topic, const TopicPartition& tp,
+                                       const record::RecordView& record) {
   auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(kStepTimeoutMs);
   while (true) {
     rd_kafka_resp_err_t code = produce_record(handle_.get(), topic, tp.partition, record, nullptr);
@@ -93,7 +97,8 @@ Status KafkaTransactionalProducer::add(rd_kafka_topic_t* topic, const TopicParti
       if (full) error.code = ErrorCode::kTimedOut;
       char reason[256];
       auto fatal = rd_kafka_fatal_error(handle_.get(), reason, sizeof(reason));
-      if (fatal != RD_KAFKA_RESP_ERR_NO_ERROR) return Error{ErrorCode::kFenced, "producing to " + to_string(tp) + ": " + reason};
+      if (fatal != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return Error{ErrorCode::kFenced, "producing to " + to_string(tp) + ": " + reason};
       return error;
     }
     constexpr int kPauseMs = 10;
@@ -101,7 +106,8 @@ Status KafkaTransactionalProducer::add(rd_kafka_topic_t* topic, const TopicParti
   }
 }
 
-Status KafkaTransactionalProducer::commit_positions(std::string_view group, const std::vector<bus::Position>& positions) {
+Status KafkaTransactionalProducer::commit_positions(std::string_view group,
+                                                    const std::vector<bus::Position>& positions) {
   Owned<rd_kafka_topic_partition_list_t> list(rd_kafka_topic_partition_list_new(static_cast<int>(positions.size())));
   for (const bus::Position& position : positions) {
     rd_kafka_topic_partition_list_add(list.get(), position.tp.topic.c_str(), position.tp.partition.value)->offset =
@@ -117,13 +123,16 @@ Status KafkaTransactionalProducer::commit_positions(std::string_view group, cons
 
 Result<std::unique_ptr<bus::TransactionalProducer>> make_transactional_producer(const Properties& properties,
                                                                                 const std::string& transactional_id) {
-  ASSIGN_OR_RETURN(Handle handle,
-                   Handle::make(RD_KAFKA_PRODUCER,
-                                {{"client.id", transactional_id}, {"linger.ms", "1"}, {"message.max.bytes", "1000000000"}},
-                                properties,
-                                {{"transactional.id", transactional_id}, {"enable.idempotence", "true"},
-                                 {"queue.buffering.max.messages", "0"}, {"allow.auto.create.topics", "false"},
-                                 {"queue.buffering.max.kbytes", std::string(kQueueKbytes)}}));
+  ASSIGN_OR_RETURN(
+      Handle handle,
+      Handle::make(RD_KAFKA_PRODUCER,
+                   {{"client.id", transactional_id}, {"linger.ms", "1"}, {"message.max.bytes", "1000000000"}},
+                   properties,
+                   {{"transactional.id", transactional_id},
+                    {"enable.idempotence", "true"},
+                    {"queue.buffering.max.messages", "0"},
+                    {"allow.auto.create.topics", "false"},
+                    {"queue.buffering.max.kbytes", std::string(kQueueKbytes)}}));
   auto producer = std::make_unique<KafkaTransactionalProducer>(std::move(handle));
   RETURN_IF_ERROR(producer->init());
   return std::unique_ptr<bus::TransactionalProducer>(std::move(producer));

@@ -25,7 +25,11 @@ struct DeadLetterWriter::Pending {
 
 DeadLetterWriter::DeadLetterWriter(bus::Bus& bus, std::string topic, std::string stage, std::string component,
                                    os::Clock& clock)
-    : bus_(bus), topic_(std::move(topic)), stage_(std::move(stage)), component_(std::move(component)), clock_(clock),
+    : bus_(bus),
+      topic_(std::move(topic)),
+      stage_(std::move(stage)),
+      component_(std::move(component)),
+      clock_(clock),
       pending_(std::make_shared<Pending>()) {}
 
 DeadLetterWriter::~DeadLetterWriter() = default;

@@ -1,5 +1,5 @@
-// A bus in memory for tests of components: topics, one consumer's reads, produces and committed positions, each of which
-// can be made to fail.
+// A bus in memory for tests of components: topics, one consumer's reads, produces and committed positions, each of
+// which can be made to fail.
 #pragma once
 
 #include <algorithm>
@@ -116,7 +116,8 @@ class FakeBus final : public bus::Bus, public bus::Admin {
   Result<std::vector<bus::Position>> offsets(const std::vector<TopicPartition>&, bus::OffsetQuery) override {
     return Error{ErrorCode::kUnsupported, "offsets"};
   }
-  Result<std::vector<bus::Position>> committed(std::string_view group, const std::vector<TopicPartition>& partitions) override {
+  Result<std::vector<bus::Position>> committed(std::string_view group,
+                                               const std::vector<TopicPartition>& partitions) override {
     std::lock_guard lock(mutex_);
     RETURN_IF_ERROR(fault("committed"));
     std::vector<bus::Position> found;
@@ -210,7 +211,8 @@ class FakeConsumer final : public bus::Consumer {
 
  private:
   bool ready() const {
-    return std::any_of(positions_.begin(), positions_.end(), [&](const auto& p) { return bus_.logs_.at(p.tp).end > p.next; });
+    return std::any_of(positions_.begin(), positions_.end(),
+                       [&](const auto& p) { return bus_.logs_.at(p.tp).end > p.next; });
   }
   void read(bus::Position& p, bus::PollResult& result) {
     const FakeBus::Log& log = bus_.logs_.at(p.tp);

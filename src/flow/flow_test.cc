@@ -15,8 +15,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::string_view kColours[] = {"red", "blue"};
-constexpr OptionSpec kFields[] = {{.name = "filter", .required = true, .help = "F."},
-                                  {.name = "qos", .type = OptionType::kInteger, .fallback = "1", .min = 0, .max = 2, .help = "Q."}};
+constexpr OptionSpec kFields[] = {
+    {.name = "filter", .required = true, .help = "F."},
+    {.name = "qos", .type = OptionType::kInteger, .fallback = "1", .min = 0, .max = 2, .help = "Q."}};
 constexpr OptionSpec kOptions[] = {
     {.name = "url", .required = true, .help = "Where, with a | and \"quotes\"."},
     {.name = "count", .type = OptionType::kInteger, .fallback = "5", .min = 1, .max = 10, .help = "How many."},
@@ -42,14 +43,15 @@ TEST(ParseOption, TakesWhatItsTypeAllows) {
   EXPECT_EQ(std::get<std::chrono::milliseconds>(*parse_option(option("wait"), "1m")), 1min);
   EXPECT_EQ(std::get<int64_t>(*parse_option(option("size"), "64KiB")), 65'536);
   EXPECT_EQ(std::get<std::string>(*parse_option(option("colour"), "blue")), "blue");
-  EXPECT_THAT(std::get<std::vector<std::string>>(*parse_option(option("names"), "x, y,,z")), testing::ElementsAre("x", "y", "z"));
+  EXPECT_THAT(std::get<std::vector<std::string>>(*parse_option(option("names"), "x, y,,z")),
+              testing::ElementsAre("x", "y", "z"));
 }
 
 TEST(ParseOption, RefusesTheRestAndSaysWhatIsAllowed) {
   const std::pair<const char*, const char*> wrong[] = {
-      {"count", "11"}, {"count", "0"}, {"count", "1.5"}, {"count", ""},    {"count", "five"}, {"ratio", "1.01"}, {"ratio", "nan"},
-      {"ratio", "-1"}, {"on", "yes"},  {"wait", "2m"},   {"wait", "soon"}, {"size", "0"},     {"size", "1XB"},   {"colour", "green"},
-      {"labels", "x"}, {"routes", "x"}};
+      {"count", "11"},  {"count", "0"},      {"count", "1.5"}, {"count", ""},  {"count", "five"}, {"ratio", "1.01"},
+      {"ratio", "nan"}, {"ratio", "-1"},     {"on", "yes"},    {"wait", "2m"}, {"wait", "soon"},  {"size", "0"},
+      {"size", "1XB"},  {"colour", "green"}, {"labels", "x"},  {"routes", "x"}};
   for (const auto& [name, text] : wrong) {
     auto parsed = parse_option(option(name), text);
     ASSERT_FALSE(parsed.ok()) << name << " " << text;

@@ -13,7 +13,7 @@
 namespace headrace::net {
 class EventLoops;
 class HttpServer;
-}
+}  // namespace headrace::net
 
 namespace headrace::flow {
 

@@ -81,7 +81,8 @@ std::string MetricsRegistry::exposition() const {
   for (const auto& [name, family] : families) {
     out += "# HELP " + name + " ";
     append_escaped(out, family.front().help, false);
-    out += family.front().kind == MetricKind::kCounter ? "\n# TYPE " + name + " counter\n" : "\n# TYPE " + name + " gauge\n";
+    out += family.front().kind == MetricKind::kCounter ? "\n# TYPE " + name + " counter\n"
+                                                       : "\n# TYPE " + name + " gauge\n";
     for (const Sample& sample : family) {
       out += name;
       append_labels(out, sample.labels);

@@ -42,7 +42,8 @@ class Sink {
   virtual Result<std::vector<WriteAnswer>> write(std::span<const SinkRecord> records) = 0;
   /// Called about once a second while nothing comes: for time-based work such as file rotation.
   virtual Status idle() { return {}; }
-  /// Makes a write() in progress, and every later one, return soon with kRetry for what is not written. From any thread.
+  /// Makes a write() in progress, and every later one, return soon with kRetry for what is not written. From any
+  /// thread.
   virtual void cancel() {}
   /// Where it writes, for people: "opensearch at http://127.0.0.1:9200".
   virtual std::string destination() const { return ""; }

@@ -24,7 +24,8 @@ constexpr std::chrono::milliseconds kIdleInterval{1'000};
 /// What is left to do for the records of one chunk.
 struct Work {
   enum class State : uint8_t { kPending, kRejected, kAnswered };
-  explicit Work(SinkChunk c) : chunk(std::move(c)), states(chunk.records.size(), State::kPending), reasons(states.size()) {
+  explicit Work(SinkChunk c)
+      : chunk(std::move(c)), states(chunk.records.size(), State::kPending), reasons(states.size()) {
     undecodable_left = !chunk.undecodable.empty();
   }
 
@@ -35,7 +36,8 @@ struct Work {
 
   /// Whether every record is written or in the dead-letter topic.
   bool answered() const {
-    return !undecodable_left && std::all_of(states.begin(), states.end(), [](State s) { return s == State::kAnswered; });
+    return !undecodable_left &&
+           std::all_of(states.begin(), states.end(), [](State s) { return s == State::kAnswered; });
   }
 
   /// The position of each partition: its first unanswered record, or its end where all are answered.
@@ -68,15 +70,20 @@ uint64_t system_seed() {
 
 class Runner final : public SinkRunner {
  public:
-  Runner(SinkRunnerOptions options, std::unique_ptr<Sink> sink, bus::Bus& bus, MetricsRegistry& metrics, os::Clock& clock)
-      : options_(std::move(options)), sink_(std::move(sink)), bus_(bus), metrics_(metrics),
+  Runner(SinkRunnerOptions options, std::unique_ptr<Sink> sink, bus::Bus& bus, MetricsRegistry& metrics,
+         os::Clock& clock)
+      : options_(std::move(options)),
+        sink_(std::move(sink)),
+        bus_(bus),
+        metrics_(metrics),
         dead_letters_(bus, options_.dead_letter_topic, "sink", options_.name, clock),
         backoff_(options_.backoff, options_.seed != 0 ? options_.seed : system_seed()),
         written_(counter("written", "Records that the destination has taken")),
         retried_(counter("retried", "Records that had to be tried again, counted per attempt")),
         rejected_(counter("rejected", "Records put into the dead-letter topic")),
         expired_(counter("expired", "Records that retention deleted before the sink read them")),
-        lag_(metrics.gauge("headrace_sink_lag_records", {{"sink", options_.name}}, "Records not yet committed by the sink")),
+        lag_(metrics.gauge("headrace_sink_lag_records", {{"sink", options_.name}},
+                           "Records not yet committed by the sink")),
         thread_([this] { run(); }) {}
 
   ~Runner() override {
@@ -254,7 +261,8 @@ std::optional<Trouble> Runner::put_aside_rejected(Work& work) {
     rejected.push_back({r.tp, &r.record, "rejected", work.reasons[i]});
   }
   if (work.undecodable_left) {
-    for (const auto& u : work.chunk.undecodable) rejected.push_back({u.record.tp, &u.record.record, "corrupt", u.reason});
+    for (const auto& u : work.chunk.undecodable)
+      rejected.push_back({u.record.tp, &u.record.record, "corrupt", u.reason});
   }
   if (rejected.empty()) return std::nullopt;
   if (auto status = dead_letters_.write(rejected); !status.ok()) return Trouble{status.error().message};
@@ -263,8 +271,8 @@ std::optional<Trouble> Runner::put_aside_rejected(Work& work) {
   }
   work.undecodable_left = false;
   rejected_.add(static_cast<int64_t>(rejected.size()));
-  log_warn("sink {}: {} records to {}, the first because: {}", options_.name, rejected.size(), options_.dead_letter_topic,
-           rejected.front().reason);
+  log_warn("sink {}: {} records to {}, the first because: {}", options_.name, rejected.size(),
+           options_.dead_letter_topic, rejected.front().reason);
   return std::nullopt;
 }
 
@@ -285,7 +293,8 @@ void Runner::recovered(const SinkSource& source) {
   if (backoff_.attempts() > 0) log_info("sink {}: running again", options_.name);
   backoff_.reset();
   const auto& missing = source.missing_topics();
-  set_state("running", missing.empty() ? sink_->destination() : fmt::format("waiting for topic {}", fmt::join(missing, ", ")));
+  set_state("running",
+            missing.empty() ? sink_->destination() : fmt::format("waiting for topic {}", fmt::join(missing, ", ")));
 }
 
 void Runner::set_state(std::string_view state, std::string_view detail) {
@@ -297,19 +306,41 @@ void Runner::set_state(std::string_view state, std::string_view detail) {
 
 constexpr std::string_view kStarts[] = {"earliest", "latest"};
 constexpr OptionSpec kCommonOptions[] = {
-    {.name = "topics", .type = OptionType::kStringList, .required = true,
+    {.name = "topics",
+     .type = OptionType::kStringList,
+     .required = true,
      .help = "The topics to write; one that does not exist yet is waited for."},
-    {.name = "start", .type = OptionType::kChoice, .fallback = "earliest", .choices = kStarts,
+    {.name = "start",
+     .type = OptionType::kChoice,
+     .fallback = "earliest",
+     .choices = kStarts,
      .help = "Where to begin in a partition for which the sink has no committed position."},
-    {.name = "dead_letter_topic", .fallback = kDefaultDeadLetterTopic,
+    {.name = "dead_letter_topic",
+     .fallback = kDefaultDeadLetterTopic,
      .help = "Where records go that the destination refuses for good, with the reason in their headers."},
-    {.name = "batch_records_max", .type = OptionType::kInteger, .fallback = "5000", .min = 1, .max = 1'000'000,
+    {.name = "batch_records_max",
+     .type = OptionType::kInteger,
+     .fallback = "5000",
+     .min = 1,
+     .max = 1'000'000,
      .help = "The most records written at once."},
-    {.name = "batch_bytes_max", .type = OptionType::kSize, .fallback = "8MiB", .min = 1024, .max = 1 << 30,
+    {.name = "batch_bytes_max",
+     .type = OptionType::kSize,
+     .fallback = "8MiB",
+     .min = 1024,
+     .max = 1 << 30,
      .help = "The most bytes of keys and values written at once; a single larger record is written alone."},
-    {.name = "linger", .type = OptionType::kDuration, .fallback = "50ms", .min = 0, .max = 600'000,
+    {.name = "linger",
+     .type = OptionType::kDuration,
+     .fallback = "50ms",
+     .min = 0,
+     .max = 600'000,
      .help = "How long the first record of a batch waits for more."},
-    {.name = "retry_delay_max", .type = OptionType::kDuration, .fallback = "30s", .min = 10, .max = 3'600'000,
+    {.name = "retry_delay_max",
+     .type = OptionType::kDuration,
+     .fallback = "30s",
+     .min = 10,
+     .max = 3'600'000,
      .help = "The longest wait between two attempts while the destination does not take records."},
 };
 

@@ -220,7 +220,9 @@ TEST_F(SinkRunnerTest, ALetterTooLargeForItsTopicGoesWithoutItsValue) {
 
 TEST_F(SinkRunnerTest, AFatalErrorStopsTheSinkVisiblyAndCommitsNothing) {
   bus_.append(kFirst, {"a"});
-  seen_->answer = [](const SinkRecord&) -> Result<WriteAnswer> { return Error{ErrorCode::kInvalidArgument, "no such mapping"}; };
+  seen_->answer = [](const SinkRecord&) -> Result<WriteAnswer> {
+    return Error{ErrorCode::kInvalidArgument, "no such mapping"};
+  };
   auto runner = start();
   await_state("failed");
   EXPECT_EQ(state().second, "no such mapping");
@@ -238,7 +240,8 @@ TEST_F(SinkRunnerTest, AnUnreachableDestinationIsShownAndNothingIsLost) {
   };
   auto runner = start();
   await_state("retrying");
-  EXPECT_THAT(state().second, testing::AllOf(testing::HasSubstr("connection refused; next try in"), testing::HasSubstr("ms")));
+  EXPECT_THAT(state().second,
+              testing::AllOf(testing::HasSubstr("connection refused; next try in"), testing::HasSubstr("ms")));
   EXPECT_LE(bus_.committed_position("s", kFirst), Offset(0));
   up = true;
   bus_.await_committed("s", kFirst, Offset(2));

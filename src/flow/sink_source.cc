@@ -146,8 +146,11 @@ void SinkSource::take_batch(const std::shared_ptr<OpenBatch>& open, SinkChunk& c
     if (record == nullptr) {
       if (!open->reader.status().ok() && open->batch.header().last_offset() >= next) {
         keep();
-        record::RecordView whole{std::max(next, open->batch.header().base_offset), open->batch.header().max_timestamp_ms,
-                                 std::nullopt, as_text(open->batch.bytes().view()), {}};
+        record::RecordView whole{std::max(next, open->batch.header().base_offset),
+                                 open->batch.header().max_timestamp_ms,
+                                 std::nullopt,
+                                 as_text(open->batch.bytes().view()),
+                                 {}};
         chunk.undecodable.push_back({{&tp, std::move(whole)}, open->reader.status().error().message});
       }
       next = std::max(next, open->batch.header().next_offset());

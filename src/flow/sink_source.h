@@ -1,4 +1,5 @@
-// What a sink reads: the partitions of its topics, with where each was read and committed, handed out in bounded chunks.
+// What a sink reads: the partitions of its topics, with where each was read and committed, handed out in bounded
+// chunks.
 #pragma once
 
 #include <chrono>
@@ -35,7 +36,7 @@ struct SinkChunk {
   std::vector<Undecodable> undecodable;
   std::map<TopicPartition, Offset> ends;
   std::vector<std::shared_ptr<OpenBatch>> keep_alive;
-  size_t bytes = 0;  ///< Of keys and values.
+  size_t bytes = 0;     ///< Of keys and values.
   int64_t expired = 0;  ///< Records that retention deleted before they were read.
 
   bool empty() const { return ends.empty(); }

@@ -33,7 +33,8 @@ std::string bound_text(OptionType type, int64_t bound) {
 /// " from 1 to 9", " of at least 1", " of at most 9" or nothing.
 std::string range_text(const OptionSpec& option) {
   bool low = option.min != kNoMin, high = option.max != kNoMax;
-  if (low && high) return fmt::format(" from {} to {}", bound_text(option.type, option.min), bound_text(option.type, option.max));
+  if (low && high)
+    return fmt::format(" from {} to {}", bound_text(option.type, option.min), bound_text(option.type, option.max));
   if (low) return fmt::format(" of at least {}", bound_text(option.type, option.min));
   if (high) return fmt::format(" of at most {}", bound_text(option.type, option.max));
   return "";

@@ -1,5 +1,5 @@
-// Component specs: what a component is called, the options it takes, and their types, defaults, ranges and help. Parsing
-// with line and column, --help, the reference page, the JSON Schema and the console's form all come from here.
+// Component specs: what a component is called, the options it takes, and their types, defaults, ranges and help.
+// Parsing with line and column, --help, the reference page, the JSON Schema and the console's form all come from here.
 #pragma once
 
 #include <chrono>
@@ -16,7 +16,18 @@
 
 namespace headrace::flow {
 
-enum class OptionType { kString, kInteger, kNumber, kBoolean, kDuration, kSize, kChoice, kStringList, kStringMap, kRecordList };
+enum class OptionType {
+  kString,
+  kInteger,
+  kNumber,
+  kBoolean,
+  kDuration,
+  kSize,
+  kChoice,
+  kStringList,
+  kStringMap,
+  kRecordList
+};
 
 struct OptionSpec {
   std::string_view name;

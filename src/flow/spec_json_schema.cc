@@ -50,15 +50,18 @@ std::string type_json(const OptionSpec& option) {
     case OptionType::kInteger: return R"("type":"integer")" + range_json(option);
     case OptionType::kNumber: return R"("type":"number")" + range_json(option);
     case OptionType::kBoolean: return R"("type":"boolean")";
-    case OptionType::kDuration: return fmt::format(R"("type":["string","integer"],"pattern":"{}")", kDurationPattern) + range_json(option);
-    case OptionType::kSize: return fmt::format(R"("type":["string","integer"],"pattern":"{}")", kSizePattern) + range_json(option);
+    case OptionType::kDuration:
+      return fmt::format(R"("type":["string","integer"],"pattern":"{}")", kDurationPattern) + range_json(option);
+    case OptionType::kSize:
+      return fmt::format(R"("type":["string","integer"],"pattern":"{}")", kSizePattern) + range_json(option);
     case OptionType::kChoice: {
       std::string choices;
       for (std::string_view choice : option.choices) choices += (choices.empty() ? "" : ",") + json_quoted(choice);
       return fmt::format(R"("enum":[{}])", choices);
     }
     case OptionType::kStringList: return R"("type":["array","string"],"items":{"type":["string","number","boolean"]})";
-    case OptionType::kStringMap: return R"("type":"object","additionalProperties":{"type":["string","number","boolean"]})";
+    case OptionType::kStringMap:
+      return R"("type":"object","additionalProperties":{"type":["string","number","boolean"]})";
     case OptionType::kRecordList: break;
   }
   return fmt::format(R"("type":"array","items":{{{}}})", object_json(option.fields));

@@ -34,7 +34,8 @@ std::string markdown_table(std::span<const OptionSpec> options) {
 }
 
 std::string markdown_section(const ComponentSpec& spec, int level) {
-  std::string out = fmt::format("{} `{}`\n\n{}\n", std::string(static_cast<size_t>(level), '#'), spec.name, spec.summary);
+  std::string out =
+      fmt::format("{} `{}`\n\n{}\n", std::string(static_cast<size_t>(level), '#'), spec.name, spec.summary);
   if (!spec.options.empty()) out += "\n" + markdown_table(spec.options);
   return out;
 }

@@ -1,5 +1,5 @@
-// Writes records as lines of JSON into files that are put aside by size and age. A line is on the disk before its record
-// is answered for; a crash between the two doubles lines, it never loses any.
+// Writes records as lines of JSON into files that are put aside by size and age. A line is on the disk before its
+// record is answered for; a crash between the two doubles lines, it never loses any.
 #include <fmt/format.h>
 
 #include "base/logging.h"
@@ -23,10 +23,21 @@ constexpr std::string_view kContents[] = {"value", "record"};
 constexpr flow::OptionSpec kOptions[] = {
     {.name = "path", .required = true, .help = "The directory; it is created where it does not exist."},
     {.name = "prefix", .help = "How the files' names begin; the sink's name where absent."},
-    {.name = "content", .type = OptionType::kChoice, .fallback = "value", .choices = kContents,
+    {.name = "content",
+     .type = OptionType::kChoice,
+     .fallback = "value",
+     .choices = kContents,
      .help = "What a line holds: the value, which must be JSON then, or the whole record with topic, offset and key."},
-    {.name = "size_max", .type = OptionType::kSize, .fallback = "64MiB", .min = 1, .help = "A file is put aside before it grows over this."},
-    {.name = "age_max", .type = OptionType::kDuration, .fallback = "1h", .min = 1, .help = "A file is put aside when its first line is as old."},
+    {.name = "size_max",
+     .type = OptionType::kSize,
+     .fallback = "64MiB",
+     .min = 1,
+     .help = "A file is put aside before it grows over this."},
+    {.name = "age_max",
+     .type = OptionType::kDuration,
+     .fallback = "1h",
+     .min = 1,
+     .help = "A file is put aside when its first line is as old."},
 };
 
 class FileSink final : public flow::Sink {
@@ -52,7 +63,8 @@ class FileSink final : public flow::Sink {
 
   /// A rotation that fails now is tried again later; nothing is lost meanwhile.
   Status idle() override {
-    if (auto status = file_.rotate_when_due(); !status.ok()) log_warn("file sink in {}: {}", directory_, status.error().message);
+    if (auto status = file_.rotate_when_due(); !status.ok())
+      log_warn("file sink in {}: {}", directory_, status.error().message);
     return {};
   }
 
@@ -88,7 +100,8 @@ Result<std::unique_ptr<flow::Sink>> make(const flow::Options& options, const flo
                            .bytes_max = static_cast<uint64_t>(options.integer("size_max")),
                            .age_max = options.duration("age_max")};
   std::string directory = file.directory;
-  ASSIGN_OR_RETURN(RotatingFile opened, RotatingFile::open(std::move(file), os::real_file_system(), os::system_clock()));
+  ASSIGN_OR_RETURN(RotatingFile opened,
+                   RotatingFile::open(std::move(file), os::real_file_system(), os::system_clock()));
   return std::unique_ptr<flow::Sink>(
       std::make_unique<FileSink>(std::move(opened), std::move(directory), options.text("content") == "record"));
 }

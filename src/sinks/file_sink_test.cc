@@ -38,7 +38,8 @@ TEST(JsonText, WhatIsNoObjectIsRefusedWithTheReason) {
 
 TEST(JsonText, BrokenTextsAreRefusedAndLeaveNothing) {
   const std::string deep(5'000, '[');
-  for (std::string_view text : std::initializer_list<std::string_view>{"", " ", "{", "{\"a\":}", "{} {}", "{}x", "nope", "\"\xff\"", "{\"a\":\"\x01\"}", deep}) {
+  for (std::string_view text : std::initializer_list<std::string_view>{"", " ", "{", "{\"a\":}", "{} {}", "{}x", "nope",
+                                                                       "\"\xff\"", "{\"a\":\"\x01\"}", deep}) {
     EXPECT_THAT(minified(text, false), testing::StartsWith("error: not JSON: ")) << text;
     EXPECT_THAT(minified(text, false), testing::Not(testing::EndsWith("wrote"))) << text;
   }
@@ -50,9 +51,10 @@ TEST(Envelope, HasTheWholeRecord) {
   std::string out;
   record::RecordView record{Offset(7), 1234, "cab-1", "{ \"a\": 1 }", {{"h", "v"}, {"n", std::nullopt}, {"b", "\xff"}}};
   append_envelope({&tp, record}, json, out);
-  EXPECT_EQ(out,
-            R"({"topic":"cabs","partition":2,"offset":7,"timestamp":1234,"key":"cab-1","value":{"a":1},)"
-            R"("headers":[{"name":"h","value_text":"v"},{"name":"n","value":null},{"name":"b","value_base64":"/w=="}]})");
+  EXPECT_EQ(
+      out,
+      R"({"topic":"cabs","partition":2,"offset":7,"timestamp":1234,"key":"cab-1","value":{"a":1},)"
+      R"("headers":[{"name":"h","value_text":"v"},{"name":"n","value":null},{"name":"b","value_base64":"/w=="}]})");
 }
 
 TEST(Envelope, TellsTextBytesAndNullApart) {
@@ -74,7 +76,8 @@ TEST(Envelope, TellsTextBytesAndNullApart) {
 class RotatingFileTest : public testing::Test {
  protected:
   RotatingFile open(uint64_t bytes_max = 1'000, std::chrono::milliseconds age_max = 1h) {
-    auto file = RotatingFile::open({.directory = "disk/out", .prefix = "s", .bytes_max = bytes_max, .age_max = age_max}, files_, clock_);
+    auto file = RotatingFile::open({.directory = "disk/out", .prefix = "s", .bytes_max = bytes_max, .age_max = age_max},
+                                   files_, clock_);
     EXPECT_TRUE(file.ok()) << (file.ok() ? "" : file.error().message);
     return *std::move(file);
   }
@@ -139,7 +142,8 @@ TEST_F(RotatingFileTest, GoesOnAfterARestartWithItsAgeAndWithoutATornLine) {
 
 TEST_F(RotatingFileTest, LeavesOtherFilesAlone) {
   ASSERT_TRUE(files_.make_directories("disk/out").ok());
-  std::vector<std::string> others{"other-20261121T055200.123Z.ndjson.open", "s-20261121T055200.123Z.ndjson", "s-notes.ndjson.open"};
+  std::vector<std::string> others{"other-20261121T055200.123Z.ndjson.open", "s-20261121T055200.123Z.ndjson",
+                                  "s-notes.ndjson.open"};
   for (const auto& name : others) ASSERT_TRUE(files_.open("disk/out/" + name, os::OpenMode::kCreate).ok());
   auto file = open();
   ASSERT_TRUE(file.append("a\n").ok());
@@ -166,7 +170,8 @@ std::vector<int> all_lines(os::SimulatedFileSystem& files) {
     EXPECT_TRUE(text.empty() || text.back() == '\n') << name << ": " << text;
     for (size_t at = 0, end = 0; (end = text.find('\n', at)) != std::string::npos; at = end + 1) {
       std::string line = text.substr(at, end - at);
-      EXPECT_TRUE(!line.empty() && line.find_first_not_of("0123456789") == std::string::npos) << name << ": '" << line << "'";
+      EXPECT_TRUE(!line.empty() && line.find_first_not_of("0123456789") == std::string::npos)
+          << name << ": '" << line << "'";
       lines.push_back(line.empty() ? -1 : std::stoi(line));
     }
   }
@@ -186,13 +191,15 @@ const RotatingFileOptions kSmall{.directory = "disk/out", .prefix = "s", .bytes_
 TEST(RotatingFileFaults, ACrashAtAnyOperationLosesNoAnsweredLine) {
   for (auto mode : {os::CrashMode::kKeep, os::CrashMode::kDrop, os::CrashMode::kTear, os::CrashMode::kRandom}) {
     for (uint64_t operations = 0;; ++operations) {
-      SCOPED_TRACE(testing::Message() << "mode " << static_cast<int>(mode) << ", crash after " << operations << " operations, seed 11");
+      SCOPED_TRACE(testing::Message() << "mode " << static_cast<int>(mode) << ", crash after " << operations
+                                      << " operations, seed 11");
       os::SimulatedFileSystem files;
       os::ManualClock clock(kNow);
       ASSERT_TRUE(files.make_directories("disk").ok());
       files.crash_after(operations);
       int answered = 0;
-      if (auto file = RotatingFile::open(kSmall, files, clock); file.ok()) answered = append_until_failure(*file, 0, kLines, clock);
+      if (auto file = RotatingFile::open(kSmall, files, clock); file.ok())
+        answered = append_until_failure(*file, 0, kLines, clock);
       bool crashed = files.crashed();
       files.crash();
       files.restart(mode, 11);
@@ -207,7 +214,8 @@ TEST(RotatingFileFaults, ACrashAtAnyOperationLosesNoAnsweredLine) {
 
 TEST(RotatingFileFaults, AnyCallMayFailOnceAndNoLineIsLost) {
   using Call = os::DiskCall;
-  for (auto call : {Call::kOpen, Call::kCreate, Call::kWrite, Call::kSync, Call::kTruncate, Call::kRename, Call::kSyncDirectory}) {
+  for (auto call :
+       {Call::kOpen, Call::kCreate, Call::kWrite, Call::kSync, Call::kTruncate, Call::kRename, Call::kSyncDirectory}) {
     for (auto fault : {os::DiskFault::kIoError, os::DiskFault::kOutOfSpace}) {
       for (uint64_t nth = 1;; ++nth) {
         SCOPED_TRACE(testing::Message() << os::to_string(call) << " " << nth << ", fault " << static_cast<int>(fault));
@@ -219,7 +227,8 @@ TEST(RotatingFileFaults, AnyCallMayFailOnceAndNoLineIsLost) {
         if (!file.ok()) file = RotatingFile::open(kSmall, files, clock);
         ASSERT_TRUE(file.ok());
         int next = 0;
-        for (int attempt = 0; next < kLines && attempt < 3; ++attempt) next = append_until_failure(*file, next, kLines, clock);
+        for (int attempt = 0; next < kLines && attempt < 3; ++attempt)
+          next = append_until_failure(*file, next, kLines, clock);
         ASSERT_EQ(next, kLines);
         files.crash();
         files.restart(os::CrashMode::kDrop, 1);

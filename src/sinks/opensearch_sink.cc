@@ -23,21 +23,36 @@ using Outcome = flow::WriteAnswer::Outcome;
 
 constexpr flow::OptionSpec kOptions[] = {
     {.name = "url", .required = true, .help = "The cluster's address, as http://host:9200 or https://host:9200."},
-    {.name = "index", .fallback = "{topic}",
-     .help = "The index; {topic} is the record's topic in lower case, {date} its timestamp's day (UTC, as 2026-11-21)."},
+    {.name = "index",
+     .fallback = "{topic}",
+     .help =
+         "The index; {topic} is the record's topic in lower case, {date} its timestamp's day (UTC, as 2026-11-21)."},
     {.name = "username", .help = "The user of HTTP basic authentication."},
     {.name = "password", .help = "The user's password."},
     {.name = "ca_file", .help = "A PEM file with the authorities to trust for https, in place of the system's."},
     {.name = "gzip", .type = OptionType::kBoolean, .fallback = "false", .help = "Compress requests."},
     {.name = "mapping", .help = "The JSON of `mappings` with which an index that does not exist is created."},
-    {.name = "geo_point", .type = OptionType::kStringList,
+    {.name = "geo_point",
+     .type = OptionType::kStringList,
      .help = "Fields to map as geo_point where an index does not exist; the short way for maps."},
     {.name = "pipeline", .help = "The ingest pipeline that documents go through."},
-    {.name = "request_bytes_max", .type = OptionType::kSize, .fallback = "5MiB", .min = 1024, .max = 100 << 20,
+    {.name = "request_bytes_max",
+     .type = OptionType::kSize,
+     .fallback = "5MiB",
+     .min = 1024,
+     .max = 100 << 20,
      .help = "The most bytes of one request before compression; a single larger document goes alone."},
-    {.name = "connect_timeout", .type = OptionType::kDuration, .fallback = "5s", .min = 1, .max = 600'000,
+    {.name = "connect_timeout",
+     .type = OptionType::kDuration,
+     .fallback = "5s",
+     .min = 1,
+     .max = 600'000,
      .help = "How long to wait for a connection."},
-    {.name = "request_timeout", .type = OptionType::kDuration, .fallback = "60s", .min = 1, .max = 3'600'000,
+    {.name = "request_timeout",
+     .type = OptionType::kDuration,
+     .fallback = "60s",
+     .min = 1,
+     .max = 3'600'000,
      .help = "How long to wait for the answer to a request; after it the request is made again."},
 };
 
@@ -51,7 +66,9 @@ class OpenSearchSink final : public flow::Sink {
  public:
   OpenSearchSink(opensearch::HttpClient client, opensearch::IndexName index, opensearch::IndexBootstrap bootstrap,
                  std::string pipeline, size_t request_bytes_max)
-      : client_(std::move(client)), index_(std::move(index)), bootstrap_(std::move(bootstrap)),
+      : client_(std::move(client)),
+        index_(std::move(index)),
+        bootstrap_(std::move(bootstrap)),
         request_bytes_max_(request_bytes_max) {
     path_ = "/_bulk?filter_path=items.*.status,items.*.error";
     if (!pipeline.empty()) path_ += "&pipeline=" + pipeline;
@@ -96,7 +113,8 @@ class OpenSearchSink final : public flow::Sink {
   std::string trouble_;  ///< Why the server could not be used, for documents that were not sent at all.
 };
 
-/// Fills body_ and documents_; answers for records that can't be documents, and for all of an index that can't be made yet.
+/// Fills body_ and documents_; answers for records that can't be documents, and for all of an index that can't be made
+/// yet.
 Status OpenSearchSink::lay_out(std::span<const SinkRecord> records) {
   body_.clear();
   documents_.clear();
@@ -141,7 +159,8 @@ Status OpenSearchSink::ensure_index(const std::string& index, bool& usable) {
 
 /// Sends one request and answers for its documents. False: the server takes nothing now, so the rest can wait too.
 bool OpenSearchSink::send(std::span<const Document> documents) {
-  std::string_view body = std::string_view(body_).substr(documents.front().begin, documents.back().end - documents.front().begin);
+  std::string_view body =
+      std::string_view(body_).substr(documents.front().begin, documents.back().end - documents.front().begin);
   auto answer = client_.send("POST", path_, "application/x-ndjson", body);
   if (!answer.ok()) {
     trouble_ = destination() + ": " + answer.error().message;
@@ -171,7 +190,8 @@ bool OpenSearchSink::send(std::span<const Document> documents) {
 /// A request that is too large or refused as a whole goes in halves, until the document that is to blame stands alone.
 bool OpenSearchSink::split(std::span<const Document> documents, std::string_view answer) {
   if (documents.size() == 1) {
-    answer_all(documents, Outcome::kRejected, "the request with this document alone is refused: " + opensearch::error_reason(answer));
+    answer_all(documents, Outcome::kRejected,
+               "the request with this document alone is refused: " + opensearch::error_reason(answer));
     return true;
   }
   size_t half = documents.size() / 2;
@@ -195,7 +215,8 @@ std::string text_or_empty(const flow::Options& options, std::string_view name) {
 
 /// Pipeline ids go into the request's path: letters, digits, '.', '_' and '-' need no escaping there.
 bool is_plain_id(std::string_view id) {
-  return std::all_of(id.begin(), id.end(), [](unsigned char c) { return std::isalnum(c) || c == '.' || c == '_' || c == '-'; });
+  return std::all_of(id.begin(), id.end(),
+                     [](unsigned char c) { return std::isalnum(c) || c == '.' || c == '_' || c == '-'; });
 }
 
 Result<std::unique_ptr<flow::Sink>> make(const flow::Options& options, const flow::SinkContext&) {
@@ -210,7 +231,8 @@ Result<std::unique_ptr<flow::Sink>> make(const flow::Options& options, const flo
   ASSIGN_OR_RETURN(opensearch::IndexName index, opensearch::IndexName::parse(options.text("index")));
   std::string pipeline = text_or_empty(options, "pipeline");
   if (!is_plain_id(pipeline)) {
-    return Error{ErrorCode::kInvalidArgument, fmt::format("pipeline '{}': letters, digits, '.', '_' and '-' are allowed", pipeline)};
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("pipeline '{}': letters, digits, '.', '_' and '-' are allowed", pipeline)};
   }
   std::vector<std::string> geo_points;
   if (options.has("geo_point")) geo_points = options.list("geo_point");
@@ -225,7 +247,8 @@ Result<std::unique_ptr<flow::Sink>> make(const flow::Options& options, const flo
 
 const flow::SinkComponent& opensearch_sink() {
   static const flow::SinkComponent component{
-      {"opensearch", "Writes JSON records as documents of an OpenSearch index; writing one twice changes nothing.", kOptions},
+      {"opensearch", "Writes JSON records as documents of an OpenSearch index; writing one twice changes nothing.",
+       kOptions},
       &make};
   return component;
 }

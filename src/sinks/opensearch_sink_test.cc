@@ -28,7 +28,8 @@ using testing::HasSubstr;
 
 // Names of indices.
 
-std::string index_for(std::string_view text, std::string_view topic = "Cabs", int64_t timestamp_ms = 1'795'240'320'123) {
+std::string index_for(std::string_view text, std::string_view topic = "Cabs",
+                      int64_t timestamp_ms = 1'795'240'320'123) {
   auto name = opensearch::IndexName::parse(text);
   if (!name.ok()) return "error: " + name.error().message;
   std::string out;
@@ -45,7 +46,8 @@ TEST(IndexName, IsMadeOfTextTopicAndDay) {
 }
 
 TEST(IndexName, WhatNoIndexMayBeCalledIsRefused) {
-  for (std::string_view text : {"", "_x", "-x", "+x", "Upper", "a b", "a/b", "a*", "a?", "a#", "a,b", "{topic", "{Topic}", "{}", "a}", "\"a\""}) {
+  for (std::string_view text : {"", "_x", "-x", "+x", "Upper", "a b", "a/b", "a*", "a?", "a#", "a,b", "{topic",
+                                "{Topic}", "{}", "a}", "\"a\""}) {
     EXPECT_THAT(index_for(text), testing::StartsWith("error: ")) << text;
   }
 }
@@ -69,13 +71,16 @@ TEST(Bulk, EachItemHasItsAnswer) {
   ASSERT_TRUE(answers.ok()) << answers.error().message;
   std::vector<Outcome> outcomes;
   for (const auto& answer : *answers) outcomes.push_back(answer.outcome);
-  EXPECT_THAT(outcomes, ElementsAre(Outcome::kWritten, Outcome::kWritten, Outcome::kRetry, Outcome::kRetry, Outcome::kRejected));
+  EXPECT_THAT(outcomes,
+              ElementsAre(Outcome::kWritten, Outcome::kWritten, Outcome::kRetry, Outcome::kRetry, Outcome::kRejected));
   EXPECT_EQ((*answers)[4].reason,
-            "status 400: mapper_parsing_exception: failed to parse field [a]; caused by number_format_exception: For input string");
+            "status 400: mapper_parsing_exception: failed to parse field [a]; caused by number_format_exception: For "
+            "input string");
 }
 
 TEST(Bulk, AnAnswerThatIsNoneIsCorruptWhereverItIsCut) {
-  const std::string whole = R"({"items":[{"index":{"status":201}},{"index":{"status":400,"error":{"type":"t","reason":"r"}}}]})";
+  const std::string whole =
+      R"({"items":[{"index":{"status":201}},{"index":{"status":400,"error":{"type":"t","reason":"r"}}}]})";
   EXPECT_TRUE(opensearch::parse_bulk_answer(whole, 2).ok());
   for (size_t size = 0; size < whole.size(); ++size) {
     auto answers = opensearch::parse_bulk_answer(whole.substr(0, size), 2);
@@ -175,8 +180,8 @@ class FakeServer {
 };
 
 std::string http(std::string_view status, std::string_view body, std::string_view headers = "") {
-  return "HTTP/1.1 " + std::string(status) + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\nConnection: close\r\n" +
-         std::string(headers) + "\r\n" + std::string(body);
+  return "HTTP/1.1 " + std::string(status) + "\r\nContent-Length: " + std::to_string(body.size()) +
+         "\r\nConnection: close\r\n" + std::string(headers) + "\r\n" + std::string(body);
 }
 
 std::string all_written(const Request& request) {
@@ -241,7 +246,8 @@ TEST_F(OpenSearchSinkTest, WritesOneBulkRequestWithMinifiedDocuments) {
 TEST_F(OpenSearchSinkTest, ValuesThatAreNoObjectsAreRejectedAndTheOthersWritten) {
   FakeServer server(all_written);
   auto sink = *make({{"url", server.url()}});
-  EXPECT_EQ(outcomes(write(*sink, {"{}", "nope", std::nullopt, "[1]", "{\"a\":\"}\\n{\"}", "{}\n{\"delete\":{}}"})), "wxxxwx");
+  EXPECT_EQ(outcomes(write(*sink, {"{}", "nope", std::nullopt, "[1]", "{\"a\":\"}\\n{\"}", "{}\n{\"delete\":{}}"})),
+            "wxxxwx");
   EXPECT_EQ(server.requests()[0].documents(), 2u);
 }
 
@@ -275,7 +281,8 @@ TEST_F(OpenSearchSinkTest, LargeWritesGoInRequestsOfBoundedSize) {
   FakeServer server(all_written);
   auto sink = *make({{"url", server.url()}, {"request_bytes_max", "1KiB"}});
   std::string document = "{\"a\":\"" + std::string(400, 'x') + "\"}";
-  EXPECT_EQ(outcomes(write(*sink, {document, document, document, "{\"a\":\"" + std::string(5'000, 'x') + "\"}"})), "wwww");
+  EXPECT_EQ(outcomes(write(*sink, {document, document, document, "{\"a\":\"" + std::string(5'000, 'x') + "\"}"})),
+            "wwww");
   std::vector<size_t> documents;
   for (const auto& request : server.requests()) documents.push_back(request.documents());
   EXPECT_THAT(documents, ElementsAre(2, 1, 1));
@@ -293,14 +300,16 @@ TEST_F(OpenSearchSinkTest, ARequestTooLargeIsHalvedUntilTheDocumentToBlameStands
 }
 
 TEST_F(OpenSearchSinkTest, WholeRequestsAreTriedAgainOnStatusesThatPass) {
-  for (const char* status : {"429 Too Many Requests", "500 Oops", "502 Bad Gateway", "503 Unavailable", "401 Unauthorized",
-                             "403 Forbidden", "404 Not Found", "301 Moved"}) {
-    FakeServer server([&](const Request&) { return http(status, "busy", "Retry-After: 7\r\nLocation: http://127.0.0.1:1/\r\n"); });
+  for (const char* status : {"429 Too Many Requests", "500 Oops", "502 Bad Gateway", "503 Unavailable",
+                             "401 Unauthorized", "403 Forbidden", "404 Not Found", "301 Moved"}) {
+    FakeServer server(
+        [&](const Request&) { return http(status, "busy", "Retry-After: 7\r\nLocation: http://127.0.0.1:1/\r\n"); });
     auto sink = *make({{"url", server.url()}});
     auto answers = write(*sink, {"{}", "nope"});
     EXPECT_EQ(outcomes(answers), "rx") << status;
     EXPECT_EQ(answers[0].retry_after, std::chrono::seconds(7));
-    EXPECT_THAT(answers[0].reason, HasSubstr("opensearch at " + server.url() + ": status " + std::string(status).substr(0, 3)));
+    EXPECT_THAT(answers[0].reason,
+                HasSubstr("opensearch at " + server.url() + ": status " + std::string(status).substr(0, 3)));
     EXPECT_EQ(server.requests().size(), 1u) << "redirects are not followed";
   }
 }
@@ -339,7 +348,8 @@ TEST_F(OpenSearchSinkTest, CancelEndsAWaitingWrite) {
 
 TEST_F(OpenSearchSinkTest, WhatComesAfterARefusedRequestIsNotTried) {
   std::atomic<int> asked{0};
-  FakeServer server([&](const Request& request) { return ++asked == 2 ? http("503 Unavailable", "") : all_written(request); });
+  FakeServer server(
+      [&](const Request& request) { return ++asked == 2 ? http("503 Unavailable", "") : all_written(request); });
   auto sink = *make({{"url", server.url()}, {"request_bytes_max", "1KiB"}});
   std::string document = "{\"a\":\"" + std::string(900, 'x') + "\"}";
   EXPECT_EQ(outcomes(write(*sink, {document, document, document, document})), "wrrr");
@@ -356,7 +366,8 @@ TEST_F(OpenSearchSinkTest, AnIndexIsCreatedWithItsMappingOnce) {
   auto requests = server.requests();
   ASSERT_EQ(requests.size(), 3u);
   EXPECT_THAT(requests[0].head, testing::StartsWith("PUT /i HTTP"));
-  EXPECT_EQ(requests[0].body, R"({"mappings":{"properties":{"location":{"type":"geo_point"},"home":{"type":"geo_point"}}}})");
+  EXPECT_EQ(requests[0].body,
+            R"({"mappings":{"properties":{"location":{"type":"geo_point"},"home":{"type":"geo_point"}}}})");
 }
 
 TEST_F(OpenSearchSinkTest, AnIndexThatCannotBeMadeNowIsTriedOnceAWriteAndARefusedOneIsFatal) {
@@ -364,7 +375,9 @@ TEST_F(OpenSearchSinkTest, AnIndexThatCannotBeMadeNowIsTriedOnceAWriteAndARefuse
   auto sink = *make({{"url", busy.url()}, {"mapping", "{\"properties\":{}}"}});
   EXPECT_EQ(outcomes(write(*sink, {"{}", "{}", "{}"})), "rrr");
   EXPECT_EQ(busy.requests().size(), 1u);
-  FakeServer refuses([](const Request&) { return http("400 Bad Request", R"({"error":{"type":"mapper_parsing_exception","reason":"no"}})"); });
+  FakeServer refuses([](const Request&) {
+    return http("400 Bad Request", R"({"error":{"type":"mapper_parsing_exception","reason":"no"}})");
+  });
   sink = *make({{"url", refuses.url()}, {"mapping", "{\"properties\":{}}"}});
   flow::SinkRecord record{&tp_, {Offset(0), 0, std::nullopt, "{}", {}}};
   auto answers = sink->write({&record, 1});
@@ -373,11 +386,16 @@ TEST_F(OpenSearchSinkTest, AnIndexThatCannotBeMadeNowIsTriedOnceAWriteAndARefuse
 }
 
 TEST_F(OpenSearchSinkTest, WrongOptionsAreRefusedAtTheStart) {
-  const std::map<std::string, std::string> wrong[] = {
-      {{"url", "file:///etc/passwd"}}, {{"url", "ftp://h"}}, {{"url", "localhost:9200"}}, {{"url", "http://u:p@h"}},
-      {{"url", "http://h?x=1"}}, {{"url", "http://h:port"}}, {{"url", "http://h"}, {"index", "Upper"}},
-      {{"url", "http://h"}, {"mapping", "[]"}}, {{"url", "http://h"}, {"mapping", "{}"}, {"geo_point", "a"}},
-      {{"url", "http://h"}, {"pipeline", "a&b"}}};
+  const std::map<std::string, std::string> wrong[] = {{{"url", "file:///etc/passwd"}},
+                                                      {{"url", "ftp://h"}},
+                                                      {{"url", "localhost:9200"}},
+                                                      {{"url", "http://u:p@h"}},
+                                                      {{"url", "http://h?x=1"}},
+                                                      {{"url", "http://h:port"}},
+                                                      {{"url", "http://h"}, {"index", "Upper"}},
+                                                      {{"url", "http://h"}, {"mapping", "[]"}},
+                                                      {{"url", "http://h"}, {"mapping", "{}"}, {"geo_point", "a"}},
+                                                      {{"url", "http://h"}, {"pipeline", "a&b"}}};
   for (const auto& options : wrong) EXPECT_FALSE(make(options).ok()) << options.at("url");
 }
 
@@ -418,7 +436,8 @@ TEST_F(RealOpenSearchTest, ADocumentThatDoesNotFitTheMappingIsRejectedWithTheRea
 
 TEST_F(RealOpenSearchTest, GeoPointsAreMapped) {
   auto sink = *make({{"url", url_}, {"index", index_}, {"geo_point", "location"}});
-  EXPECT_EQ(outcomes(write(*sink, {R"({"location":{"lat":40.7,"lon":-74}})", R"({"location":"nowhere at all"})"})), "wx");
+  EXPECT_EQ(outcomes(write(*sink, {R"({"location":{"lat":40.7,"lon":-74}})", R"({"location":"nowhere at all"})"})),
+            "wx");
   EXPECT_THAT(request("GET", "/" + index_ + "/_mapping"), HasSubstr("\"location\":{\"type\":\"geo_point\"}"));
 }
 

@@ -20,7 +20,8 @@ void append_base64(std::string_view bytes, std::string& out) {
 }
 
 /// `"NAME":"text"`, or with what is not UTF-8 `"NAME_base64":"..."`; `suffix` goes behind the name of a text.
-void append_member(std::string_view name, std::string_view suffix, std::optional<std::string_view> bytes, std::string& out) {
+void append_member(std::string_view name, std::string_view suffix, std::optional<std::string_view> bytes,
+                   std::string& out) {
   auto out_it = std::back_inserter(out);
   if (!bytes) {
     fmt::format_to(out_it, R"("{}":null)", name);

@@ -30,8 +30,8 @@ class RotatingFile {
   /// fine. `files` and `clock` outlive it.
   static Result<RotatingFile> open(RotatingFileOptions options, os::FileSystem& files, os::Clock& clock);
 
-  /// Appends whole lines; on success they are on the disk. After an error the file has none of them, or it was put aside
-  /// and lines that reached it may be in there: writing them again may double lines, never lose them.
+  /// Appends whole lines; on success they are on the disk. After an error the file has none of them, or it was put
+  /// aside and lines that reached it may be in there: writing them again may double lines, never lose them.
   Status append(std::string_view lines);
   /// Puts the file aside if its age asks for it.
   Status rotate_when_due();
@@ -51,9 +51,9 @@ class RotatingFile {
   os::FileSystem* files_;
   os::Clock* clock_;
   std::unique_ptr<os::File> file_;
-  std::string time_;         ///< In the open file's name.
-  int64_t started_ms_ = 0;   ///< The same in milliseconds.
-  uint64_t size_ = 0;        ///< Bytes known to be on the disk.
+  std::string time_;        ///< In the open file's name.
+  int64_t started_ms_ = 0;  ///< The same in milliseconds.
+  uint64_t size_ = 0;       ///< Bytes known to be on the disk.
 };
 
 }  // namespace headrace::sinks

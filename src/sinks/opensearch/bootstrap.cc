@@ -17,7 +17,8 @@ Result<IndexBootstrap> IndexBootstrap::make(std::string_view mapping, const std:
   IndexBootstrap bootstrap;
   if (mapping.empty() && geo_points.empty()) return bootstrap;
   if (!mapping.empty() && !geo_points.empty()) {
-    return Error{ErrorCode::kInvalidArgument, "mapping and geo_point can't be given together: put the fields into mapping"};
+    return Error{ErrorCode::kInvalidArgument,
+                 "mapping and geo_point can't be given together: put the fields into mapping"};
   }
   std::string mappings;
   if (!mapping.empty()) {

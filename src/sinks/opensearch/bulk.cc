@@ -44,13 +44,15 @@ std::string describe(element error) {
 
 Result<WriteAnswer> item_answer(element item) {
   int64_t status = 0;
-  if (item["index"]["status"].get(status) != simdjson::SUCCESS) return Error{ErrorCode::kCorrupt, "an item has no status"};
+  if (item["index"]["status"].get(status) != simdjson::SUCCESS)
+    return Error{ErrorCode::kCorrupt, "an item has no status"};
   if (status >= 200 && status < 300) return WriteAnswer{};
   std::string reason = fmt::format("status {}", status);
   element error;
   if (item["index"]["error"].get(error) == simdjson::SUCCESS) reason += ": " + describe(error);
   return WriteAnswer{is_transient(status) ? WriteAnswer::Outcome::kRetry : WriteAnswer::Outcome::kRejected,
-                     shortened(std::move(reason)), {}};
+                     shortened(std::move(reason)),
+                     {}};
 }
 
 }  // namespace
@@ -87,7 +89,8 @@ Result<std::vector<WriteAnswer>> parse_bulk_answer(std::string_view body, size_t
 std::string error_reason(std::string_view body) {
   simdjson::dom::parser parser;
   element root, error;
-  if (parser.parse(body.data(), body.size()).get(root) == simdjson::SUCCESS && root["error"].get(error) == simdjson::SUCCESS) {
+  if (parser.parse(body.data(), body.size()).get(root) == simdjson::SUCCESS &&
+      root["error"].get(error) == simdjson::SUCCESS) {
     if (std::string reason = describe(error); !reason.empty()) return shortened(std::move(reason));
   }
   return shortened(std::string(body));

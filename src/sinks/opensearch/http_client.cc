@@ -33,14 +33,16 @@ bool has_part(CURLU* url, CURLUPart part) {
 
 Status check_url(const std::string& text) {
   auto wrong = [&](std::string_view why) {
-    return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("'{}' {}: it takes http://host:port or https://host:port, with a path at most", text, why)};
+    return Error{
+        ErrorCode::kInvalidArgument,
+        fmt::format("'{}' {}: it takes http://host:port or https://host:port, with a path at most", text, why)};
   };
   if (!text.starts_with("http://") && !text.starts_with("https://")) return wrong("is not an http or https URL");
   CurlUrl url(curl_url());
   if (curl_url_set(url.get(), CURLUPART_URL, text.c_str(), 0) != CURLUE_OK) return wrong("is not a URL");
   if (has_part(url.get(), CURLUPART_USER)) return wrong("holds a user, which has options of its own");
-  if (has_part(url.get(), CURLUPART_QUERY) || has_part(url.get(), CURLUPART_FRAGMENT)) return wrong("has a query or fragment");
+  if (has_part(url.get(), CURLUPART_QUERY) || has_part(url.get(), CURLUPART_FRAGMENT))
+    return wrong("has a query or fragment");
   return {};
 }
 

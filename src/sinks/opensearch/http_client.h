@@ -38,7 +38,8 @@ class HttpClient {
 
   /// Sends a request and returns the answer, whatever its status. `path` is appended to the URL. An error means that
   /// there was no answer: kUnavailable (connection), kTimedOut, kTooLarge, kClosed (cancelled).
-  Result<HttpAnswer> send(const char* method, std::string_view path, std::string_view content_type, std::string_view body);
+  Result<HttpAnswer> send(const char* method, std::string_view path, std::string_view content_type,
+                          std::string_view body);
   /// Ends the request in progress and every later one with kClosed. From any thread.
   void cancel();
   const std::string& url() const;

@@ -21,8 +21,8 @@ bool allowed(char c) {
 void append_date(int64_t timestamp_ms, std::string& out) {
   // Years beyond four digits have no place in a name; such timestamps are garbage, and one index of garbage is enough.
   constexpr int64_t kYear9999Ms = 253'402'300'799'999;
-  auto day = std::chrono::floor<std::chrono::days>(
-      std::chrono::sys_time<std::chrono::milliseconds>(std::chrono::milliseconds(std::clamp<int64_t>(timestamp_ms, 0, kYear9999Ms))));
+  auto day = std::chrono::floor<std::chrono::days>(std::chrono::sys_time<std::chrono::milliseconds>(
+      std::chrono::milliseconds(std::clamp<int64_t>(timestamp_ms, 0, kYear9999Ms))));
   std::chrono::year_month_day date(day);
   fmt::format_to(std::back_inserter(out), "{:04}-{:02}-{:02}", static_cast<int>(date.year()),
                  static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
