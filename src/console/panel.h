@@ -21,8 +21,12 @@ struct TopicSample {
   int64_t records = 0;                   ///< Between log start and high watermark, over all partitions.
   int64_t bytes = -1;                    ///< On disk; -1: not known.
   double rate = 0;                       ///< Records per second since the sample before.
+  double mean_rate = 0;                  ///< The same over kMeanRateMs: windows close in bursts.
   std::vector<int64_t> high_watermarks;  ///< By partition.
 };
+
+/// How far back a topic's mean rate looks.
+inline constexpr int64_t kMeanRateMs = 10'000;
 
 struct MetricSample {
   flow::MetricsRegistry::Sample metric;

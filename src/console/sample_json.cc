@@ -13,7 +13,7 @@ void write_topics(JsonWriter& out, const std::vector<TopicSample>& topics) {
     } else {
       out.integer(topic.bytes);
     }
-    out.key("rate").fixed(topic.rate, 1).end_object();
+    out.key("rate").fixed(topic.mean_rate, 1).end_object();
   }
   out.end_array();
 }

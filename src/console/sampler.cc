@@ -6,6 +6,12 @@
 #include "os/clock.h"
 
 namespace headrace::console {
+namespace {
+
+/// A pipeline's changelog: a topic of the program's own, though an ordinary one to the bus.
+bool is_changelog(std::string_view topic) { return topic.starts_with("headrace-") && topic.ends_with("-changelog"); }
+
+}  // namespace
 
 Sampler::Sampler(bus::Bus& bus, flow::MetricsRegistry& metrics, std::function<bool()> watched,
                  std::vector<Listener> listeners)
@@ -77,13 +83,10 @@ void Sampler::read_topics(Sample& sample) {
     sample.topics_error = topics.error().message;
     return;
   }
-  const double seconds = static_cast<double>(std::max<int64_t>(sample.at_ms - topics_at_ms_, 1)) / 1000.0;
-  const bool first = topics_at_ms_ == 0;
-  std::map<std::string, int64_t> ends;
   for (const bus::TopicInfo& topic : *topics) {
     TopicSample& out = sample.topics.emplace_back();
     out.name = topic.name;
-    out.internal = topic.internal;
+    out.internal = topic.internal || is_changelog(topic.name);
     out.bytes = 0;
     int64_t end = 0;
     for (const bus::PartitionInfo& partition : topic.partitions) {
@@ -92,14 +95,23 @@ void Sampler::read_topics(Sample& sample) {
       out.bytes = partition.bytes < 0 || out.bytes < 0 ? -1 : out.bytes + partition.bytes;
       end += partition.high_watermark.value;
     }
-    const auto old = topic_ends_.find(topic.name);
-    const int64_t begin = old == topic_ends_.end() ? (first ? end : 0) : old->second;
-    out.rate = static_cast<double>(std::max<int64_t>(end - begin, 0)) / seconds;
-    ends[topic.name] = end;
+    add_rates(out, sample.at_ms, end);
   }
-  sample.topics_fresh = !first;
-  topic_ends_ = std::move(ends);
-  topics_at_ms_ = sample.at_ms;
+  std::erase_if(topic_ends_, [&](const auto& entry) { return entry.second.back().at_ms != sample.at_ms; });
+  sample.topics_fresh = topics_read_;
+  topics_read_ = true;
+}
+
+void Sampler::add_rates(TopicSample& topic, int64_t at_ms, int64_t end) {
+  std::deque<End>& ends = topic_ends_[topic.name];
+  const auto rate_since = [&](const End& before) {
+    const auto ms = static_cast<double>(std::max<int64_t>(at_ms - before.at_ms, 1));
+    return static_cast<double>(std::max<int64_t>(end - before.records, 0)) * 1000.0 / ms;
+  };
+  if (!ends.empty()) topic.rate = rate_since(ends.back());
+  ends.push_back({at_ms, end});
+  while (ends.size() > 2 && ends[1].at_ms <= at_ms - kMeanRateMs) ends.pop_front();
+  topic.mean_rate = rate_since(ends.front());
 }
 
 void Sampler::read_metrics(Sample& sample, double seconds) {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -41,17 +42,22 @@ class Sampler {
   void run();
   void take_sample(bool with_topics);
   void read_topics(Sample& sample);
+  void add_rates(TopicSample& topic, int64_t at_ms, int64_t end);
   void read_metrics(Sample& sample, double seconds);
 
   bus::Bus& bus_;
   flow::MetricsRegistry& metrics_;
   std::function<bool()> watched_;
   std::vector<Listener> listeners_;
-  std::map<std::string, int64_t> topic_ends_;
-  int64_t topics_at_ms_ = 0;
+  /// Where a topic ended (all partitions summed) at a sample.
+  struct End {
+    int64_t at_ms, records;
+  };
+  std::map<std::string, std::deque<End>> topic_ends_;  ///< Oldest first, of the last kMeanRateMs and one before.
+  bool topics_read_ = false;
   std::map<std::pair<std::string, flow::Labels>, int64_t> counters_;
 
-  std::mutex sampling_;  ///< Held through a sample: guards topic_ends_, topics_at_ms_, counters_.
+  std::mutex sampling_;  ///< Held through a sample: guards topic_ends_, topics_read_, counters_.
   mutable std::mutex mutex_;
   std::condition_variable wake_cv_;
   bool stop_ = false, wake_now_ = false;

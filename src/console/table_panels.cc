@@ -77,7 +77,7 @@ class StatsPanel final : public DocumentPanel {
   }
   static double rate(const Sample& sample, const std::string& name) {
     for (const TopicSample& topic : sample.topics) {
-      if (topic.name == name) return topic.rate;
+      if (topic.name == name) return topic.mean_rate;
     }
     return 0;
   }

@@ -198,7 +198,7 @@ class MemoryStream final : public net::EventStream {
   }
 
   /// The data of the first event after the `seen`th that is named `event` (empty: any) and contains `part`; waits for
-  /// it up to ten seconds, then answers empty. `seen` moves behind it.
+  /// it up to sixty seconds, then answers empty. `seen` moves behind it.
   std::string wait_for(std::string_view event, std::string_view part, size_t& seen) {
     std::unique_lock lock(mutex_);
     std::string found;

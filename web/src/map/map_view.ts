@@ -225,13 +225,13 @@ export class MapView {
   /** One small picture per status and shape (dot, arrow), drawn again when size or colours change. */
   private prepareSprites(size: number, ratio: number): void {
     const count = this.options.devices.statuses.length + 1;
-    const key = `${size.toFixed(1)} ${ratio} ${count} ${isDark()}`;
+    const key = `${size.toFixed(1)} ${ratio} ${this.options.devices.ranks.join()} ${isDark()}`;
     if (key === this.spriteKey) return;
     this.spriteKey = key;
     colors.clear();
     this.sprites = [];
     for (let status = -1; status < count - 1; ++status) {
-      const color = status < 0 ? cssColor("--accent") : seriesColor(status);
+      const color = status < 0 ? cssColor("--accent") : seriesColor(this.options.devices.ranks[status] ?? 0);
       this.sprites.push(makeSprite(size * ratio, color, false), makeSprite(size * ratio, color, true));
     }
   }

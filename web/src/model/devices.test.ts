@@ -45,3 +45,12 @@ test("applying the same full row twice changes nothing", () => {
   expect(devices.bySlot.size).toBe(1);
   expect(devices.find("a")!.movedAt).toBe(0);
 });
+
+test("a status has the same colour whichever came first", () => {
+  const devices = new Devices();
+  devices.reset(update({ statuses: ["occupied", "free"], counts: [3, 4], total: 7 }), 0);
+  expect(devices.byStatus()).toEqual([
+    { status: "free", count: 4, rank: 0 },
+    { status: "occupied", count: 3, rank: 1 },
+  ]);
+});

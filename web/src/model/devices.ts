@@ -30,6 +30,8 @@ export function drawnAt(device: Device, now: number): { x: number; y: number } {
 
 export class Devices {
   statuses: string[] = [];
+  /** The place of each status in alphabetical order: its colour, whichever came first. */
+  ranks: number[] = [];
   counts: number[] = [];
   total = 0;
   readonly bySlot = new Map<number, Device>();
@@ -44,6 +46,8 @@ export class Devices {
 
   apply(update: MapUpdate, now: number): void {
     this.statuses = update.statuses;
+    const sorted = [...update.statuses].sort();
+    this.ranks = update.statuses.map((status) => sorted.indexOf(status));
     this.counts = update.counts;
     this.total = update.total;
     for (const slot of update.gone ?? []) this.remove(slot);
@@ -53,6 +57,13 @@ export class Devices {
 
   find(id: string): Device | undefined {
     return this.byId.get(id);
+  }
+
+  /** Name, count and colour of each status, in alphabetical order. */
+  byStatus(): { status: string; count: number; rank: number }[] {
+    return this.statuses
+      .map((status, index) => ({ status, count: this.counts[index] ?? 0, rank: this.ranks[index] ?? 0 }))
+      .sort((a, b) => a.rank - b.rank);
   }
 
   ids(): string[] {

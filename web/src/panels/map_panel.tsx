@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { formatName, formatTime, formatValue } from "../format";
 import { Basemap, type BasemapFile } from "../map/basemap";
 import { MapView } from "../map/map_view";
+import type { Devices } from "../model/devices";
 import type { PanelDefinition } from "../model/protocol";
 import type { MapState, Store } from "../model/store";
 import { useChanges, useJson, useThemeVersion } from "../view/hooks";
@@ -76,7 +77,7 @@ export function MapPanel({ store, index, panel }: Props) {
             </svg>
           </button>
         </div>
-        <Legend statuses={devices.statuses} counts={devices.counts} total={devices.total} />
+        <Legend devices={devices} />
         {store.selected !== null && (
           <DeviceCard
             store={store}
@@ -90,17 +91,17 @@ export function MapPanel({ store, index, panel }: Props) {
   );
 }
 
-function Legend({ statuses, counts, total }: { statuses: string[]; counts: number[]; total: number }) {
+function Legend({ devices }: { devices: Devices }) {
   return (
     <ul class="map-legend" aria-label="Devices by status">
-      {statuses.map((status, index) => (
+      {devices.byStatus().map(({ status, count, rank }) => (
         <li key={status}>
-          <span class="swatch" style={{ background: `var(--series-${index % 8})` }} />
-          {formatName(status)} <b>{counts[index]}</b>
+          <span class="swatch" style={{ background: `var(--series-${rank % 8})` }} />
+          {formatName(status)} <b>{count}</b>
         </li>
       ))}
       <li>
-        All <b data-testid="device-total">{total}</b>
+        All <b data-testid="device-total">{devices.total}</b>
       </li>
     </ul>
   );

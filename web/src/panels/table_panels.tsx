@@ -109,7 +109,7 @@ export function ComponentsPanel({ store, index, panel }: Props) {
       ) : (
         <ul class="components">
           {sorted.map((component) => {
-            const [kind, ...name] = component.component.split(" ");
+            const [kind, ...name] = component.component.split(/[ /]/);
             return (
               <li key={component.component} data-component={component.component} data-state={component.state}>
                 <span class={`dot state-${component.state}`} aria-hidden="true" />
@@ -143,9 +143,8 @@ export function StatsPanel({ store, index }: Props) {
     const { devices } = state as MapState;
     if (devices) {
       extra.push({ label: "Devices", value: devices.total, unit: "" });
-      devices.statuses.forEach((status, at) =>
-        extra.push({ label: formatName(status), value: devices.counts[at] ?? 0, unit: "" }),
-      );
+      for (const { status, count } of devices.byStatus())
+        extra.push({ label: formatName(status), value: count, unit: "" });
     }
     const { alerts } = state as AlertsState;
     if (alerts) extra.push({ label: "Alerts, last minute", value: alerts.recent, unit: "" });
