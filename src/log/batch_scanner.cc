@@ -86,7 +86,8 @@ Result<bool> BatchScanner::resync() {
   while (at + record::kBatchHeaderBytes <= window_.end()) {
     ASSIGN_OR_RETURN(BytesView bytes, window_.at(at, record::kBatchHeaderBytes));
     if (bytes.size() < record::kBatchHeaderBytes) return false;
-    auto* magic = static_cast<const uint8_t*>(std::memchr(bytes.data() + kMagicOffset, kMagic, bytes.size() - kMagicOffset));
+    auto* magic =
+        static_cast<const uint8_t*>(std::memchr(bytes.data() + kMagicOffset, kMagic, bytes.size() - kMagicOffset));
     if (magic == nullptr) {
       at += bytes.size() - kMagicOffset;
       continue;

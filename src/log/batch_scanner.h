@@ -36,8 +36,8 @@ class FileWindow {
 
 /// What batches may follow each other.
 struct Sequence {
-  Offset expected;        ///< The next batch's base offset.
-  bool gaps = false;      ///< Compaction left holes: it may also be larger.
+  Offset expected;    ///< The next batch's base offset.
+  bool gaps = false;  ///< Compaction left holes: it may also be larger.
 };
 
 /// Whether `header` is one that the log would have written at this place.

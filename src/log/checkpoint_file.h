@@ -6,10 +6,10 @@
 //            leader_epoch:i32 crc:u32
 //   point := offset:i64 segment:i64 position:u64
 //
-// Big-endian; crc is CRC-32C of what precedes it; the whole slot with the larger generation counts. `durable` is written
-// after each fsync of the log, without one of its own: a lost update only makes it an older, still true statement.
-// `checkpoint` is a durable point at which the segment's indexes (with at least the entries counted here) and the
-// producer snapshot were on the disk as well.
+// Big-endian; crc is CRC-32C of what precedes it; the whole slot with the larger generation counts. `durable` is
+// written after each fsync of the log, without one of its own: a lost update only makes it an older, still true
+// statement. `checkpoint` is a durable point at which the segment's indexes (with at least the entries counted here)
+// and the producer snapshot were on the disk as well.
 #pragma once
 
 #include <cstdint>

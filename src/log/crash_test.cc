@@ -203,12 +203,12 @@ TEST_P(NthFailure, LosesNothingAcknowledged) {
   set_log_level(LogLevel::kInfo);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Calls, NthFailure,
-    ::testing::Combine(::testing::Values(os::DiskCall::kWrite, os::DiskCall::kSync, os::DiskCall::kCreate,
-                                         os::DiskCall::kRename, os::DiskCall::kRemove, os::DiskCall::kTruncate,
-                                         os::DiskCall::kAllocate, os::DiskCall::kSyncDirectory),
-                       ::testing::Values(os::DiskFault::kIoError, os::DiskFault::kOutOfSpace)));
+INSTANTIATE_TEST_SUITE_P(Calls, NthFailure,
+                         ::testing::Combine(::testing::Values(os::DiskCall::kWrite, os::DiskCall::kSync,
+                                                              os::DiskCall::kCreate, os::DiskCall::kRename,
+                                                              os::DiskCall::kRemove, os::DiskCall::kTruncate,
+                                                              os::DiskCall::kAllocate, os::DiskCall::kSyncDirectory),
+                                            ::testing::Values(os::DiskFault::kIoError, os::DiskFault::kOutOfSpace)));
 INSTANTIATE_TEST_SUITE_P(Harmless, NthFailure,
                          ::testing::Combine(::testing::Values(os::DiskCall::kWrite, os::DiskCall::kRead),
                                             ::testing::Values(os::DiskFault::kInterrupted, os::DiskFault::kShort)));

@@ -13,7 +13,8 @@ namespace {
 TEST(FileNames, RoundTrip) {
   EXPECT_EQ(file_name(Offset(42), kLogSuffix), "00000000000000000042.log");
   EXPECT_EQ(offset_of_name("00000000000000000042.log", kLogSuffix), Offset(42));
-  for (const char* wrong : {"42.log", "0000000000000000004x.log", "00000000000000000042.index", "99999999999999999999.log"}) {
+  for (const char* wrong :
+       {"42.log", "0000000000000000004x.log", "00000000000000000042.index", "99999999999999999999.log"}) {
     EXPECT_FALSE(offset_of_name(wrong, kLogSuffix)) << wrong;
   }
 }
@@ -92,7 +93,8 @@ TEST(ProducerSnapshot, RoundTripsWithAllRetainedBatches) {
     EXPECT_EQ(read->epoch, 4);
     EXPECT_EQ(read->coordinator_epoch, 2);
     EXPECT_EQ(read->transaction_first_offset, state.transaction_first_offset);
-    EXPECT_TRUE(std::equal(state.retained().begin(), state.retained().end(), read->retained().begin(), read->retained().end()));
+    EXPECT_TRUE(
+        std::equal(state.retained().begin(), state.retained().end(), read->retained().begin(), read->retained().end()));
   }
   EXPECT_EQ(decoded->last_stable(Offset(100), Offset(100)).value, 21);
 }

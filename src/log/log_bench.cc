@@ -24,7 +24,8 @@ struct BenchLog {
   explicit BenchLog(const LogConfig& config) {
     static std::atomic<int> number{0};
     const char* base = std::getenv("HEADRACE_BENCH_DIR");
-    directory = std::string(base ? base : ".") + "/log_bench_" + std::to_string(::getpid()) + "/t-" + std::to_string(number++);
+    directory =
+        std::string(base ? base : ".") + "/log_bench_" + std::to_string(::getpid()) + "/t-" + std::to_string(number++);
     auto opened = PartitionLog::open(os::real_file_system(), os::system_clock(), directory, config);
     CHECK(opened.ok());
     log = *std::move(opened);

@@ -17,14 +17,14 @@ namespace headrace::log {
 
 inline constexpr int64_t kTestTimeMs = 1'700'000'000'000;
 
-#define ASSERT_OK(expression)                                        \
-  do {                                                               \
-    auto&& status_ = (expression);                                   \
+#define ASSERT_OK(expression)                                                    \
+  do {                                                                           \
+    auto&& status_ = (expression);                                               \
     ASSERT_TRUE(status_.ok()) << #expression << ": " << status_.error().message; \
   } while (false)
-#define EXPECT_OK(expression)                                        \
-  do {                                                               \
-    auto&& status_ = (expression);                                   \
+#define EXPECT_OK(expression)                                                    \
+  do {                                                                           \
+    auto&& status_ = (expression);                                               \
     EXPECT_TRUE(status_.ok()) << #expression << ": " << status_.error().message; \
   } while (false)
 

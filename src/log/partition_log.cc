@@ -71,8 +71,8 @@ Status PartitionLogImpl::stage(std::span<const record::Batch> batches, LeaderEpo
   Offset next = log_end_;
   for (const record::Batch& batch : batches) {
     if (batch.size() > kBatchBytesMax) {
-      return Error{ErrorCode::kTooLarge, fmt::format("a batch of {} bytes, over the log's limit of {}", batch.size(),
-                                                     kBatchBytesMax)};
+      return Error{ErrorCode::kTooLarge,
+                   fmt::format("a batch of {} bytes, over the log's limit of {}", batch.size(), kBatchBytesMax)};
     }
     ASSIGN_OR_RETURN(auto marker, read_marker(batch.header(), batch.bytes().view()));
     record::BatchHeader header = batch.header();
@@ -150,7 +150,8 @@ bool PartitionLogImpl::must_roll(int64_t now_ms) const {
   uint64_t size = segment.size();
   if (size == 0) return false;
   const record::BatchHeader& last = staging_.headers.back();
-  if (size + staging_.bytes > std::min<uint64_t>(static_cast<uint64_t>(config_.segment_bytes), kSegmentBytesMax)) return true;
+  if (size + staging_.bytes > std::min<uint64_t>(static_cast<uint64_t>(config_.segment_bytes), kSegmentBytesMax))
+    return true;
   if (last.last_offset() - segment.base() > INT32_MAX) return true;
   // Time passes as the records say, where they say it, so that replayed history rolls as it once did.
   bool by_records = segment.first_timestamp_ms() >= 0 && last.max_timestamp_ms >= 0;
@@ -229,9 +230,9 @@ Result<ReadResult> PartitionLogImpl::read(Offset offset, size_t bytes_max, Offse
 std::optional<Error> PartitionLogImpl::damage_at(Offset offset) const {
   for (const DamagedRange& range : damaged_) {
     if (offset < range.from || offset >= range.to) continue;
-    return Error{ErrorCode::kCorrupt, fmt::format("{} is damaged at byte {}: offsets {} to {} can't be read, {} can",
-                                                  range.file, range.position, range.from.value, range.to.value - 1,
-                                                  range.to.value)};
+    return Error{ErrorCode::kCorrupt,
+                 fmt::format("{} is damaged at byte {}: offsets {} to {} can't be read, {} can", range.file,
+                             range.position, range.from.value, range.to.value - 1, range.to.value)};
   }
   return std::nullopt;
 }

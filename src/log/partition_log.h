@@ -36,11 +36,11 @@
 namespace headrace::log {
 
 struct AppendResult {
-  Offset base_offset;            ///< Of the first batch; of the original one for a duplicate.
-  Offset last_offset;            ///< Of the last record.
-  Offset log_end;                ///< Acknowledge when durable_end() has reached this (a duplicate's end included).
-  int64_t append_time_ms = -1;   ///< The time given to the batches under kLogAppendTime, else -1.
-  bool duplicate = false;        ///< Nothing was written: the producer's batch is in the log already.
+  Offset base_offset;           ///< Of the first batch; of the original one for a duplicate.
+  Offset last_offset;           ///< Of the last record.
+  Offset log_end;               ///< Acknowledge when durable_end() has reached this (a duplicate's end included).
+  int64_t append_time_ms = -1;  ///< The time given to the batches under kLogAppendTime, else -1.
+  bool duplicate = false;       ///< Nothing was written: the producer's batch is in the log already.
 };
 
 struct ReadResult {
@@ -64,21 +64,21 @@ struct TimestampOffset {
 
 /// Records that can't be read any more because bytes of theirs changed on the disk. They stay where they are.
 struct DamagedRange {
-  Offset from;         ///< The first offset that is lost.
-  Offset to;           ///< Where good records go on.
+  Offset from;  ///< The first offset that is lost.
+  Offset to;    ///< Where good records go on.
   std::string file;
-  uint64_t position;   ///< Of the first bad byte range, in `file`.
+  uint64_t position;  ///< Of the first bad byte range, in `file`.
 };
 
 /// What is known of a producer that wrote to this partition.
 struct ProducerInfo {
   ProducerId producer_id;
   int16_t epoch;
-  int32_t last_sequence;             ///< -1 when there is none in this epoch.
+  int32_t last_sequence;  ///< -1 when there is none in this epoch.
   Offset last_offset;
   int64_t last_timestamp_ms;
   int32_t coordinator_epoch;
-  Offset transaction_first_offset;   ///< kNoOffset outside of a transaction.
+  Offset transaction_first_offset;  ///< kNoOffset outside of a transaction.
 };
 
 struct LogStats {
@@ -92,9 +92,9 @@ struct LogStats {
 
 class PartitionLog {
  public:
-  /// Opens the log in `directory` ("<data>/<topic>-<partition>"), creating it when missing, and recovers it: cuts a torn
-  /// tail, takes damaged ranges out of service, rebuilds what is missing or wrong of the indexes and producer state.
-  /// `files` and `clock` outlive the log.
+  /// Opens the log in `directory` ("<data>/<topic>-<partition>"), creating it when missing, and recovers it: cuts a
+  /// torn tail, takes damaged ranges out of service, rebuilds what is missing or wrong of the indexes and producer
+  /// state. `files` and `clock` outlive the log.
   static Result<std::unique_ptr<PartitionLog>> open(os::FileSystem& files, os::Clock& clock, std::string directory,
                                                     const LogConfig& config);
   virtual ~PartitionLog() = default;

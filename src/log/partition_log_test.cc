@@ -200,10 +200,12 @@ TEST_F(PartitionLogTest, SequencesWrapAfterTheLargestInteger) {
 }
 
 TEST_F(PartitionLogTest, SeveralBatchesAreAppendedAllOrNone) {
-  std::vector<record::Batch> wrong = {of_producer(make_batch("a", 1), 9, 0, 0), of_producer(make_batch("b", 1), 9, 0, 2)};
+  std::vector<record::Batch> wrong = {of_producer(make_batch("a", 1), 9, 0, 0),
+                                      of_producer(make_batch("b", 1), 9, 0, 2)};
   EXPECT_EQ(log->append(wrong, LeaderEpoch(0)).error().code, ErrorCode::kOutOfOrder);
   EXPECT_EQ(log->log_end_offset().value, 0);
-  std::vector<record::Batch> right = {of_producer(make_batch("a", 1), 9, 0, 0), of_producer(make_batch("b", 1), 9, 0, 1)};
+  std::vector<record::Batch> right = {of_producer(make_batch("a", 1), 9, 0, 0),
+                                      of_producer(make_batch("b", 1), 9, 0, 1)};
   ASSERT_OK(log->append(right, LeaderEpoch(0)));
   auto again = log->append(right, LeaderEpoch(0));
   ASSERT_OK(again);

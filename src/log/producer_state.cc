@@ -68,7 +68,8 @@ Result<std::optional<TransactionMarker>> read_marker(const record::BatchHeader& 
   return std::optional(TransactionMarker{type == kCommitMarker, coordinator_epoch});
 }
 
-Result<ProducerStates::Check> ProducerStates::check(const record::BatchHeader& header, const ProducerState* state) const {
+Result<ProducerStates::Check> ProducerStates::check(const record::BatchHeader& header,
+                                                    const ProducerState* state) const {
   if (header.producer_id.value < 0) {
     if (header.is_transactional()) {
       return Error{ErrorCode::kInvalidArgument, "a transactional batch without a producer id"};

@@ -54,7 +54,8 @@ struct TransactionMarker {
   bool commit = false;
   int32_t coordinator_epoch = -1;
 };
-/// Reads the marker of an uncompressed control batch; nothing for other kinds of control records. kCorrupt when malformed.
+/// Reads the marker of an uncompressed control batch; nothing for other kinds of control records. kCorrupt when
+/// malformed.
 Result<std::optional<TransactionMarker>> read_marker(const record::BatchHeader& header, BytesView batch);
 
 /// One thread at a time.

@@ -16,7 +16,8 @@ constexpr uint64_t kSectorBytes = 512;
 constexpr size_t kSnapshotBytesMax = 256 << 20;
 
 bool is_leftover(std::string_view name) {
-  return name.ends_with(kDeletedSuffix) || name.ends_with(".tmp") || name.ends_with(".cleaned") || name.ends_with(".swap");
+  return name.ends_with(kDeletedSuffix) || name.ends_with(".tmp") || name.ends_with(".cleaned") ||
+         name.ends_with(".swap");
 }
 
 }  // namespace
@@ -176,7 +177,8 @@ Status Recovery::scan_from(Segments::iterator at, uint64_t position, Offset expe
   for (bool first = true; at != log_.segments_.end(); ++at, position = 0, first = false) {
     if (!first && at->first < expected) {
       return Error{ErrorCode::kCorrupt, fmt::format("{} starts below offset {}, where the segment before it ends; move "
-                                                    "the file that is wrong away", at->second->log_path(), expected.value)};
+                                                    "the file that is wrong away",
+                                                    at->second->log_path(), expected.value)};
     }
     ASSIGN_OR_RETURN(Tail tail, scan_segment(at, position, first ? expected : at->first));
     expected = tail.expected;
@@ -258,7 +260,8 @@ void Recovery::take_batch(Segment& segment, const BatchScanner& scanner) {
   segment.skip_to(scanner.position());
   segment.note(header, log_.config_.index_interval_bytes);
   auto marker = read_marker(header, scanner.batch());
-  if (auto aborted = log_.producers_.apply(header, marker.ok() ? *marker : std::nullopt, now_ms_)) segment.note_aborted(*aborted);
+  if (auto aborted = log_.producers_.apply(header, marker.ok() ? *marker : std::nullopt, now_ms_))
+    segment.note_aborted(*aborted);
   log_.latest_epoch_ = header.partition_leader_epoch;
 }
 

@@ -1,11 +1,12 @@
 // What happens when a log is opened: from a directory of files, as a crash may have left them, to a log that serves.
 //
-// Bytes below the checkpoint are taken as they are (reads check them). Above it every batch is checked, and where one is
-// bad there are two cases. Either the bytes never reached the disk: then nothing in them was acknowledged, and the log
-// is cut there. Or they did and changed since: then they and what follows stay, and their offsets are out of service.
-// Bad bytes are of the first kind only when
+// Bytes below the checkpoint are taken as they are (reads check them). Above it every batch is checked, and where one
+// is bad there are two cases. Either the bytes never reached the disk: then nothing in them was acknowledged, and the
+// log is cut there. Or they did and changed since: then they and what follows stay, and their offsets are out of
+// service. Bad bytes are of the first kind only when
 //   - they lie beyond what headrace.checkpoint says an fsync has covered, and
-//   - nothing valid follows them in their segment (a roll is noted there for certain), or part of them is a run of zeros up to a sector's border: what a sector that was
+//   - nothing valid follows them in their segment (a roll is noted there for certain), or part of them is a run of
+//   zeros up to a sector's border: what a sector that was
 //     never written looks like in a file that was never anything else there.
 #pragma once
 

@@ -78,7 +78,8 @@ TEST_F(RecoveryTest, AfterAKillOnlyWhatFollowsTheCheckpointIsScanned) {
   ASSERT_OK(kill_and_open());
   EXPECT_EQ(log->stats().scanned_bytes_at_open, tail);
   EXPECT_EQ(read_values(*log, Offset(0)), values);
-  for (int64_t offset = 0; offset < 606; ++offset) EXPECT_EQ(read_values(*log, Offset(offset))[0], values[static_cast<size_t>(offset)]);
+  for (int64_t offset = 0; offset < 606; ++offset)
+    EXPECT_EQ(read_values(*log, Offset(offset))[0], values[static_cast<size_t>(offset)]);
 }
 
 TEST_F(RecoveryTest, TheTailIsCutAtTheLastWholeBatchWhereverItIsTorn) {
@@ -126,7 +127,8 @@ TEST_F(RecoveryTest, AFlippedByteNeverServesWrongRecords) {
   log->set_config(config);
   auto values = append_some(8);
   ASSERT_OK(append(*log, of_producer(make_batch("p", 2), 5, 0, 0, true)));
-  ASSERT_OK(append(*log, record::end_transaction_marker(record::ControlType::kAbort, ProducerId(5), 0, 1, kTestTimeMs)));
+  ASSERT_OK(
+      append(*log, record::end_transaction_marker(record::ControlType::kAbort, ProducerId(5), 0, 1, kTestTimeMs)));
   ASSERT_OK(log->close());
   log.reset();
   std::map<std::string, Bytes> good;
@@ -269,7 +271,8 @@ TEST_F(RecoveryTest, ProducersAreRestoredFromSnapshotAndScan) {
       EXPECT_TRUE(again->duplicate) << back;
       EXPECT_EQ(again->base_offset.value, (sequence - back) * 2);
     }
-    EXPECT_EQ(append(*log, of_producer(make_batch("p", 2), 7, 3, (sequence + 1) * 2)).error().code, ErrorCode::kOutOfOrder);
+    EXPECT_EQ(append(*log, of_producer(make_batch("p", 2), 7, 3, (sequence + 1) * 2)).error().code,
+              ErrorCode::kOutOfOrder);
     EXPECT_EQ(append(*log, of_producer(make_batch("p", 2), 7, 2, 0)).error().code, ErrorCode::kFenced);
     ASSERT_OK(append(*log, of_producer(make_batch("p", 2), 7, 3, sequence++ * 2)));
     ASSERT_OK(log->flush());
@@ -291,7 +294,8 @@ TEST_F(RecoveryTest, TransactionsAreRestored) {
   ASSERT_OK(append(*log, of_producer(make_batch("open", 2), 1, 0, 0, true)));
   for (int i = 0; i < 10; ++i) {
     ASSERT_OK(append(*log, of_producer(make_batch("t", 2), 2, 0, 2 * i, true)));
-    ASSERT_OK(append(*log, record::end_transaction_marker(record::ControlType::kAbort, ProducerId(2), 0, 1, kTestTimeMs)));
+    ASSERT_OK(
+        append(*log, record::end_transaction_marker(record::ControlType::kAbort, ProducerId(2), 0, 1, kTestTimeMs)));
   }
   ASSERT_OK(log->flush());
   auto before = *log->aborted_transactions(Offset(0), Offset(100));
@@ -303,7 +307,8 @@ TEST_F(RecoveryTest, TransactionsAreRestored) {
   ASSERT_OK(open());
   EXPECT_EQ(*log->aborted_transactions(Offset(0), Offset(100)), before);
   EXPECT_EQ(log->last_stable_offset().value, 0);
-  ASSERT_OK(append(*log, record::end_transaction_marker(record::ControlType::kCommit, ProducerId(1), 0, 1, kTestTimeMs)));
+  ASSERT_OK(
+      append(*log, record::end_transaction_marker(record::ControlType::kCommit, ProducerId(1), 0, 1, kTestTimeMs)));
   ASSERT_OK(log->flush());
   EXPECT_EQ(log->last_stable_offset(), log->log_end_offset());
 }

@@ -77,7 +77,8 @@ Status Segment::load_indexes_locked() {
   if (!offset_bytes.ok() || !time_bytes.ok()) return rebuild_indexes_locked();
   auto offsets = decode_offset_index(*offset_bytes, size_);
   auto times = decode_time_index(*time_bytes);
-  if (!offsets.ok() || !times.ok() || (size_ > 0 && times->empty() && offsets->empty())) return rebuild_indexes_locked();
+  if (!offsets.ok() || !times.ok() || (size_ > 0 && times->empty() && offsets->empty()))
+    return rebuild_indexes_locked();
   indexes_ = std::make_unique<Indexes>(Indexes{OffsetIndex(*std::move(offsets)), TimeIndex(*std::move(times))});
   indexes_on_disk_ = true;
   if (!indexes_->times.entries().empty()) {
@@ -196,7 +197,8 @@ Result<bool> Segment::load_for_append(uint64_t position, Offset offset, const In
     max_timestamp_ms_ = indexes->times.entries().back().timestamp_ms;
     max_timestamp_offset_ = base_ + indexes->times.entries().back().relative_offset;
   }
-  uint64_t indexed = indexes->offsets.entries().empty() ? 0 : static_cast<uint64_t>(indexes->offsets.entries().back().position);
+  uint64_t indexed =
+      indexes->offsets.entries().empty() ? 0 : static_cast<uint64_t>(indexes->offsets.entries().back().position);
   bytes_since_entry_ = static_cast<int64_t>(position - indexed);
   indexes_ = std::move(indexes);
   indexes_on_disk_ = true;
@@ -310,7 +312,8 @@ Status Segment::write_indexes(const IndexImage& image) {
 
 Status Segment::remove_files() {
   release();
-  for (std::string_view suffix : {kLogSuffix, kIndexSuffix, kTimeIndexSuffix, kTransactionIndexSuffix, kSnapshotSuffix}) {
+  for (std::string_view suffix :
+       {kLogSuffix, kIndexSuffix, kTimeIndexSuffix, kTransactionIndexSuffix, kSnapshotSuffix}) {
     std::string from = path(suffix);
     std::string deleted = from + std::string(kDeletedSuffix);
     Status renamed = files_.rename(from, deleted);

@@ -136,7 +136,7 @@ class Segment {
   bool indexes_on_disk_ = true;   // The files say all that indexes_ does.
   uint64_t size_ = 0;
   uint64_t synced_size_ = 0;
-  uint64_t allocated_ = 0;        // The file's size, where it is known to be larger than size_.
+  uint64_t allocated_ = 0;  // The file's size, where it is known to be larger than size_.
   bool can_allocate_ = true;
   int64_t max_timestamp_ms_ = -1;
   Offset max_timestamp_offset_ = kNoOffset;

@@ -33,7 +33,8 @@ Result<Bytes> read_file(FileSystem& files, const std::string& path, size_t bytes
   ASSIGN_OR_RETURN(auto file, files.open(path, OpenMode::kRead));
   ASSIGN_OR_RETURN(uint64_t size, file->size());
   if (size > bytes_max) {
-    return Error{ErrorCode::kTooLarge, fmt::format("reading {}: {} bytes, over the limit of {}", path, size, bytes_max)};
+    return Error{ErrorCode::kTooLarge,
+                 fmt::format("reading {}: {} bytes, over the limit of {}", path, size, bytes_max)};
   }
   Bytes bytes(size);
   ASSIGN_OR_RETURN(size_t got, file->read_at(0, bytes));

@@ -17,7 +17,9 @@ class Random {
     return z ^ (z >> 31);
   }
   /// Below `bound`, which is above 0.
-  uint64_t below(uint64_t bound) { return static_cast<uint64_t>((static_cast<unsigned __int128>(next()) * bound) >> 64); }
+  uint64_t below(uint64_t bound) {
+    return static_cast<uint64_t>((static_cast<unsigned __int128>(next()) * bound) >> 64);
+  }
   /// In [0, 1).
   double real() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
   bool chance(double probability) { return real() < probability; }

@@ -13,8 +13,9 @@ constexpr size_t kSectorBytes = 512;
 }
 
 const char* to_string(DiskCall call) {
-  static const char* const names[kDiskCalls] = {"open",     "create", "read",   "write",          "sync",           "allocate",
-                                                "truncate", "rename", "remove", "make directory", "sync directory", "list"};
+  static const char* const names[kDiskCalls] = {"open",   "create",         "read",           "write",
+                                                "sync",   "allocate",       "truncate",       "rename",
+                                                "remove", "make directory", "sync directory", "list"};
   return names[static_cast<int>(call)];
 }
 
@@ -315,7 +316,8 @@ ssize_t SimulatedFileSystem::raw_write(Inode& inode, const std::string& path, co
   return written;
 }
 
-ssize_t SimulatedFileSystem::raw_read(Inode& inode, const std::string& path, uint8_t* to, size_t size, uint64_t offset) {
+ssize_t SimulatedFileSystem::raw_read(Inode& inode, const std::string& path, uint8_t* to, size_t size,
+                                      uint64_t offset) {
   if (begin(DiskCall::kRead, path, offset, size) != 0) return errno = EIO, -1;
   auto fault = take_fault(DiskCall::kRead);
   if (fault == DiskFault::kInterrupted) return errno = EINTR, -1;
@@ -368,7 +370,7 @@ Result<std::vector<std::string>> SimulatedFileSystem::list(const std::string& di
 
 Status SimulatedFileSystem::make_directories(const std::string& directory) {
   std::lock_guard lock(mutex_);
-  for (size_t slash = directory.find('/', 1); ; slash = directory.find('/', slash + 1)) {
+  for (size_t slash = directory.find('/', 1);; slash = directory.find('/', slash + 1)) {
     std::string path = directory.substr(0, slash);
     auto found = names_.find(path);
     if (found != names_.end() && found->second) return io_error(ENOTDIR, "creating directory", path);

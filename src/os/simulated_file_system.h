@@ -19,7 +19,18 @@
 namespace headrace::os {
 
 enum class DiskCall {
-  kOpen, kCreate, kRead, kWrite, kSync, kAllocate, kTruncate, kRename, kRemove, kMakeDirectory, kSyncDirectory, kList,
+  kOpen,
+  kCreate,
+  kRead,
+  kWrite,
+  kSync,
+  kAllocate,
+  kTruncate,
+  kRename,
+  kRemove,
+  kMakeDirectory,
+  kSyncDirectory,
+  kList,
 };
 inline constexpr int kDiskCalls = 12;
 const char* to_string(DiskCall call);
@@ -102,8 +113,8 @@ class SimulatedFileSystem final : public FileSystem {
   using Names = std::map<std::string, std::shared_ptr<Inode>>;  // By path; a null inode is a directory.
   struct NameChange {
     std::string directory;
-    std::string from;                // Removed, when not empty.
-    std::string to;                  // Added, when not empty.
+    std::string from;  // Removed, when not empty.
+    std::string to;    // Added, when not empty.
     std::shared_ptr<Inode> inode;
   };
 
