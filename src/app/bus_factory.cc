@@ -11,14 +11,17 @@
 namespace headrace::app {
 namespace {
 
-bool may_pass(const Error& error) { return error.code == ErrorCode::kUnavailable || error.code == ErrorCode::kTimedOut; }
+bool may_pass(const Error& error) {
+  return error.code == ErrorCode::kUnavailable || error.code == ErrorCode::kTimedOut;
+}
 
 Status create_or_compare(bus::Admin& admin, const bus::TopicSpec& topic) {
   Status created = admin.create_topic(topic);
   if (created.ok() || created.error().code != ErrorCode::kAlreadyExists) return created;
   auto partitions = admin.partition_count(topic.name);
   if (partitions.ok() && *partitions != topic.partitions) {
-    log_warn("topic {} has {} partitions and the file says {}; it stays as it is", topic.name, *partitions, topic.partitions);
+    log_warn("topic {} has {} partitions and the file says {}; it stays as it is", topic.name, *partitions,
+             topic.partitions);
   }
   return {};
 }
@@ -49,7 +52,8 @@ Status create_topics(bus::Bus& bus, const std::vector<bus::TopicSpec>& topics, s
     } else if (!may_pass(created.error()) || std::chrono::steady_clock::now() > deadline) {
       return created.error().in("creating topic " + topics[next].name);
     } else {
-      if (!std::exchange(told, true)) log_warn("creating topic {}: {}; trying again", topics[next].name, created.error().message);
+      if (!std::exchange(told, true))
+        log_warn("creating topic {}: {}; trying again", topics[next].name, created.error().message);
       std::this_thread::sleep_for(kPause);
     }
   }

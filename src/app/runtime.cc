@@ -79,7 +79,8 @@ class Runtime::Impl {
   Status start() {
     std::error_code error;
     std::filesystem::create_directories(config_.data, error);
-    if (error) return Error{ErrorCode::kIo, fmt::format("creating the data folder {}: {}", config_.data, error.message())};
+    if (error)
+      return Error{ErrorCode::kIo, fmt::format("creating the data folder {}: {}", config_.data, error.message())};
     ASSIGN_OR_RETURN(open_, open_bus(config_.bus, config_.data, metrics_));
     RETURN_IF_ERROR(create_topics(*open_.bus, topics_of(config_), kClusterPatience));
     loops_ = net::EventLoops::start(std::max(1u, std::thread::hardware_concurrency()));
@@ -89,7 +90,8 @@ class Runtime::Impl {
     RETURN_IF_ERROR(start_kafka());
     console_ = std::make_unique<console::Console>(
         *open_.bus, metrics_, *http_,
-        console::ConsoleOptions{.version = std::string(kVersion), .bus_label = open_.label, .dashboards = config_.dashboards});
+        console::ConsoleOptions{
+            .version = std::string(kVersion), .bus_label = open_.label, .dashboards = config_.dashboards});
     return http_->start();
   }
 

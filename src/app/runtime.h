@@ -9,8 +9,8 @@
 
 namespace headrace::app {
 
-/// A running configuration. Started by start(), stopped by the destructor: ways in first, then pipelines and sinks, then
-/// the log, so that nothing that was acknowledged is lost and nothing new is accepted half.
+/// A running configuration. Started by start(), stopped by the destructor: ways in first, then pipelines and sinks,
+/// then the log, so that nothing that was acknowledged is lost and nothing new is accepted half.
 class Runtime {
  public:
   static Result<std::unique_ptr<Runtime>> start(Config config);

@@ -19,7 +19,8 @@ constexpr Unit kDurations[] = {{"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"h", 36e5}, {
 constexpr Unit kSizes[] = {{"B", 1},      {"KB", 1e3},   {"MB", 1e6},       {"GB", 1e9},          {"TB", 1e12},
                            {"KiB", 1024}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1099511627776.0}};
 
-Result<int64_t> parse(std::string_view text, std::span<const Unit> units, std::string_view what, std::string_view allowed) {
+Result<int64_t> parse(std::string_view text, std::span<const Unit> units, std::string_view what,
+                      std::string_view allowed) {
   auto wrong = [&] {
     return Error{ErrorCode::kInvalidArgument, fmt::format("'{}' is not a {}: {}", text, what, allowed)};
   };
@@ -41,7 +42,8 @@ Result<int64_t> parse(std::string_view text, std::span<const Unit> units, std::s
 }  // namespace
 
 Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
-  ASSIGN_OR_RETURN(int64_t ms, parse(text, kDurations, "duration", "a number with ms, s, m, h, d or w, as in 90s or 7d"));
+  ASSIGN_OR_RETURN(int64_t ms,
+                   parse(text, kDurations, "duration", "a number with ms, s, m, h, d or w, as in 90s or 7d"));
   return std::chrono::milliseconds(ms);
 }
 

@@ -25,7 +25,8 @@ void produce_batches(benchmark::State& state) {
   TempDirectory directory;
   flow::MetricsRegistry metrics;
   auto broker = *Broker::open(options_in(directory.path()), metrics);
-  auto topic = *broker->create_topic({.name = "t", .partitions = partitions, .configs = {{"retention.bytes", "268435456"}}});
+  auto topic =
+      *broker->create_topic({.name = "t", .partitions = partitions, .configs = {{"retention.bytes", "268435456"}}});
   record::Batch batch = batch_of_records(records);
   std::mutex mutex;
   std::condition_variable changed;
@@ -52,7 +53,8 @@ void produce_batches(benchmark::State& state) {
   state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(batch.size()));
   int64_t flushes = 0;
   for (const auto& p : topic->partitions) flushes += p->log().stats().flushes;
-  state.counters["batches_per_fsync"] = static_cast<double>(state.iterations()) / static_cast<double>(std::max<int64_t>(1, flushes));
+  state.counters["batches_per_fsync"] =
+      static_cast<double>(state.iterations()) / static_cast<double>(std::max<int64_t>(1, flushes));
 }
 BENCHMARK(produce_batches)->Args({5000, 1})->Args({5000, 8})->Args({100, 1})->Args({1, 1})->Args({1, 8})->UseRealTime();
 

@@ -36,7 +36,8 @@ class BrokerTest : public testing::Test {
   std::shared_ptr<Partition> partition(const std::string& name) { return broker_->partition({name, PartitionId(0)}); }
   CommitAnswer commit(const std::string& group, const std::string& topic, int64_t offset) {
     return answer_of<CommitAnswer>([&](auto done) {
-      broker_->groups().commit({.group_id = group}, {{{topic, PartitionId(0)}, {.offset = Offset(offset), .metadata = "m"}}}, done);
+      broker_->groups().commit({.group_id = group},
+                               {{{topic, PartitionId(0)}, {.offset = Offset(offset), .metadata = "m"}}}, done);
     });
   }
   int64_t committed(const std::string& group, const std::string& topic) {
@@ -50,7 +51,9 @@ class BrokerTest : public testing::Test {
 };
 
 TEST_F(BrokerTest, TopicsRecordsAndConfigsSurviveARestart) {
-  ASSERT_TRUE(produce(*topic("t", {{"retention.ms", "1h"}, {"message.timestamp.type", "LogAppendTime"}}), batch_of({"a", "b"})).ok());
+  ASSERT_TRUE(
+      produce(*topic("t", {{"retention.ms", "1h"}, {"message.timestamp.type", "LogAppendTime"}}), batch_of({"a", "b"}))
+          .ok());
   Uuid id = broker_->topic("t")->id;
   std::string cluster = broker_->cluster_id();
   EXPECT_EQ(cluster.size(), 22u);
@@ -150,7 +153,8 @@ TEST_F(BrokerTest, NonsenseIsNotAppended) {
   gap.add_at(Offset(0), now_ms, "k", "v");
   gap.add_at(Offset(5), now_ms, "k", "v");
   EXPECT_EQ(code(gap.finish()), ErrorCode::kInvalidArgument);
-  EXPECT_EQ(answer_of<Result<Produced>>([&](auto done) { p->produce({}, done); }).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(answer_of<Result<Produced>>([&](auto done) { p->produce({}, done); }).error().code,
+            ErrorCode::kInvalidArgument);
   EXPECT_EQ(p->high_watermark(), Offset(1));
 }
 
@@ -284,7 +288,9 @@ TEST_F(BrokerTest, DeletedGroupsAndOffsetsStayDeleted) {
   topic("t");
   commit("a", "t", 1);
   commit("b", "t", 2);
-  EXPECT_THAT(answer_of<CommitAnswer>([&](auto done) { broker_->groups().delete_offsets("b", {{"t", PartitionId(0)}}, done); }),
+  EXPECT_THAT(answer_of<CommitAnswer>([&](auto done) {
+                broker_->groups().delete_offsets("b", {{"t", PartitionId(0)}}, done);
+              }),
               ElementsAre(CoordinatorError::kNone));
   auto remove = [&](const char* group) {
     return answer_of<CoordinatorError>([&](auto done) { broker_->groups().remove(group, done); });
@@ -321,7 +327,8 @@ TEST_F(BrokerTest, AMembersGroupSurvivesARestart) {
 TEST_F(BrokerTest, TheOffsetsLogIsWrittenAnewWhenItHasGrown) {
   topic("t");
   auto log_size = [&] { return broker_->topic("__consumer_offsets")->partitions[0]->log().size_bytes(); };
-  std::vector<OffsetToCommit> many(400, {{"t", PartitionId(0)}, {.offset = Offset(1), .metadata = std::string(4000, 'm')}});
+  std::vector<OffsetToCommit> many(400,
+                                   {{"t", PartitionId(0)}, {.offset = Offset(1), .metadata = std::string(4000, 'm')}});
   int64_t largest = 0;
   for (int i = 0; i < 30; ++i) {
     many.back().offset.offset = Offset(i);

@@ -35,7 +35,8 @@ inline record::Batch batch_of(const std::vector<std::string>& values, int64_t ti
   return builder.finish();
 }
 
-/// Waits for the answer of an asynchronous call: `answer_of<Result<Produced>>([&](auto done) { p->produce(b, done); })`.
+/// Waits for the answer of an asynchronous call: `answer_of<Result<Produced>>([&](auto done) { p->produce(b, done);
+/// })`.
 template <typename Answer, typename Call>
 Answer answer_of(Call call) {
   auto promise = std::make_shared<std::promise<Answer>>();
@@ -49,7 +50,8 @@ inline Result<Produced> produce(Partition& partition, const record::Batch& batch
 }
 
 /// The values of all records that a consumer of this isolation can read, aborted ones left out.
-inline std::vector<std::string> values_in(Partition& partition, bus::Isolation isolation = bus::Isolation::kReadCommitted) {
+inline std::vector<std::string> values_in(Partition& partition,
+                                          bus::Isolation isolation = bus::Isolation::kReadCommitted) {
   std::vector<std::string> values;
   Offset at = partition.log_start();
   while (at < partition.readable_end(isolation)) {

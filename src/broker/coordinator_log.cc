@@ -14,7 +14,10 @@ constexpr size_t kRewriteBatchBytes = 512 << 10;
 }  // namespace
 
 CoordinatorLog::CoordinatorLog(std::shared_ptr<Partition> partition, os::Clock& clock, Snapshot snapshot)
-    : partition_(std::move(partition)), clock_(clock), snapshot_(std::move(snapshot)), rewrite_at_bytes_(kRewriteBytesMin) {}
+    : partition_(std::move(partition)),
+      clock_(clock),
+      snapshot_(std::move(snapshot)),
+      rewrite_at_bytes_(kRewriteBytesMin) {}
 
 record::Batch CoordinatorLog::make_batch(const std::vector<Entry>& entries, int64_t now_ms) {
   record::BatchBuilder builder;
@@ -31,7 +34,8 @@ bool CoordinatorLog::idle() const {
   return in_flight_ == 0 && held_.empty() && phase_ == Phase::kNormal;
 }
 
-void CoordinatorLog::write(std::vector<Entry> entries, std::optional<record::Batch> ready, Append append, Written done) {
+void CoordinatorLog::write(std::vector<Entry> entries, std::optional<record::Batch> ready, Append append,
+                           Written done) {
   Held write{std::move(entries), std::move(ready), std::move(append), std::move(done)};
   bool hold = false, begin_rewrite = false;
   {

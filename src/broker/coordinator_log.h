@@ -1,5 +1,5 @@
-// A coordinator's state in one partition of an internal topic: key-value records, group-committed like produced ones, of
-// which the last of each key counts. When the log has grown well past its live state, that state is written anew and
+// A coordinator's state in one partition of an internal topic: key-value records, group-committed like produced ones,
+// of which the last of each key counts. When the log has grown well past its live state, that state is written anew and
 // what was before it is dropped, which bounds both the disk and the time of a start.
 #pragma once
 

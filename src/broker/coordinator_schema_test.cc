@@ -66,7 +66,8 @@ TEST(OffsetsSchema, GroupsRoundTripAndKeysOfTheFutureAreSkipped) {
 TEST(OffsetsSchema, CutAnywhereIsAnError) {
   expect_every_cut_fails(as_bytes(encode_offset_key({"group", {"topic", PartitionId(7)}})), decode_offsets_key);
   expect_every_cut_fails(encode_offset_value({Offset(42), 5, "meta", 17}), decode_offset_value);
-  expect_every_cut_fails(encode_group_value(sample_group()), [](std::string_view v) { return decode_group_value("g", v); });
+  expect_every_cut_fails(encode_group_value(sample_group()),
+                         [](std::string_view v) { return decode_group_value("g", v); });
 }
 
 TEST(TransactionSchema, RoundTripsInEveryStateAndCutsAreErrors) {

@@ -24,10 +24,11 @@ class EmbeddedProducer final : public bus::Producer {
       return done(Error{ErrorCode::kUnavailable, "more than in_flight_bytes_max=" + std::to_string(bytes_max_) +
                                                      " bytes wait for the disk; try again"});
     }
-    partition->produce(std::span(&batch, 1), [bytes, in_flight = in_flight_, done = std::move(done)](Result<Produced> r) mutable {
-      in_flight->fetch_sub(bytes, std::memory_order_relaxed);
-      done(r.ok() ? Result<bus::Appended>(bus::Appended{r->base_offset}) : Result<bus::Appended>(r.error()));
-    });
+    partition->produce(
+        std::span(&batch, 1), [bytes, in_flight = in_flight_, done = std::move(done)](Result<Produced> r) mutable {
+          in_flight->fetch_sub(bytes, std::memory_order_relaxed);
+          done(r.ok() ? Result<bus::Appended>(bus::Appended{r->base_offset}) : Result<bus::Appended>(r.error()));
+        });
   }
 
  private:
@@ -47,7 +48,9 @@ bus::TopicInfo info_of(const Topic& topic) {
   return info;
 }
 
-Error no_topic(std::string_view name) { return {ErrorCode::kNotFound, "there is no topic '" + std::string(name) + "'"}; }
+Error no_topic(std::string_view name) {
+  return {ErrorCode::kNotFound, "there is no topic '" + std::string(name) + "'"};
+}
 
 class EmbeddedAdmin final : public bus::Admin {
  public:
@@ -58,7 +61,9 @@ class EmbeddedAdmin final : public bus::Admin {
     return created.ok() ? Status() : Status(created.error());
   }
   Status delete_topic(std::string_view name) override { return broker_.delete_topic(name); }
-  Status create_partitions(std::string_view topic, int32_t total) override { return broker_.create_partitions(topic, total); }
+  Status create_partitions(std::string_view topic, int32_t total) override {
+    return broker_.create_partitions(topic, total);
+  }
 
   Result<std::vector<bus::TopicInfo>> topics() override {
     std::vector<bus::TopicInfo> all;
@@ -75,7 +80,8 @@ class EmbeddedAdmin final : public bus::Admin {
     if (!topic) return no_topic(name);
     return static_cast<int32_t>(topic->partitions.size());
   }
-  Result<std::vector<bus::Position>> offsets(const std::vector<TopicPartition>& partitions, bus::OffsetQuery query) override {
+  Result<std::vector<bus::Position>> offsets(const std::vector<TopicPartition>& partitions,
+                                             bus::OffsetQuery query) override {
     std::vector<bus::Position> positions;
     for (const TopicPartition& tp : partitions) {
       auto partition = broker_.partition(tp);
@@ -86,7 +92,8 @@ class EmbeddedAdmin final : public bus::Admin {
     return positions;
   }
 
-  Result<std::vector<bus::Position>> committed(std::string_view group, const std::vector<TopicPartition>& partitions) override {
+  Result<std::vector<bus::Position>> committed(std::string_view group,
+                                               const std::vector<TopicPartition>& partitions) override {
     std::vector<bus::Position> positions;
     for (const FetchedOffset& fetched : broker_.groups().fetch(group, partitions, /*require_stable=*/false)) {
       if (fetched.offset.offset != kNoOffset) positions.push_back({fetched.tp, fetched.offset.offset});

@@ -8,7 +8,8 @@ namespace {
 
 class EmbeddedBusUnderTest final : public bus::BusUnderTest {
  public:
-  EmbeddedBusUnderTest() : broker_(*Broker::open(options_in(directory_.path()), metrics_)), bus_(make_embedded_bus(*broker_)) {}
+  EmbeddedBusUnderTest()
+      : broker_(*Broker::open(options_in(directory_.path()), metrics_)), bus_(make_embedded_bus(*broker_)) {}
   bus::Bus& bus() override { return *bus_; }
 
  private:
@@ -23,6 +24,7 @@ class EmbeddedBusUnderTest final : public bus::BusUnderTest {
 
 namespace headrace::bus {
 INSTANTIATE_TEST_SUITE_P(Embedded, BusContract,
-                         testing::Values(BusFactory{"embedded", [] { return std::make_unique<broker::EmbeddedBusUnderTest>(); }}),
+                         testing::Values(BusFactory{"embedded",
+                                                    [] { return std::make_unique<broker::EmbeddedBusUnderTest>(); }}),
                          bus_name);
 }  // namespace headrace::bus

@@ -10,7 +10,8 @@ namespace {
 bool is_aborted(const record::BatchHeader& header, const std::vector<log::AbortedTransaction>& aborted) {
   if (!header.is_transactional()) return false;
   return std::any_of(aborted.begin(), aborted.end(), [&](const log::AbortedTransaction& t) {
-    return t.producer_id == header.producer_id && header.base_offset >= t.first_offset && header.base_offset <= t.last_offset;
+    return t.producer_id == header.producer_id && header.base_offset >= t.first_offset &&
+           header.base_offset <= t.last_offset;
   });
 }
 
@@ -80,7 +81,8 @@ Status EmbeddedConsumer::skip_unreadable(Assigned& assigned, const Error& error,
   return {};
 }
 
-void EmbeddedConsumer::deliver(const TopicPartition& tp, const FetchedData& data, Offset from, bus::PollResult& result) {
+void EmbeddedConsumer::deliver(const TopicPartition& tp, const FetchedData& data, Offset from,
+                               bus::PollResult& result) {
   for (SharedBytes rest = data.batches; !rest.empty();) {
     auto batch = record::Batch::parse_trusted(rest);
     if (!batch.ok()) return;

@@ -74,7 +74,8 @@ class EmbeddedTransactions final : public bus::TransactionalProducer {
 
   Status begin() override {
     RETURN_IF_ERROR(usable());
-    if (open_) return Error{ErrorCode::kInvalidArgument, "transaction " + id_ + " is open already; commit or abort it first"};
+    if (open_)
+      return Error{ErrorCode::kInvalidArgument, "transaction " + id_ + " is open already; commit or abort it first"};
     outstanding_->reset();
     open_ = true;
     return {};
@@ -88,11 +89,13 @@ class EmbeddedTransactions final : public bus::TransactionalProducer {
     RETURN_IF_ERROR(add(tp));
     auto [sequence, added] = sequences_.try_emplace(tp, 0);
     record::Batch ours = record::with_producer(
-        batch, {.id = identity_.id, .epoch = identity_.epoch, .base_sequence = sequence->second, .transactional = true});
+        batch,
+        {.id = identity_.id, .epoch = identity_.epoch, .base_sequence = sequence->second, .transactional = true});
     outstanding_->begin();
-    broker_.transactions().produce(id_, partition, std::span(&ours, 1), [outstanding = outstanding_](Result<Produced> r) {
-      outstanding->finish(r.ok() ? std::nullopt : std::optional(r.error()));
-    });
+    broker_.transactions().produce(id_, partition, std::span(&ours, 1),
+                                   [outstanding = outstanding_](Result<Produced> r) {
+                                     outstanding->finish(r.ok() ? std::nullopt : std::optional(r.error()));
+                                   });
     RETURN_IF_ERROR(note(outstanding_->so_far()));
     sequence->second = record::sequence_after(sequence->second, batch.header().record_count);
     return {};
@@ -111,11 +114,12 @@ class EmbeddedTransactions final : public bus::TransactionalProducer {
     }
     outstanding_->begin();
     broker_.groups().commit_in_transaction(
-        {.group_id = std::string(group)}, id_, {.id = identity_.id, .epoch = identity_.epoch}, offsets_to_commit(positions),
-        [outstanding = outstanding_, name = std::string(group)](CommitAnswer answer) {
+        {.group_id = std::string(group)}, id_, {.id = identity_.id, .epoch = identity_.epoch},
+        offsets_to_commit(positions), [outstanding = outstanding_, name = std::string(group)](CommitAnswer answer) {
           std::optional<Error> failure;
           for (CoordinatorError error : answer) {
-            if (error != CoordinatorError::kNone && !failure) failure = to_error(error, "committing positions of group " + name);
+            if (error != CoordinatorError::kNone && !failure)
+              failure = to_error(error, "committing positions of group " + name);
           }
           outstanding->finish(std::move(failure));
         });
@@ -155,7 +159,8 @@ class EmbeddedTransactions final : public bus::TransactionalProducer {
     auto error = await<CoordinatorError>([&](TransactionCallback done) {
       broker_.transactions().add_partitions(id_, identity_, {tp}, std::move(done));
     });
-    if (error != CoordinatorError::kNone) return note(to_error(error, "adding " + to_string(tp) + " to transaction " + id_));
+    if (error != CoordinatorError::kNone)
+      return note(to_error(error, "adding " + to_string(tp) + " to transaction " + id_));
     partitions_.insert(tp);
     return {};
   }
@@ -236,7 +241,8 @@ std::vector<OffsetToCommit> offsets_to_commit(const std::vector<bus::Position>& 
   return offsets;
 }
 
-Result<std::unique_ptr<bus::TransactionalProducer>> open_embedded_transactions(Broker& broker, std::string transactional_id) {
+Result<std::unique_ptr<bus::TransactionalProducer>> open_embedded_transactions(Broker& broker,
+                                                                               std::string transactional_id) {
   auto producer = std::make_unique<EmbeddedTransactions>(broker, std::move(transactional_id));
   RETURN_IF_ERROR(producer->open());
   return std::unique_ptr<bus::TransactionalProducer>(std::move(producer));

@@ -12,7 +12,8 @@
 namespace headrace::broker {
 
 /// Fences older producers of the id, ends what they left open, and gives the new one.
-Result<std::unique_ptr<bus::TransactionalProducer>> open_embedded_transactions(Broker& broker, std::string transactional_id);
+Result<std::unique_ptr<bus::TransactionalProducer>> open_embedded_transactions(Broker& broker,
+                                                                               std::string transactional_id);
 
 /// A coordinator's answer as the bus's error: what was being done goes in front.
 Error to_error(CoordinatorError error, std::string_view doing);

@@ -13,18 +13,22 @@ bool is_offset_record(const OffsetsRecordKey& key) { return std::holds_alternati
 
 }  // namespace
 
-GroupCoordinator::GroupCoordinator(const Environment& environment, Topics& topics, std::shared_ptr<const Topic> offsets_topic,
-                                   Timers& timers)
-    : env_(environment), topics_(topics), offsets_topic_(std::move(offsets_topic)),
+GroupCoordinator::GroupCoordinator(const Environment& environment, Topics& topics,
+                                   std::shared_ptr<const Topic> offsets_topic, Timers& timers)
+    : env_(environment),
+      topics_(topics),
+      offsets_topic_(std::move(offsets_topic)),
       machine_({.initial_rebalance_delay = environment.options.group_initial_rebalance_delay,
                 .session_timeout_min = environment.options.group_session_timeout_min,
                 .session_timeout_max = environment.options.group_session_timeout_max,
                 .group_members_max = environment.options.group_members_max},
-               environment.clock, timers,
-               [this](StoredGroup group, Function<void(bool)> done) { store_group(std::move(group), std::move(done)); }) {}
+               environment.clock, timers, [this](StoredGroup group, Function<void(bool)> done) {
+                 store_group(std::move(group), std::move(done));
+               }) {}
 
 Result<std::unique_ptr<GroupCoordinator>> GroupCoordinator::open(const Environment& environment, Topics& topics,
-                                                                 std::shared_ptr<const Topic> offsets_topic, Timers& timers) {
+                                                                 std::shared_ptr<const Topic> offsets_topic,
+                                                                 Timers& timers) {
   std::unique_ptr<GroupCoordinator> groups(new GroupCoordinator(environment, topics, std::move(offsets_topic), timers));
   std::map<std::string, StoredGroup> loaded;
   for (size_t i = 0; i < groups->offsets_topic_->partitions.size(); ++i) {
@@ -43,8 +47,8 @@ Status GroupCoordinator::load(size_t partition, std::map<std::string, StoredGrou
     return load_batch(offsets_partition->tp().partition, batch, groups);
   });
   if (!status.ok()) return status.error().in("reading " + to_string(offsets_partition->tp()));
-  logs_.push_back(std::make_unique<CoordinatorLog>(offsets_partition, env_.clock,
-                                                   [this, partition] { return snapshot(static_cast<int32_t>(partition)); }));
+  logs_.push_back(std::make_unique<CoordinatorLog>(
+      offsets_partition, env_.clock, [this, partition] { return snapshot(static_cast<int32_t>(partition)); }));
   return {};
 }
 
@@ -93,8 +97,12 @@ CoordinatorLog& GroupCoordinator::log_of(std::string_view group_id) {
   return *logs_[static_cast<size_t>(partition_of(group_id).partition.value)];
 }
 
-void GroupCoordinator::join(JoinGroupRequest request, JoinCallback done) { machine_.join(std::move(request), std::move(done)); }
-void GroupCoordinator::sync(SyncGroupRequest request, SyncCallback done) { machine_.sync(std::move(request), std::move(done)); }
+void GroupCoordinator::join(JoinGroupRequest request, JoinCallback done) {
+  machine_.join(std::move(request), std::move(done));
+}
+void GroupCoordinator::sync(SyncGroupRequest request, SyncCallback done) {
+  machine_.sync(std::move(request), std::move(done));
+}
 CoordinatorError GroupCoordinator::heartbeat(const GroupCaller& caller) { return machine_.heartbeat(caller); }
 LeaveGroupAnswer GroupCoordinator::leave(std::string_view group_id, const std::vector<LeavingMember>& members) {
   return machine_.leave(group_id, members);
@@ -103,18 +111,20 @@ LeaveGroupAnswer GroupCoordinator::leave(std::string_view group_id, const std::v
 void GroupCoordinator::store_group(StoredGroup group, Function<void(bool)> done) {
   std::string id = group.group_id;
   std::vector<StateLog::Entry> entry{{encode_group_key(id), encode_group_value(group)}};
-  log_of(id).write(std::move(entry), [this, group = std::move(group), done = std::move(done)](Result<Offset> written) mutable {
-    if (written.ok()) {
-      std::lock_guard lock(mutex_);
-      std::string group_id = group.group_id;
-      stored_groups_[group_id] = std::move(group);
-    }
-    done(written.ok());
-  });
+  log_of(id).write(std::move(entry),
+                   [this, group = std::move(group), done = std::move(done)](Result<Offset> written) mutable {
+                     if (written.ok()) {
+                       std::lock_guard lock(mutex_);
+                       std::string group_id = group.group_id;
+                       stored_groups_[group_id] = std::move(group);
+                     }
+                     done(written.ok());
+                   });
 }
 
 CoordinatorError GroupCoordinator::check_offset(const OffsetToCommit& commit) const {
-  if (commit.offset.metadata.size() > env_.options.offset_metadata_bytes_max) return CoordinatorError::kOffsetMetadataTooLarge;
+  if (commit.offset.metadata.size() > env_.options.offset_metadata_bytes_max)
+    return CoordinatorError::kOffsetMetadataTooLarge;
   if (!topics_.partition(commit.tp)) return CoordinatorError::kUnknownTopicOrPartition;
   return CoordinatorError::kNone;
 }
@@ -140,17 +150,18 @@ void GroupCoordinator::commit(const GroupCaller& caller, std::vector<OffsetToCom
   }
   if (entries.empty()) return done(std::move(reply));
   log_of(caller.group_id)
-      .write(std::move(entries), [this, group = caller.group_id, offsets = std::move(offsets), reply = std::move(reply),
-                                  written_ones = std::move(written_ones), done = std::move(done)](Result<Offset> first) mutable {
-        if (first.ok()) {
-          std::lock_guard lock(mutex_);
-          int64_t n = 0;
-          for (size_t i : written_ones) apply({group, offsets[i].tp}, offsets[i].offset, *first + n++);
-        } else {
-          for (size_t i : written_ones) reply[i] = CoordinatorError::kNotAvailable;
-        }
-        done(std::move(reply));
-      });
+      .write(std::move(entries),
+             [this, group = caller.group_id, offsets = std::move(offsets), reply = std::move(reply),
+              written_ones = std::move(written_ones), done = std::move(done)](Result<Offset> first) mutable {
+               if (first.ok()) {
+                 std::lock_guard lock(mutex_);
+                 int64_t n = 0;
+                 for (size_t i : written_ones) apply({group, offsets[i].tp}, offsets[i].offset, *first + n++);
+               } else {
+                 for (size_t i : written_ones) reply[i] = CoordinatorError::kNotAvailable;
+               }
+               done(std::move(reply));
+             });
 }
 
 void GroupCoordinator::commit_in_transaction(const GroupCaller& caller, std::string_view transactional_id,
@@ -172,7 +183,8 @@ void GroupCoordinator::commit_in_transaction(const GroupCaller& caller, std::str
   producer.base_sequence = -1;
   record::Batch batch = record::with_producer(CoordinatorLog::make_batch(entries, env_.clock.wall_ms()), producer);
   CoordinatorLog& log = log_of(caller.group_id);
-  auto append = [this, id = std::string(transactional_id), &log](const record::Batch& ready, ProducedCallback produced) {
+  auto append = [this, id = std::string(transactional_id), &log](const record::Batch& ready,
+                                                                 ProducedCallback produced) {
     transactions_->produce(id, log.partition(), std::span(&ready, 1), std::move(produced));
   };
   log.write({}, std::move(batch), std::move(append),
@@ -183,7 +195,8 @@ void GroupCoordinator::commit_in_transaction(const GroupCaller& caller, std::str
                 std::lock_guard lock(mutex_);
                 int64_t n = 0;
                 for (const OffsetToCommit& commit : offsets) {
-                  pending_[{partition_of(group).partition, pid}].push_back({{group, commit.tp}, commit.offset, *first + n++});
+                  pending_[{partition_of(group).partition, pid}].push_back(
+                      {{group, commit.tp}, commit.offset, *first + n++});
                 }
               } else if (first.error().code == ErrorCode::kFenced) {
                 error = CoordinatorError::kInvalidProducerEpoch;
@@ -249,23 +262,25 @@ void GroupCoordinator::forget(const std::vector<OffsetKey>& keys, Function<void(
   if (keys.empty()) return done(true);
   std::vector<StateLog::Entry> entries;
   for (const OffsetKey& key : keys) entries.push_back({encode_offset_key(key), std::nullopt});
-  log_of(keys.front().group_id).write(std::move(entries), [this, keys, done = std::move(done)](Result<Offset> written) mutable {
-    if (written.ok()) {
-      std::lock_guard lock(mutex_);
-      for (const OffsetKey& key : keys) {
-        auto group = offsets_.find(key.group_id);
-        if (group == offsets_.end()) continue;
-        auto entry = group->second.find(key.tp);
-        // A commit after the tombstone stays.
-        if (entry != group->second.end() && entry->second.record < *written) group->second.erase(entry);
-        if (group->second.empty()) offsets_.erase(group);
-      }
-    }
-    done(written.ok());
-  });
+  log_of(keys.front().group_id)
+      .write(std::move(entries), [this, keys, done = std::move(done)](Result<Offset> written) mutable {
+        if (written.ok()) {
+          std::lock_guard lock(mutex_);
+          for (const OffsetKey& key : keys) {
+            auto group = offsets_.find(key.group_id);
+            if (group == offsets_.end()) continue;
+            auto entry = group->second.find(key.tp);
+            // A commit after the tombstone stays.
+            if (entry != group->second.end() && entry->second.record < *written) group->second.erase(entry);
+            if (group->second.empty()) offsets_.erase(group);
+          }
+        }
+        done(written.ok());
+      });
 }
 
-void GroupCoordinator::delete_offsets(std::string_view group_id, std::vector<TopicPartition> partitions, CommitCallback done) {
+void GroupCoordinator::delete_offsets(std::string_view group_id, std::vector<TopicPartition> partitions,
+                                      CommitCallback done) {
   GroupDescription group = machine_.describe(group_id);
   if (group.state == GroupState::kDead && keys_of(group_id).empty()) {
     return done(CommitAnswer(partitions.size(), CoordinatorError::kGroupIdNotFound));
@@ -354,7 +369,8 @@ std::optional<std::vector<StateLog::Entry>> GroupCoordinator::snapshot(int32_t p
   if (!pending_.empty()) return std::nullopt;
   std::vector<StateLog::Entry> state;
   for (const auto& [id, group] : stored_groups_) {
-    if (partition_of(id).partition.value == partition) state.push_back({encode_group_key(id), encode_group_value(group)});
+    if (partition_of(id).partition.value == partition)
+      state.push_back({encode_group_key(id), encode_group_value(group)});
   }
   for (const auto& [id, offsets] : offsets_) {
     if (partition_of(id).partition.value != partition) continue;

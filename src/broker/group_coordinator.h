@@ -26,9 +26,11 @@ class GroupCoordinator final : public Groups {
   CoordinatorError heartbeat(const GroupCaller& caller) override;
   LeaveGroupAnswer leave(std::string_view group_id, const std::vector<LeavingMember>& members) override;
   void commit(const GroupCaller& caller, std::vector<OffsetToCommit> offsets, CommitCallback done) override;
-  void commit_in_transaction(const GroupCaller& caller, std::string_view transactional_id, record::ProducerFields producer,
-                             std::vector<OffsetToCommit> offsets, CommitCallback done) override;
-  std::vector<FetchedOffset> fetch(std::string_view group_id, const std::optional<std::vector<TopicPartition>>& partitions,
+  void commit_in_transaction(const GroupCaller& caller, std::string_view transactional_id,
+                             record::ProducerFields producer, std::vector<OffsetToCommit> offsets,
+                             CommitCallback done) override;
+  std::vector<FetchedOffset> fetch(std::string_view group_id,
+                                   const std::optional<std::vector<TopicPartition>>& partitions,
                                    bool require_stable) override;
   void delete_offsets(std::string_view group_id, std::vector<TopicPartition> partitions, CommitCallback done) override;
   std::vector<GroupListing> list() override;
@@ -60,7 +62,8 @@ class GroupCoordinator final : public Groups {
   };
   using GroupOffsets = std::map<TopicPartition, Entry>;
 
-  GroupCoordinator(const Environment& environment, Topics& topics, std::shared_ptr<const Topic> offsets_topic, Timers& timers);
+  GroupCoordinator(const Environment& environment, Topics& topics, std::shared_ptr<const Topic> offsets_topic,
+                   Timers& timers);
   Status load(size_t partition, std::map<std::string, StoredGroup>& groups);
   Status load_batch(PartitionId partition, const record::Batch& batch, std::map<std::string, StoredGroup>& groups);
   void store_group(StoredGroup group, Function<void(bool)> done);

@@ -22,7 +22,11 @@ std::string_view to_string(GroupState state) {
 }
 
 GroupMachine::GroupMachine(GroupMachineOptions options, os::Clock& clock, Timers& timers, Store store)
-    : options_(options), clock_(clock), timers_(timers), store_(std::move(store)), member_salt_(to_string(random_uuid())) {}
+    : options_(options),
+      clock_(clock),
+      timers_(timers),
+      store_(std::move(store)),
+      member_salt_(to_string(random_uuid())) {}
 
 GroupMachine::~GroupMachine() = default;
 
@@ -38,19 +42,22 @@ std::string GroupMachine::new_member_id(const JoinGroupRequest& request) {
 
 void GroupMachine::answer(JoinCallback& callback, JoinGroupAnswer answer) {
   if (!callback) return;
-  after_unlock_.push_back([callback = std::move(callback), answer = std::move(answer)]() mutable { callback(std::move(answer)); });
+  after_unlock_.push_back(
+      [callback = std::move(callback), answer = std::move(answer)]() mutable { callback(std::move(answer)); });
   callback = {};
 }
 
 void GroupMachine::answer(SyncCallback& callback, SyncGroupAnswer answer) {
   if (!callback) return;
-  after_unlock_.push_back([callback = std::move(callback), answer = std::move(answer)]() mutable { callback(std::move(answer)); });
+  after_unlock_.push_back(
+      [callback = std::move(callback), answer = std::move(answer)]() mutable { callback(std::move(answer)); });
   callback = {};
 }
 
 CoordinatorError GroupMachine::check_join(const JoinGroupRequest& request) const {
   if (request.group_id.empty()) return CoordinatorError::kInvalidGroupId;
-  if (request.session_timeout < options_.session_timeout_min || request.session_timeout > options_.session_timeout_max) {
+  if (request.session_timeout < options_.session_timeout_min ||
+      request.session_timeout > options_.session_timeout_max) {
     return CoordinatorError::kInvalidSessionTimeout;
   }
   if (request.protocols.empty() || request.protocol_type.empty()) return CoordinatorError::kInconsistentProtocol;
@@ -109,7 +116,8 @@ void GroupMachine::new_dynamic_member(Group& group, JoinGroupRequest& request, J
 
 void GroupMachine::new_static_member(Group& group, JoinGroupRequest& request, JoinCallback done) {
   auto known = group.static_members.find(*request.group_instance_id);
-  if (known == group.static_members.end()) return add_and_rebalance(group, new_member_id(request), request, std::move(done));
+  if (known == group.static_members.end())
+    return add_and_rebalance(group, new_member_id(request), request, std::move(done));
   std::string old_id = known->second;
   replace_static_member(group, old_id, request, std::move(done));
 }
@@ -163,7 +171,8 @@ void GroupMachine::known_member_joins(Group& group, JoinGroupRequest& request, J
     return add_and_rebalance(group, request.member_id, request, std::move(done));
   }
   Member* member = nullptr;
-  if (auto error = find_member(group, request.member_id, request.group_instance_id, &member); error != CoordinatorError::kNone) {
+  if (auto error = find_member(group, request.member_id, request.group_instance_id, &member);
+      error != CoordinatorError::kNone) {
     return answer(done, {.error = error, .member_id = request.member_id});
   }
   bool same = member->protocols == request.protocols;
@@ -177,7 +186,8 @@ void GroupMachine::known_member_joins(Group& group, JoinGroupRequest& request, J
   update_and_rebalance(group, *member, request, std::move(done));
 }
 
-void GroupMachine::add_and_rebalance(Group& group, const std::string& member_id, JoinGroupRequest& request, JoinCallback done) {
+void GroupMachine::add_and_rebalance(Group& group, const std::string& member_id, JoinGroupRequest& request,
+                                     JoinCallback done) {
   if (group.members.empty()) {
     group.protocol_type = request.protocol_type;
     group.leader = member_id;
@@ -212,7 +222,8 @@ void GroupMachine::sync(SyncGroupRequest request, SyncCallback done) {
   Group* group = find_group(request.group_id);
   if (!group) return refuse(CoordinatorError::kUnknownMember);
   Member* member = nullptr;
-  if (auto error = find_member(*group, request.member_id, request.group_instance_id, &member); error != CoordinatorError::kNone) {
+  if (auto error = find_member(*group, request.member_id, request.group_instance_id, &member);
+      error != CoordinatorError::kNone) {
     return refuse(error);
   }
   if (request.generation != group->generation) return refuse(CoordinatorError::kIllegalGeneration);
@@ -234,7 +245,8 @@ void GroupMachine::sync(SyncGroupRequest request, SyncCallback done) {
     case GroupState::kStable:
       member->synced = true;
       touch(*group, *member);
-      return answer(done, {CoordinatorError::kNone, group->protocol_type, group->protocol.value_or(""), member->assignment});
+      return answer(done,
+                    {CoordinatorError::kNone, group->protocol_type, group->protocol.value_or(""), member->assignment});
   }
 }
 
@@ -244,13 +256,15 @@ CoordinatorError GroupMachine::heartbeat(const GroupCaller& caller) {
   Group* group = find_group(caller.group_id);
   if (!group) return CoordinatorError::kUnknownMember;
   Member* member = nullptr;
-  if (auto error = find_member(*group, caller.member_id, caller.group_instance_id, &member); error != CoordinatorError::kNone) {
+  if (auto error = find_member(*group, caller.member_id, caller.group_instance_id, &member);
+      error != CoordinatorError::kNone) {
     return error;
   }
   if (caller.generation != group->generation) return CoordinatorError::kIllegalGeneration;
   if (group->state == GroupState::kEmpty) return CoordinatorError::kUnknownMember;
   touch(*group, *member);
-  return group->state == GroupState::kPreparingRebalance ? CoordinatorError::kRebalanceInProgress : CoordinatorError::kNone;
+  return group->state == GroupState::kPreparingRebalance ? CoordinatorError::kRebalanceInProgress
+                                                         : CoordinatorError::kNone;
 }
 
 LeaveGroupAnswer GroupMachine::leave(std::string_view group_id, const std::vector<LeavingMember>& members) {
@@ -295,7 +309,8 @@ CoordinatorError GroupMachine::check_commit(const GroupCaller& caller, bool tran
   if (simple && (transactional || group->state == GroupState::kEmpty)) return CoordinatorError::kNone;
   if (simple && group->members.empty()) return CoordinatorError::kNone;
   Member* member = nullptr;
-  if (auto error = find_member(*group, caller.member_id, caller.group_instance_id, &member); error != CoordinatorError::kNone) {
+  if (auto error = find_member(*group, caller.member_id, caller.group_instance_id, &member);
+      error != CoordinatorError::kNone) {
     return error;
   }
   if (caller.generation != group->generation) return CoordinatorError::kIllegalGeneration;
@@ -344,7 +359,8 @@ GroupDescription GroupMachine::describe(std::string_view group_id) {
   if (settled) description.protocol = group->protocol.value_or("");
   for (const auto& [id, member] : group->members) {
     description.members.push_back({id, member.instance_id, member.client_id, member.client_host,
-                                   settled ? member.metadata(*group->protocol) : Bytes(), settled ? member.assignment : Bytes()});
+                                   settled ? member.metadata(*group->protocol) : Bytes(),
+                                   settled ? member.assignment : Bytes()});
   }
   return description;
 }

@@ -11,13 +11,15 @@ std::string GroupMachine::Group::choose_protocol() const {
   std::map<std::string, int> votes;
   for (const auto& [id, member] : members) {
     for (const GroupProtocol& protocol : member.protocols) {
-      bool all = std::all_of(members.begin(), members.end(), [&](const auto& m) { return m.second.supports(protocol.name); });
+      bool all =
+          std::all_of(members.begin(), members.end(), [&](const auto& m) { return m.second.supports(protocol.name); });
       if (!all) continue;
       ++votes[protocol.name];
       break;
     }
   }
-  auto most = std::max_element(votes.begin(), votes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  auto most =
+      std::max_element(votes.begin(), votes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   return most == votes.end() ? std::string() : most->first;
 }
 
@@ -59,7 +61,8 @@ void GroupMachine::prepare_rebalance(Group& group) {
 }
 
 void GroupMachine::maybe_complete_join(Group& group) {
-  if (group.state == GroupState::kPreparingRebalance && !group.initial_delay && group.all_joined()) complete_join(group);
+  if (group.state == GroupState::kPreparingRebalance && !group.initial_delay && group.all_joined())
+    complete_join(group);
 }
 
 void GroupMachine::on_rebalance_timer(const std::string& group_id, int64_t round) {
@@ -109,7 +112,8 @@ void GroupMachine::complete_join(Group& group) {
 
   auto leader = group.members.find(group.leader);
   if (leader == group.members.end() || !leader->second.joining) {
-    auto joined = std::find_if(group.members.begin(), group.members.end(), [](const auto& m) { return bool(m.second.joining); });
+    auto joined =
+        std::find_if(group.members.begin(), group.members.end(), [](const auto& m) { return bool(m.second.joining); });
     group.leader = joined->first;
   }
   group.protocol = group.choose_protocol();
@@ -154,13 +158,15 @@ void GroupMachine::leader_synced(Group& group, const std::vector<MemberAssignmen
     if (member != group.members.end()) member->second.assignment = assigned.assignment;
   }
   group.storing = true;
-  store(group, [this, id = group.id, generation = group.generation](bool stored) { on_stored(id, generation, stored); });
+  store(group,
+        [this, id = group.id, generation = group.generation](bool stored) { on_stored(id, generation, stored); });
 }
 
 void GroupMachine::on_stored(const std::string& group_id, int32_t generation, bool stored) {
   Section section(*this);
   Group* group = find_group(group_id);
-  if (!group || group->generation != generation || group->state != GroupState::kCompletingRebalance || !group->storing) return;
+  if (!group || group->generation != generation || group->state != GroupState::kCompletingRebalance || !group->storing)
+    return;
   group->storing = false;
   if (stored) {
     group->state = GroupState::kStable;
@@ -177,7 +183,8 @@ void GroupMachine::on_stored(const std::string& group_id, int32_t generation, bo
 void GroupMachine::answer_syncs(Group& group) {
   for (auto& [id, member] : group.members) {
     if (!member.syncing) continue;
-    answer(member.syncing, {CoordinatorError::kNone, group.protocol_type, group.protocol.value_or(""), member.assignment});
+    answer(member.syncing,
+           {CoordinatorError::kNone, group.protocol_type, group.protocol.value_or(""), member.assignment});
     touch(group, member);
   }
 }

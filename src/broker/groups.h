@@ -37,7 +37,8 @@ class Groups {
                                            const std::optional<std::vector<TopicPartition>>& partitions,
                                            bool require_stable) = 0;
   /// Deletes committed offsets; refused for topics that live members of the group are subscribed to.
-  virtual void delete_offsets(std::string_view group_id, std::vector<TopicPartition> partitions, CommitCallback done) = 0;
+  virtual void delete_offsets(std::string_view group_id, std::vector<TopicPartition> partitions,
+                              CommitCallback done) = 0;
 
   virtual std::vector<GroupListing> list() = 0;
   virtual GroupDescription describe(std::string_view group_id) = 0;

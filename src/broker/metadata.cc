@@ -103,7 +103,8 @@ std::string to_string(const Uuid& id) {
   return out;
 }
 
-Result<std::unique_ptr<Metadata>> Metadata::open(os::FileSystem& files, os::Clock& clock, const std::string& directory) {
+Result<std::unique_ptr<Metadata>> Metadata::open(os::FileSystem& files, os::Clock& clock,
+                                                 const std::string& directory) {
   std::unique_ptr<Metadata> metadata(new Metadata());
   ASSIGN_OR_RETURN(metadata->log_, StateLog::open(files, clock, directory,
                                                   [&](std::string_view key, std::optional<std::string_view> value) {
@@ -146,7 +147,8 @@ Status Metadata::write(StateLog::Entry entry) {
   RETURN_IF_ERROR(log_->write(std::span(&entry, 1)));
   if (log_->size_bytes() < kRewriteBytes) return {};
   // The entry is durable whatever becomes of this.
-  if (Status status = log_->rewrite(state()); !status.ok()) log_warn("shortening the metadata log: {}", status.error().message);
+  if (Status status = log_->rewrite(state()); !status.ok())
+    log_warn("shortening the metadata log: {}", status.error().message);
   return {};
 }
 

@@ -3,8 +3,8 @@
 //
 //   key "cluster"          value := version:i8(=0) cluster_id:text
 //   key "producer-ids"     value := version:i8(=0) next:i64
-//   key "topic/<name>"     value := version:i8(=0) flags:i8 id:16 bytes partitions:i32 count:i32 (name:text value:text)*
-//   text := size:i32 bytes
+//   key "topic/<name>"     value := version:i8(=0) flags:i8 id:16 bytes partitions:i32 count:i32 (name:text
+//   value:text)* text := size:i32 bytes
 #pragma once
 
 #include <map>

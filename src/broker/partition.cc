@@ -22,7 +22,8 @@ Status check_records(const TopicPartition& tp, const record::Batch& batch, bool 
   if (batch.header().compression() != codec::Compression::kNone && !keys_needed) return {};
   record::RecordReader reader(batch, kCheckedBytesMax);
   while (const record::RecordView* record = reader.next()) {
-    if (keys_needed && !record->key) return refused(tp, ErrorCode::kInvalidArgument, "a compacted topic takes no records without key");
+    if (keys_needed && !record->key)
+      return refused(tp, ErrorCode::kInvalidArgument, "a compacted topic takes no records without key");
   }
   if (!reader.status().ok()) return reader.status().error().in("appending to " + to_string(tp));
   return {};
@@ -30,10 +31,16 @@ Status check_records(const TopicPartition& tp, const record::Batch& batch, bool 
 
 }  // namespace
 
-Partition::Partition(TopicPartition tp, std::unique_ptr<log::PartitionLog> log, const TopicConfig& config, Flusher& flusher,
-                     os::Clock& clock, TopicMetrics metrics)
-    : tp_(std::move(tp)), log_(std::move(log)), flusher_(flusher), clock_(clock), metrics_(metrics), config_(config),
-      seen_high_watermark_(log_->high_watermark()), seen_last_stable_(log_->last_stable_offset()) {}
+Partition::Partition(TopicPartition tp, std::unique_ptr<log::PartitionLog> log, const TopicConfig& config,
+                     Flusher& flusher, os::Clock& clock, TopicMetrics metrics)
+    : tp_(std::move(tp)),
+      log_(std::move(log)),
+      flusher_(flusher),
+      clock_(clock),
+      metrics_(metrics),
+      config_(config),
+      seen_high_watermark_(log_->high_watermark()),
+      seen_last_stable_(log_->last_stable_offset()) {}
 
 Partition::~Partition() = default;
 
@@ -96,7 +103,8 @@ void Partition::append(std::span<const record::Batch> batches, ProducedCallback 
       if (!appended.ok()) {
         failure = appended.error();
       } else {
-        Produced produced{appended->base_offset, appended->append_time_ms, log_->log_start_offset(), appended->duplicate};
+        Produced produced{appended->base_offset, appended->append_time_ms, log_->log_start_offset(),
+                          appended->duplicate};
         std::lock_guard wait_lock(wait_mutex_);
         pending_.push_back({appended->log_end, bytes, produced, std::move(done)});
       }

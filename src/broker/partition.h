@@ -1,4 +1,5 @@
-// One partition as the broker serves it: the log, the producers that wait for the disk, the readers that wait for records.
+// One partition as the broker serves it: the log, the producers that wait for the disk, the readers that wait for
+// records.
 #pragma once
 
 #include <atomic>
@@ -74,8 +75,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   /// (kReadUncommitted) or the last stable offset (kReadCommitted).
   Result<FetchedData> read(Offset offset, size_t bytes_max, bus::Isolation isolation);
 
-  /// Counts for `waiter` what becomes readable from now on. `seen_end` is the readable end that the caller has read up to
-  /// or judged (FetchedData's high_watermark or last_stable): the waiter fires at once when that is history already.
+  /// Counts for `waiter` what becomes readable from now on. `seen_end` is the readable end that the caller has read up
+  /// to or judged (FetchedData's high_watermark or last_stable): the waiter fires at once when that is history already.
   void add_waiter(std::shared_ptr<DataWaiter> waiter, Offset seen_end, bus::Isolation isolation);
 
   Offset log_start() const { return log_->log_start_offset(); }

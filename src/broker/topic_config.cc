@@ -18,12 +18,12 @@ constexpr ConfigSpec kTable[] = {
      "What happens to old records: delete whole segments, keep the last record of each key, or both."},
     {"compression.type", ConfigType::kString, "producer", 0, 0, "producer,uncompressed,gzip,snappy,lz4,zstd",
      "Accepted for compatibility: batches keep the producer's compression."},
-    {"delete.retention.ms", ConfigType::kLong, "86400000", 0, kLongMax, "",
-     "How long compaction keeps tombstones."},
+    {"delete.retention.ms", ConfigType::kLong, "86400000", 0, kLongMax, "", "How long compaction keeps tombstones."},
     {"file.delete.delay.ms", ConfigType::kLong, "60000", 0, kLongMax, "",
      "Accepted for compatibility: files are removed at once."},
     {"flush", ConfigType::kString, "commit", 0, 0, "commit,interval,os",
-     "When a produce is acknowledged: after fdatasync (commit), or at once with an fdatasync every flush.ms (interval) or "
+     "When a produce is acknowledged: after fdatasync (commit), or at once with an fdatasync every flush.ms (interval) "
+     "or "
      "whenever the system likes (os)."},
     {"flush.messages", ConfigType::kLong, "9223372036854775807", 1, kLongMax, "",
      "Accepted for compatibility: see flush."},
@@ -43,14 +43,12 @@ constexpr ConfigSpec kTable[] = {
      "The share of uncompacted bytes from which on a log is compacted."},
     {"min.compaction.lag.ms", ConfigType::kLong, "0", 0, kLongMax, "",
      "The shortest time that a record stays uncompacted."},
-    {"min.insync.replicas", ConfigType::kInt, "1", 1, kIntMax, "",
-     "Accepted for compatibility: there is one replica."},
+    {"min.insync.replicas", ConfigType::kInt, "1", 1, kIntMax, "", "Accepted for compatibility: there is one replica."},
     {"preallocate", ConfigType::kBoolean, "false", 0, 0, "",
      "Accepted for compatibility: segments always grow in preallocated steps."},
     {"retention.bytes", ConfigType::kLong, "-1", -1, kLongMax, "",
      "The size of a partition from which on its oldest segments are deleted; -1: no limit."},
-    {"retention.ms", ConfigType::kLong, "604800000", -1, kLongMax, "",
-     "How long segments are kept; -1: for ever."},
+    {"retention.ms", ConfigType::kLong, "604800000", -1, kLongMax, "", "How long segments are kept; -1: for ever."},
     {"segment.bytes", ConfigType::kInt, "1073741824", 1024, kIntMax, "", "The size at which a new segment is begun."},
     {"segment.index.bytes", ConfigType::kInt, "10485760", 4, kIntMax, "",
      "Accepted for compatibility: indexes are as large as they need to be."},
@@ -215,7 +213,8 @@ std::vector<ConfigEntry> describe_topic_configs(const ConfigMap& overrides) {
 Status check_topic_name(std::string_view name) {
   constexpr size_t kNameBytesMax = 249;
   auto legal = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == '-';
   };
   if (!name.empty() && name.size() <= kNameBytesMax && name != "." && name != ".." &&
       std::all_of(name.begin(), name.end(), legal)) {

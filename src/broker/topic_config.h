@@ -1,5 +1,6 @@
-// A topic's configuration: Kafka's names, types and defaults in one table (topic_config.cc), what it means to the broker
-// and to the log. A new option is one line in the table and, where it does something, one in apply_topic_configs().
+// A topic's configuration: Kafka's names, types and defaults in one table (topic_config.cc), what it means to the
+// broker and to the log. A new option is one line in the table and, where it does something, one in
+// apply_topic_configs().
 #pragma once
 
 #include <cstdint>

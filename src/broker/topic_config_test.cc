@@ -30,10 +30,11 @@ TEST(TopicConfig, HumanUnitsBecomeKafkasNumbers) {
 }
 
 TEST(TopicConfig, WrongValuesSayWhatIsAllowed) {
-  const std::pair<const char*, const char*> wrong[] = {
-      {"retention.ms", "soon"}, {"retention.ms", "-2"},      {"segment.bytes", "5"},      {"cleanup.policy", "shred"},
-      {"cleanup.policy", ""},   {"flush", "sometimes"},      {"max.message.bytes", "7d"}, {"min.cleanable.dirty.ratio", "2"},
-      {"no.such.thing", "1"},   {"min.insync.replicas", "0"}};
+  const std::pair<const char*, const char*> wrong[] = {{"retention.ms", "soon"},    {"retention.ms", "-2"},
+                                                       {"segment.bytes", "5"},      {"cleanup.policy", "shred"},
+                                                       {"cleanup.policy", ""},      {"flush", "sometimes"},
+                                                       {"max.message.bytes", "7d"}, {"min.cleanable.dirty.ratio", "2"},
+                                                       {"no.such.thing", "1"},      {"min.insync.replicas", "0"}};
   for (auto [name, value] : wrong) {
     auto result = normalize_topic_config(name, value);
     ASSERT_FALSE(result.ok()) << name;
@@ -55,8 +56,8 @@ TEST(TopicConfig, DescriptionTellsDefaultsFromOverrides) {
 
 TEST(TopicName, FollowsKafkasRules) {
   for (const char* good : {"a", "cabs.telemetry_v1-x", "__consumer_offsets"}) EXPECT_TRUE(check_topic_name(good).ok());
-  for (const std::string& bad : {std::string(), std::string("."), std::string(".."), std::string("a/b"), std::string("a b"),
-                                 std::string("caf\xc3\xa9"), std::string(250, 'x')}) {
+  for (const std::string& bad : {std::string(), std::string("."), std::string(".."), std::string("a/b"),
+                                 std::string("a b"), std::string("caf\xc3\xa9"), std::string(250, 'x')}) {
     EXPECT_FALSE(check_topic_name(bad).ok()) << bad;
   }
 }

@@ -56,7 +56,8 @@ Status Topics::finish_deletions() {
 
 Status Topics::recover() {
   for (const auto& [name, stored] : metadata_->topics()) {
-    ASSIGN_OR_RETURN(auto partitions, open_partitions(name, 0, stored.partitions, stored.configs, /*expect_new=*/false));
+    ASSIGN_OR_RETURN(auto partitions,
+                     open_partitions(name, 0, stored.partitions, stored.configs, /*expect_new=*/false));
     publish(std::make_shared<Topic>(Topic{name, stored.id, stored.internal, stored.configs, std::move(partitions)}));
   }
   return {};
@@ -109,8 +110,9 @@ Result<std::unique_ptr<log::PartitionLog>> Topics::open_log(const TopicPartition
   return log::PartitionLog::open(env_.files, env_.clock, directory, config);
 }
 
-Result<std::vector<std::shared_ptr<Partition>>> Topics::open_partitions(const std::string& topic, int32_t from, int32_t to,
-                                                                        const ConfigMap& configs, bool expect_new) {
+Result<std::vector<std::shared_ptr<Partition>>> Topics::open_partitions(const std::string& topic, int32_t from,
+                                                                        int32_t to, const ConfigMap& configs,
+                                                                        bool expect_new) {
   TopicConfig config = apply_topic_configs(configs);
   std::vector<std::shared_ptr<Partition>> partitions;
   for (int32_t i = from; i < to; ++i) {
@@ -127,7 +129,8 @@ Status Topics::check_room(int32_t more) const {
   int64_t total = more;
   for (const TopicRef& topic : all()) total += static_cast<int64_t>(topic->partitions.size());
   if (total <= env_.options.partitions_max) return {};
-  return Error{ErrorCode::kInvalidArgument, std::to_string(total) + " partitions in all are over the limit partitions_max=" +
+  return Error{ErrorCode::kInvalidArgument, std::to_string(total) +
+                                                " partitions in all are over the limit partitions_max=" +
                                                 std::to_string(env_.options.partitions_max)};
 }
 
@@ -153,8 +156,8 @@ Result<Topics::TopicRef> Topics::internal_topic(const std::string& name, int32_t
   return create_locked(name, partitions, std::move(configs), /*internal=*/true, /*validate_only=*/false);
 }
 
-Result<Topics::TopicRef> Topics::create_locked(const std::string& name, int32_t partitions, ConfigMap configs, bool internal,
-                                               bool validate_only) {
+Result<Topics::TopicRef> Topics::create_locked(const std::string& name, int32_t partitions, ConfigMap configs,
+                                               bool internal, bool validate_only) {
   if (find(name)) return Error{ErrorCode::kAlreadyExists, "topic '" + name + "' exists already"};
   if (partitions <= 0) {
     return Error{ErrorCode::kInvalidArgument, "topic '" + name + "': " + std::to_string(partitions) +
@@ -187,7 +190,8 @@ Status Topics::remove(std::string_view name) {
   bool files_gone = true;
   for (const auto& partition : topic->partitions) {
     Status status = partition->shut_down(/*destroy=*/true);
-    if (!status.ok()) log_warn("deleting {}: {}; the next start tries again", to_string(partition->tp()), status.error().message);
+    if (!status.ok())
+      log_warn("deleting {}: {}; the next start tries again", to_string(partition->tp()), status.error().message);
     files_gone = files_gone && status.ok();
   }
   // With files left over the promise to delete them stays on record, and creating the topic anew sets them aside.
@@ -201,7 +205,8 @@ Status Topics::add_partitions(std::string_view name, int32_t total, bool validat
   auto have = static_cast<int32_t>(topic->partitions.size());
   if (total <= have) {
     return Error{ErrorCode::kInvalidArgument, "topic '" + topic->name + "' has " + std::to_string(have) +
-                                                  " partitions; the new count " + std::to_string(total) + " must be higher"};
+                                                  " partitions; the new count " + std::to_string(total) +
+                                                  " must be higher"};
   }
   RETURN_IF_ERROR(check_room(total - have));
   if (validate_only) return {};
@@ -281,7 +286,8 @@ void Topics::close() {
       if (!status.ok()) log_warn("closing {}: {}", to_string(partition->tp()), status.error().message);
     }
   }
-  if (Status status = metadata_->close(); !status.ok()) log_warn("closing the metadata log: {}", status.error().message);
+  if (Status status = metadata_->close(); !status.ok())
+    log_warn("closing the metadata log: {}", status.error().message);
 }
 
 }  // namespace headrace::broker

@@ -22,7 +22,8 @@ TransactionCoordinator::TransactionCoordinator(const Environment& environment, T
 
 TransactionCoordinator::~TransactionCoordinator() = default;
 
-Result<std::unique_ptr<TransactionCoordinator>> TransactionCoordinator::open(const Environment& environment, Topics& topics,
+Result<std::unique_ptr<TransactionCoordinator>> TransactionCoordinator::open(const Environment& environment,
+                                                                             Topics& topics,
                                                                              std::shared_ptr<const Topic> state_topic,
                                                                              GroupCoordinator& groups, Timers& timers) {
   std::unique_ptr<TransactionCoordinator> coordinator(
@@ -100,7 +101,8 @@ CoordinatorLog& TransactionCoordinator::log_of(std::string_view id) {
   return *logs_[static_cast<size_t>(coordinator_partition(id, partitions))];
 }
 
-void TransactionCoordinator::write(const Transaction& transaction, const StoredTransaction& stored, Function<void(bool)> done) {
+void TransactionCoordinator::write(const Transaction& transaction, const StoredTransaction& stored,
+                                   Function<void(bool)> done) {
   std::vector<StateLog::Entry> entry{{encode_transaction_key(transaction.id), encode_transaction_value(stored)}};
   log_of(transaction.id).write(std::move(entry), [done = std::move(done)](Result<Offset> written) mutable {
     if (!written.ok()) log_warn("writing a transaction's state: {}", written.error().message);
@@ -171,11 +173,13 @@ void TransactionCoordinator::init_idle(const TransactionRef& transaction, std::c
       std::lock_guard relock(transaction->mutex);
       transaction->busy = false;
     }
-    done(written ? IdentityAnswer{CoordinatorError::kNone, identity} : IdentityAnswer{CoordinatorError::kNotAvailable, {}});
+    done(written ? IdentityAnswer{CoordinatorError::kNone, identity}
+                 : IdentityAnswer{CoordinatorError::kNotAvailable, {}});
   });
 }
 
-CoordinatorError TransactionCoordinator::check_identity(const Transaction& transaction, const ProducerIdentity& producer) {
+CoordinatorError TransactionCoordinator::check_identity(const Transaction& transaction,
+                                                        const ProducerIdentity& producer) {
   const ProducerIdentity& now = transaction.stored.producer;
   if (producer == now) return CoordinatorError::kNone;
   if (producer.id != now.id) return CoordinatorError::kInvalidProducerIdMapping;
@@ -239,13 +243,16 @@ void TransactionCoordinator::produce(std::string_view id, const std::shared_ptr<
     const StoredTransaction& stored = transaction->stored;
     for (const record::Batch& batch : batches) {
       const record::BatchHeader& header = batch.header();
-      if (!header.is_transactional()) return lock.unlock(), refuse(ErrorCode::kInvalidArgument, "the batch is not transactional");
+      if (!header.is_transactional())
+        return lock.unlock(), refuse(ErrorCode::kInvalidArgument, "the batch is not transactional");
       if (header.producer_id != stored.producer.id || header.producer_epoch < stored.producer.epoch) {
         return lock.unlock(), refuse(ErrorCode::kFenced, "a newer producer took over");
       }
     }
-    if (stored.state != TransactionState::kOngoing || transaction->busy || !stored.partitions.contains(partition->tp())) {
-      return lock.unlock(), refuse(ErrorCode::kInvalidArgument, to_string(partition->tp()) + " is in no open transaction of it");
+    if (stored.state != TransactionState::kOngoing || transaction->busy ||
+        !stored.partitions.contains(partition->tp())) {
+      return lock.unlock(),
+             refuse(ErrorCode::kInvalidArgument, to_string(partition->tp()) + " is in no open transaction of it");
     }
     ++transaction->appending;
   }

@@ -7,10 +7,10 @@
 //
 // What is on the disk when: Prepare* with all partitions before the first marker is written, so that a crash can only
 // find a transaction undecided (it is aborted) or decided (its markers are written again, which changes nothing).
-// Complete* is on the disk before the next transaction begins, so that markers that are written again never meet records
-// of a later one. Ongoing is written but not waited for: after a crash the partitions themselves tell which transactions are open in
-// them, and those that no Prepare* decided are aborted under a higher epoch, so that what their producers still send is
-// refused.
+// Complete* is on the disk before the next transaction begins, so that markers that are written again never meet
+// records of a later one. Ongoing is written but not waited for: after a crash the partitions themselves tell which
+// transactions are open in them, and those that no Prepare* decided are aborted under a higher epoch, so that what
+// their producers still send is refused.
 #pragma once
 
 #include <atomic>
@@ -43,10 +43,10 @@ class TransactionCoordinator final : public Transactions {
   void recover();
 
   Result<ProducerIdentity> new_producer_id() override;
-  void init(std::string_view transactional_id, std::chrono::milliseconds timeout, std::optional<ProducerIdentity> current,
-            IdentityCallback done) override;
-  void add_partitions(std::string_view transactional_id, ProducerIdentity producer, std::vector<TopicPartition> partitions,
-                      TransactionCallback done) override;
+  void init(std::string_view transactional_id, std::chrono::milliseconds timeout,
+            std::optional<ProducerIdentity> current, IdentityCallback done) override;
+  void add_partitions(std::string_view transactional_id, ProducerIdentity producer,
+                      std::vector<TopicPartition> partitions, TransactionCallback done) override;
   void add_offsets(std::string_view transactional_id, ProducerIdentity producer, std::string_view group_id,
                    TransactionCallback done) override;
   void end(std::string_view transactional_id, ProducerIdentity producer, bool commit, bool bump_epoch,
@@ -107,7 +107,8 @@ class TransactionCoordinator final : public Transactions {
   void complete(const EndingRef& ending);
   void write_completed(const TransactionRef& transaction, const StoredTransaction& completed);
   CoordinatorLog& log_of(std::string_view transactional_id);
-  void find_open_transactions(std::map<ProducerId, std::set<TopicPartition>>& open, std::map<ProducerId, int16_t>& epochs);
+  void find_open_transactions(std::map<ProducerId, std::set<TopicPartition>>& open,
+                              std::map<ProducerId, int16_t>& epochs);
 
   Environment env_;
   Topics& topics_;

@@ -31,8 +31,8 @@ void TransactionCoordinator::on_timeout(const TransactionRef& transaction, int64
   begin_end(std::move(lock), transaction, /*commit=*/false, /*bump_epoch=*/true, [](IdentityAnswer) {});
 }
 
-void TransactionCoordinator::begin_end(std::unique_lock<std::mutex> lock, const TransactionRef& transaction, bool commit,
-                                       bool bump_epoch, IdentityCallback done) {
+void TransactionCoordinator::begin_end(std::unique_lock<std::mutex> lock, const TransactionRef& transaction,
+                                       bool commit, bool bump_epoch, IdentityCallback done) {
   StoredTransaction& stored = transaction->stored;
   auto ending = std::make_shared<Ending>();
   ending->transaction = transaction;
@@ -92,12 +92,14 @@ void TransactionCoordinator::write_marker(const EndingRef& ending, const TopicPa
   auto partition = topics_.partition(tp);
   if (!partition) return marker_written(ending, tp, Error{ErrorCode::kNotFound, "deleted"});
   auto type = ending->commit ? record::ControlType::kCommit : record::ControlType::kAbort;
-  record::Batch marker = record::end_transaction_marker(type, ending->marker.id, ending->marker.epoch, kCoordinatorEpoch,
-                                                        env_.clock.wall_ms());
-  partition->append_marker(marker, [this, ending, tp](Result<Produced> produced) { marker_written(ending, tp, produced); });
+  record::Batch marker = record::end_transaction_marker(type, ending->marker.id, ending->marker.epoch,
+                                                        kCoordinatorEpoch, env_.clock.wall_ms());
+  partition->append_marker(marker,
+                           [this, ending, tp](Result<Produced> produced) { marker_written(ending, tp, produced); });
 }
 
-void TransactionCoordinator::marker_written(const EndingRef& ending, const TopicPartition& tp, const Result<Produced>& produced) {
+void TransactionCoordinator::marker_written(const EndingRef& ending, const TopicPartition& tp,
+                                            const Result<Produced>& produced) {
   if (!produced.ok()) {
     switch (produced.error().code) {
       case ErrorCode::kNotFound: break;  // The topic is gone, and the transaction's records with it.
@@ -146,7 +148,8 @@ void TransactionCoordinator::write_completed(const TransactionRef& transaction, 
       transaction->completing = !written;
       waiting.swap(transaction->when_completed);
     }
-    if (!written) timers_.after(kMarkerRetry, [this, transaction, completed] { write_completed(transaction, completed); });
+    if (!written)
+      timers_.after(kMarkerRetry, [this, transaction, completed] { write_completed(transaction, completed); });
     for (auto& go_on : waiting) go_on(written);
   });
 }

@@ -1,4 +1,5 @@
-// The records of __transaction_state, as Apache Kafka writes them (TransactionLogKey and TransactionLogValue, version 0).
+// The records of __transaction_state, as Apache Kafka writes them (TransactionLogKey and TransactionLogValue, version
+// 0).
 //
 //   key   := version:i16(=0) transactional_id:string
 //   value := version:i16(=0) producer_id:i64 producer_epoch:i16 timeout_ms:i32 status:i8 count:i32 (-1: none)

@@ -4,7 +4,9 @@
 #include "base/logging.h"
 #include "broker/broker.h"
 #include "broker/broker_test_support.h"
+#include "broker/coordinator_log.h"
 #include "broker/embedded_bus.h"
+#include "broker/transaction_schema.h"
 #include "os/simulated_file_system.h"
 #include "record/producer_fields.h"
 
@@ -43,9 +45,11 @@ class TransactionTest : public testing::Test {
   IdentityAnswer end(ProducerIdentity producer, bool commit, bool bump = false) {
     return answer_of<IdentityAnswer>([&](auto done) { transactions().end("tx", producer, commit, bump, done); });
   }
-  Result<Produced> produce_in(ProducerIdentity producer, const std::string& value, int32_t sequence, int32_t partition = 0) {
+  Result<Produced> produce_in(ProducerIdentity producer, const std::string& value, int32_t sequence,
+                              int32_t partition = 0) {
     record::Batch batch = record::with_producer(
-        batch_of({value}), {.id = producer.id, .epoch = producer.epoch, .base_sequence = sequence, .transactional = true});
+        batch_of({value}),
+        {.id = producer.id, .epoch = producer.epoch, .base_sequence = sequence, .transactional = true});
     return answer_of<Result<Produced>>(
         [&](auto done) { transactions().produce("tx", this->partition(partition), std::span(&batch, 1), done); });
   }
@@ -72,14 +76,18 @@ TEST_F(TransactionTest, WhatCantWorkIsRefused) {
   EXPECT_EQ(init(0ms).error, Error::kInvalidTxnTimeout);
   EXPECT_EQ(init(24h).error, Error::kInvalidTxnTimeout);
   auto me = init().producer;
-  EXPECT_EQ(answer_of<Error>([&](auto done) { transactions().add_partitions("tx", me, {{"none", PartitionId(0)}}, done); }),
+  EXPECT_EQ(answer_of<Error>([&](auto done) {
+              transactions().add_partitions("tx", me, {{"none", PartitionId(0)}}, done);
+            }),
             Error::kUnknownTopicOrPartition);
   EXPECT_EQ(end(me, true).error, Error::kInvalidTxnState);
   EXPECT_EQ(produce_in(me, "x", 0).error().code, ErrorCode::kInvalidArgument);  // not added
   add(me, 0);
   EXPECT_EQ(produce_in(me, "x", 0, 1).error().code, ErrorCode::kInvalidArgument);  // another one was
   record::Batch plain = batch_of({"x"});
-  EXPECT_FALSE(answer_of<Result<Produced>>([&](auto done) { transactions().produce("tx", partition(), std::span(&plain, 1), done); }).ok());
+  EXPECT_FALSE(answer_of<Result<Produced>>([&](auto done) {
+                 transactions().produce("tx", partition(), std::span(&plain, 1), done);
+               }).ok());
 }
 
 TEST_F(TransactionTest, CommitMakesAllPartitionsVisibleAndRepeatingItIsFine) {
@@ -141,6 +149,97 @@ TEST_F(TransactionTest, ARestartAbortsWhatWasOpenAndKeepsWhatWasCommitted) {
   EXPECT_EQ(partition()->last_stable(), partition()->high_watermark());
   EXPECT_THAT(values_in(*partition()), ElementsAre("kept"));
   EXPECT_EQ(add(me), Error::kProducerFenced);
+}
+
+/// Every state that a crash can leave, written behind the coordinator's back.
+class TransactionRestart : public TransactionTest {
+ protected:
+  /// An open transaction with a record, then `state` as the last thing on the disk, then a restart.
+  void restart_in(TransactionState state, int16_t epochs_later) {
+    auto me = init().producer;
+    add(me);
+    ASSERT_TRUE(produce_in(me, "r", 0).ok());
+    StoredTransaction stored{.producer = {me.id, static_cast<int16_t>(me.epoch + epochs_later)},
+                             .timeout_ms = 60000,
+                             .state = state,
+                             .partitions = {{"t", PartitionId(0)}},
+                             .update_time_ms = 1,
+                             .start_time_ms = 1};
+    write(stored);
+    restart();
+  }
+  void write(const StoredTransaction& stored) {
+    auto log = broker_->partition({"__transaction_state", PartitionId(0)});
+    std::vector<StateLog::Entry> entry{{encode_transaction_key("tx"), encode_transaction_value(stored)}};
+    ASSERT_TRUE(produce(*log, CoordinatorLog::make_batch(entry, 1)).ok());
+  }
+  void expect_ended(std::vector<std::string> values) {
+    EXPECT_EQ(partition()->last_stable(), partition()->high_watermark());
+    EXPECT_EQ(values_in(*partition()), values);
+    auto me = init().producer;
+    add(me);
+    EXPECT_TRUE(produce_in(me, "next", 0).ok());
+    EXPECT_EQ(end(me, true, true).error, Error::kNone);
+    values.push_back("next");
+    EXPECT_EQ(values_in(*partition()), values);
+  }
+};
+
+TEST_F(TransactionRestart, UndecidedIsAborted) {
+  restart_in(TransactionState::kOngoing, 0);
+  EXPECT_EQ(state(), TransactionState::kCompleteAbort);
+  expect_ended({});
+}
+
+TEST_F(TransactionRestart, BegunButNotRecordedIsAborted) {
+  restart_in(TransactionState::kEmpty, 0);
+  expect_ended({});
+}
+
+TEST_F(TransactionRestart, DecidedToCommitIsCommitted) {
+  restart_in(TransactionState::kPrepareCommit, 1);
+  EXPECT_EQ(state(), TransactionState::kCompleteCommit);
+  expect_ended({"r"});
+}
+
+TEST_F(TransactionRestart, DecidedToCommitByAnOlderClientIsCommitted) {
+  restart_in(TransactionState::kPrepareCommit, 0);
+  expect_ended({"r"});
+}
+
+TEST_F(TransactionRestart, DecidedToAbortIsAborted) {
+  restart_in(TransactionState::kPrepareAbort, 1);
+  EXPECT_EQ(state(), TransactionState::kCompleteAbort);
+  expect_ended({});
+}
+
+TEST_F(TransactionRestart, OpenAgainAfterACompleteOneIsAborted) {
+  restart_in(TransactionState::kCompleteCommit, 0);
+  expect_ended({});
+}
+
+TEST_F(TransactionRestart, EpochsThatRunOutGiveWayToANewId) {
+  auto me = init().producer;
+  write({.producer = {me.id, 32766}, .timeout_ms = 60000, .state = TransactionState::kEmpty});
+  restart();
+  auto next = init().producer;
+  EXPECT_NE(next.id, me.id);
+  EXPECT_EQ(next.epoch, 0);
+  expect_ended({});
+}
+
+TEST_F(TransactionRestart, TheLastEpochStillEndsItsTransaction) {
+  auto me = init().producer;
+  write({.producer = {me.id, 32765}, .timeout_ms = 60000, .state = TransactionState::kEmpty});
+  restart();
+  auto last = init().producer;
+  ASSERT_EQ(last.epoch, 32766);
+  add(last);
+  ASSERT_TRUE(produce_in(last, "r", 0).ok());
+  auto ended = end(last, true, true);
+  EXPECT_EQ(ended.error, Error::kNone);
+  EXPECT_NE(ended.producer.id, me.id);
+  EXPECT_THAT(values_in(*partition()), ElementsAre("r"));
 }
 
 // One script, cut at every operation of the disk: what was acknowledged is there, transactions are all or nothing, and
@@ -225,7 +324,8 @@ TEST(BrokerCrash, AtEveryPointOfTheDiskNothingAcknowledgedIsLostAndTransactionsA
     // Dropping what was not synced is what finds most; the others take every third point.
     uint64_t step = mode == os::CrashMode::kDrop ? 1 : 3;
     for (uint64_t point = 1; !finished && !testing::Test::HasFailure(); point += step) {
-      SCOPED_TRACE("crash mode " + std::to_string(static_cast<int>(mode)) + " after " + std::to_string(point) + " operations");
+      SCOPED_TRACE("crash mode " + std::to_string(static_cast<int>(mode)) + " after " + std::to_string(point) +
+                   " operations");
       os::SimulatedFileSystem disk;
       CrashScript script(disk);
       disk.crash_after(point);
@@ -236,6 +336,41 @@ TEST(BrokerCrash, AtEveryPointOfTheDiskNothingAcknowledgedIsLostAndTransactionsA
       script.check_after_restart();
     }
   }
+}
+
+TEST(BrokerFaults, AFailedFsyncFailsWhoWaitedAndOnlyThatPartition) {
+  set_log_level(LogLevel::kError);
+  os::SimulatedFileSystem disk;
+  flow::MetricsRegistry metrics;
+  auto broker = *Broker::open(options_in("/data"), metrics, os::system_clock(), disk);
+  auto topic = *broker->create_topic({.name = "t", .partitions = 2});
+  ASSERT_TRUE(produce(*topic->partitions[0], batch_of({"kept"})).ok());
+  disk.fail(os::DiskCall::kSync, 1, os::DiskFault::kIoError);
+  EXPECT_EQ(produce(*topic->partitions[0], batch_of({"lost"})).error().code, ErrorCode::kIo);
+  EXPECT_EQ(produce(*topic->partitions[0], batch_of({"never"})).error().code, ErrorCode::kIo);
+  EXPECT_EQ(topic->partitions[0]->high_watermark(), Offset(1));
+  EXPECT_THAT(values_in(*topic->partitions[0]), ElementsAre("kept"));
+  EXPECT_TRUE(produce(*topic->partitions[1], batch_of({"fine"})).ok());
+}
+
+TEST(BrokerFaults, AFullDiskRefusesAndRecovers) {
+  set_log_level(LogLevel::kError);
+  os::SimulatedFileSystem disk;
+  flow::MetricsRegistry metrics;
+  auto broker = *Broker::open(options_in("/data"), metrics, os::system_clock(), disk);
+  auto partition = (*broker->create_topic({.name = "t", .partitions = 1}))->partitions[0];
+  disk.set_capacity(0);
+  std::string megabyte(1000000, 'x');
+  Result<Produced> answer = headrace::Error{ErrorCode::kIo, "not tried"};
+  for (int i = 0; i < 100; ++i) {
+    answer = produce(*partition, batch_of({megabyte}));
+    if (!answer.ok()) break;
+  }
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().code, ErrorCode::kOutOfSpace) << answer.error().message;
+  EXPECT_TRUE(partition->read(Offset(0), 100, bus::Isolation::kReadUncommitted).ok());
+  disk.set_capacity(uint64_t{1} << 40);
+  EXPECT_TRUE(produce(*partition, batch_of({megabyte})).ok());
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
-// Producer ids and the transaction coordinator (KIP-98, KIP-360, KIP-890): who may write under a transactional id, which
-// partitions its open transaction touches, and the two-phase end of it. State is durable in __transaction_state, in
-// Kafka's own schema.
+// Producer ids and the transaction coordinator (KIP-98, KIP-360, KIP-890): who may write under a transactional id,
+// which partitions its open transaction touches, and the two-phase end of it. State is durable in __transaction_state,
+// in Kafka's own schema.
 #pragma once
 
 #include <chrono>
@@ -65,8 +65,8 @@ class Transactions {
   virtual void end(std::string_view transactional_id, ProducerIdentity producer, bool commit, bool bump_epoch,
                    IdentityCallback done) = 0;
 
-  /// Appends a producer's transactional batches, if its transaction is open and has the partition; else kInvalidArgument
-  /// or kFenced.
+  /// Appends a producer's transactional batches, if its transaction is open and has the partition; else
+  /// kInvalidArgument or kFenced.
   virtual void produce(std::string_view transactional_id, const std::shared_ptr<Partition>& partition,
                        std::span<const record::Batch> batches, ProducedCallback done) = 0;
 

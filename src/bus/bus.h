@@ -37,7 +37,8 @@ using ProduceCallback = Function<void(Result<Appended>)>;
 
 struct ProducerOptions {
   std::string client_id = "headrace";
-  size_t in_flight_bytes_max = 64 << 20;  ///< Beyond it produce() answers kUnavailable at once: push back on the source.
+  size_t in_flight_bytes_max =
+      64 << 20;  ///< Beyond it produce() answers kUnavailable at once: push back on the source.
 };
 
 /// Appends batches, in the order of the calls per partition.
@@ -143,7 +144,8 @@ class Admin {
   virtual Result<std::vector<Position>> offsets(const std::vector<TopicPartition>& partitions, OffsetQuery query) = 0;
 
   /// Committed positions of `group`; partitions without one are left out.
-  virtual Result<std::vector<Position>> committed(std::string_view group, const std::vector<TopicPartition>& partitions) = 0;
+  virtual Result<std::vector<Position>> committed(std::string_view group,
+                                                  const std::vector<TopicPartition>& partitions) = 0;
   /// Commits positions of a group that has no members (as pipelines' and sinks' groups). Durable on return.
   virtual Status commit(std::string_view group, const std::vector<Position>& positions) = 0;
 };

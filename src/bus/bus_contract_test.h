@@ -68,11 +68,14 @@ class BusContract : public testing::TestWithParam<BusFactory> {
   static Result<Appended> produce(Producer& producer, const TopicPartition& tp, record::Batch batch) {
     auto promise = std::make_shared<std::promise<Result<Appended>>>();
     auto future = promise->get_future();
-    producer.produce(tp, std::move(batch), [promise](Result<Appended> answer) { promise->set_value(std::move(answer)); });
-    if (future.wait_for(kPatience) != std::future_status::ready) return Error{ErrorCode::kTimedOut, "no acknowledgement"};
+    producer.produce(tp, std::move(batch),
+                     [promise](Result<Appended> answer) { promise->set_value(std::move(answer)); });
+    if (future.wait_for(kPatience) != std::future_status::ready)
+      return Error{ErrorCode::kTimedOut, "no acknowledgement"};
     return future.get();
   }
-  Result<Appended> produce(const TopicPartition& tp, const std::vector<std::string>& values, int64_t timestamp_ms = 1700000000000) {
+  Result<Appended> produce(const TopicPartition& tp, const std::vector<std::string>& values,
+                           int64_t timestamp_ms = 1700000000000) {
     auto producer = bus().producer({});
     if (!producer.ok()) return producer.error();
     return produce(**producer, tp, batch(values, timestamp_ms));
@@ -97,7 +100,8 @@ class BusContract : public testing::TestWithParam<BusFactory> {
       for (const FetchedBatch& fetched : result->batches) {
         record::RecordReader reader(fetched.batch, 64 << 20);
         while (const record::RecordView* record = reader.next()) {
-          if (record->offset >= from) values.push_back(std::to_string(record->offset.value) + ":" + std::string(*record->value));
+          if (record->offset >= from)
+            values.push_back(std::to_string(record->offset.value) + ":" + std::string(*record->value));
         }
       }
       if (positions && !result->positions.empty()) *positions = result->positions;
@@ -175,14 +179,16 @@ TEST_P(BusContract, ProducesOfOneThreadStayInOrderWithoutWaiting) {
   auto reader = consumer({{tp, Offset(0)}});
   auto values = read(*reader, kBatches);
   ASSERT_EQ(values.size(), static_cast<size_t>(kBatches));
-  for (int i = 0; i < kBatches; ++i) EXPECT_EQ(values[static_cast<size_t>(i)], std::to_string(i) + ":" + std::to_string(i));
+  for (int i = 0; i < kBatches; ++i)
+    EXPECT_EQ(values[static_cast<size_t>(i)], std::to_string(i) + ":" + std::to_string(i));
 }
 
 TEST_P(BusContract, EveryCompressionPassesThrough) {
   TopicPartition tp = at(topic());
   auto producer = *bus().producer({});
   for (int codec = 0; codec <= 4; ++codec) {
-    EXPECT_OK(produce(*producer, tp, batch({std::to_string(codec)}, 1700000000000, static_cast<codec::Compression>(codec))));
+    EXPECT_OK(
+        produce(*producer, tp, batch({std::to_string(codec)}, 1700000000000, static_cast<codec::Compression>(codec))));
   }
   auto reader = consumer({{tp, Offset(0)}});
   EXPECT_THAT(read(*reader, 5), ElementsAre("0:0", "1:1", "2:2", "3:3", "4:4"));

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <thread>
 
-#include "bus_kafka/parts.h"
+#include "bus_kafka/internal/parts.h"
 
 namespace headrace::bus_kafka {
 namespace {

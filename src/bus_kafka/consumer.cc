@@ -11,7 +11,7 @@
 #include <span>
 
 #include "base/logging.h"
-#include "bus_kafka/parts.h"
+#include "bus_kafka/internal/parts.h"
 #include "record/batch_builder.h"
 
 namespace headrace::bus_kafka {

@@ -1,4 +1,4 @@
-#include "bus_kafka/handle.h"
+#include "bus_kafka/internal/handle.h"
 
 #include <fmt/format.h>
 

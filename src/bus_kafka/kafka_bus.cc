@@ -1,6 +1,6 @@
 #include "bus_kafka/kafka_bus.h"
 
-#include "bus_kafka/parts.h"
+#include "bus_kafka/internal/parts.h"
 
 namespace headrace::bus_kafka {
 namespace {

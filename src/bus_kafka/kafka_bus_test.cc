@@ -7,13 +7,15 @@
 #include <random>
 #include <thread>
 
-#include "bus_kafka/handle.h"
+#include "bus_kafka/internal/handle.h"
 #include "record/batch_builder.h"
 
 namespace headrace::bus_kafka {
 namespace {
 
-using namespace std::chrono_literals;
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
+using std::chrono_literals::operator""min;
 
 record::Batch batch_of(std::vector<std::string> values) {
   record::BatchBuilder builder;

@@ -18,7 +18,8 @@
 namespace headrace::bus_kafka {
 namespace {
 
-using namespace std::chrono_literals;
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
 
 constexpr int32_t kPartitions = 3;
 /// Batches that are acknowledged before the outage, and anew after it.
@@ -41,6 +42,10 @@ class Load {
       lock.lock();
     }
     changed_.wait(lock, [&] { return in_flight_ == 0; });
+  }
+  void await_acked(size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return acked_.size() >= count; });
   }
   size_t acked() {
     std::lock_guard lock(mutex_);
@@ -119,7 +124,7 @@ TEST(KafkaOutage, NothingAcknowledgedIsLostDoubledOrElsewhere) {
   Load load(*producer, topic);
   std::atomic<size_t> goal{SIZE_MAX};
   std::thread controller([&] {
-    while (load.acked() < kBatchesPerPhase) std::this_thread::sleep_for(10ms);
+    load.await_acked(kBatchesPerPhase);
     std::cout << "producing" << std::endl;
     std::string line;
     std::getline(std::cin, line);

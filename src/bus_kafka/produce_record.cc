@@ -1,4 +1,4 @@
-#include "bus_kafka/produce_record.h"
+#include "bus_kafka/internal/produce_record.h"
 
 namespace headrace::bus_kafka {
 namespace {

@@ -8,9 +8,9 @@
 #include <optional>
 #include <thread>
 
-#include "bus_kafka/parts.h"
-#include "bus_kafka/produce_record.h"
-#include "bus_kafka/topic_handles.h"
+#include "bus_kafka/internal/parts.h"
+#include "bus_kafka/internal/produce_record.h"
+#include "bus_kafka/internal/topic_handles.h"
 
 namespace headrace::bus_kafka {
 namespace {

@@ -4,9 +4,9 @@
 #include <chrono>
 #include <optional>
 
-#include "bus_kafka/parts.h"
-#include "bus_kafka/produce_record.h"
-#include "bus_kafka/topic_handles.h"
+#include "bus_kafka/internal/parts.h"
+#include "bus_kafka/internal/produce_record.h"
+#include "bus_kafka/internal/topic_handles.h"
 
 namespace headrace::bus_kafka {
 namespace {

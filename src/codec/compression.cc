@@ -23,7 +23,8 @@ Error corrupt(std::string_view codec, std::string_view what) {
   return {ErrorCode::kCorrupt, std::string(codec) + " data is damaged: " + std::string(what)};
 }
 Error too_large(std::string_view codec, size_t max) {
-  return {ErrorCode::kTooLarge, std::string(codec) + " data decompresses to more than " + std::to_string(max) + " bytes"};
+  return {ErrorCode::kTooLarge,
+          std::string(codec) + " data decompresses to more than " + std::to_string(max) + " bytes"};
 }
 
 /// A buffer that a streaming decoder fills; it grows with what was produced, never with what was claimed, and holds one
@@ -126,7 +127,8 @@ Status append_snappy_block(BytesView block, size_t max, Bytes& out) {
 
 Result<Bytes> unsnappy(BytesView input, size_t max) {
   Bytes out;
-  bool xerial = input.size() >= sizeof kXerialMagic && std::equal(std::begin(kXerialMagic), std::end(kXerialMagic), input.begin());
+  bool xerial = input.size() >= sizeof kXerialMagic &&
+                std::equal(std::begin(kXerialMagic), std::end(kXerialMagic), input.begin());
   if (!xerial) {
     RETURN_IF_ERROR(append_snappy_block(input, max, out));
     return out;
@@ -154,8 +156,8 @@ Result<Bytes> snappy_xerial(BytesView input) {
     size_t start = out.size();
     out.resize(start + 4 + snappy::MaxCompressedLength(size));
     size_t written = 0;
-    snappy::RawCompress(reinterpret_cast<const char*>(input.data() + at), size, reinterpret_cast<char*>(out.data() + start + 4),
-                        &written);
+    snappy::RawCompress(reinterpret_cast<const char*>(input.data() + at), size,
+                        reinterpret_cast<char*>(out.data() + start + 4), &written);
     writer.patch(start, static_cast<int32_t>(written));
     out.resize(start + 4 + written);
   }
@@ -238,7 +240,8 @@ Result<Bytes> unzstd(BytesView input, size_t max) {
 Result<Bytes> zstd(BytesView input) {
   thread_local std::unique_ptr<ZSTD_CCtx, ZstdFree> context(ZSTD_createCCtx());
   Bytes out(ZSTD_compressBound(input.size()));
-  size_t size = ZSTD_compressCCtx(context.get(), out.data(), out.size(), input.data(), input.size(), ZSTD_CLEVEL_DEFAULT);
+  size_t size =
+      ZSTD_compressCCtx(context.get(), out.data(), out.size(), input.data(), input.size(), ZSTD_CLEVEL_DEFAULT);
   if (ZSTD_isError(size)) return Error{ErrorCode::kIo, std::string("compressing zstd: ") + ZSTD_getErrorName(size)};
   out.resize(size);
   return out;

@@ -12,7 +12,9 @@
 namespace headrace::flow {
 namespace {
 
-using namespace std::chrono_literals;
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
+using std::chrono_literals::operator""min;
 
 constexpr std::string_view kColours[] = {"red", "blue"};
 constexpr OptionSpec kFields[] = {

@@ -15,7 +15,8 @@
 namespace headrace::flow {
 namespace {
 
-using namespace std::chrono_literals;
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""min;
 using Outcome = WriteAnswer::Outcome;
 
 const TopicPartition kFirst{"in", PartitionId(0)};

@@ -1,5 +1,5 @@
-// ingest.http: POST /v1/topics/{topic}/records on the program's HTTP server. The 200 comes after the commit and tells each
-// record's partition and offset; on any other answer the response says for each record whether it is in the log.
+// ingest.http: POST /v1/topics/{topic}/records on the program's HTTP server. The 200 comes after the commit and tells
+// each record's partition and offset; on any other answer the response says for each record whether it is in the log.
 #include <fmt/format.h>
 
 #include <atomic>
@@ -75,7 +75,7 @@ std::string quoted(std::string_view text) {
 net::HttpResponse error_answer(const Error& error) {
   net::HttpResponse response{.status = http_status(error.code)};
   response.body = fmt::format("{{\"error\":{},\"code\":{}}}\n", quoted(error.message), quoted(to_string(error.code)));
-  if (response.status == 503) response.headers["Retry-After"] = "1";
+  if (response.status == 503) response.headers.emplace("Retry-After", "1");
   return response;
 }
 
@@ -136,7 +136,8 @@ class Append : public std::enable_shared_from_this<Append> {
                           : record.key     ? bus::partition_for_key(*record.key, partitions).value
                                            : rotation;
       if (partition >= partitions) {
-        return Error{ErrorCode::kNotFound, fmt::format("there is no partition {}; the topic has {}", partition, partitions)};
+        return Error{ErrorCode::kNotFound,
+                     fmt::format("there is no partition {}; the topic has {}", partition, partitions)};
       }
       places_.push_back({partition, counts[partition]++});
     }
@@ -160,11 +161,13 @@ class Append : public std::enable_shared_from_this<Append> {
   net::HttpResponse answer() {
     const Error* worst = nullptr;
     for (const auto& [partition, result] : results_) {
-      if (!result.ok() && (!worst || http_status(result.error().code) > http_status(worst->code))) worst = &result.error();
+      if (!result.ok() && (!worst || http_status(result.error().code) > http_status(worst->code)))
+        worst = &result.error();
     }
     net::HttpResponse response = worst ? error_answer(*worst) : net::HttpResponse{};
-    std::string head = worst ? fmt::format("{{\"error\":{},\"code\":{},", quoted(worst->message), quoted(to_string(worst->code)))
-                             : "{";
+    std::string head =
+        worst ? fmt::format("{{\"error\":{},\"code\":{},", quoted(worst->message), quoted(to_string(worst->code)))
+              : "{";
     response.body = head + "\"offsets\":[";
     int64_t committed = 0;
     for (const Place& place : places_) {
@@ -239,11 +242,12 @@ class RoutedHttpIngest final : public flow::Ingest {
  public:
   RoutedHttpIngest(std::unique_ptr<HttpIngest> ingest, net::HttpServer& http) : ingest_(std::move(ingest)) {
     target_->ingest = ingest_.get();
-    http.route("POST", "/v1/topics/{topic}/records", [target = target_](net::HttpRequest request, net::HttpReply reply) {
-      std::shared_lock lock(target->mutex);
-      if (target->ingest) return target->ingest->post(std::move(request), std::move(reply));
-      reply(error_answer({ErrorCode::kUnavailable, "the program is stopping"}));
-    });
+    http.route("POST", "/v1/topics/{topic}/records",
+               [target = target_](net::HttpRequest request, net::HttpReply reply) {
+                 std::shared_lock lock(target->mutex);
+                 if (target->ingest) return target->ingest->post(std::move(request), std::move(reply));
+                 reply(error_answer({ErrorCode::kUnavailable, "the program is stopping"}));
+               });
   }
   ~RoutedHttpIngest() override {
     std::lock_guard lock(target_->mutex);

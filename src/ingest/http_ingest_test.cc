@@ -32,8 +32,9 @@ class HttpIngestTest : public testing::Test {
   /// The whole answer.
   std::string post(std::string_view target, std::string_view type, std::string_view body) {
     net::TestClient client(http_->port());
-    client.send(fmt::format("POST {} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: {}\r\nContent-Length: {}\r\n\r\n{}",
-                            target, type, body.size(), body));
+    client.send(fmt::format(
+        "POST {} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: {}\r\nContent-Length: {}\r\n\r\n{}", target,
+        type, body.size(), body));
     return client.read_all();
   }
 
@@ -61,7 +62,9 @@ TEST_F(HttpIngestTest, EnvelopeGivesKeysHeadersPartitionsAndTheAnswerTheirOffset
   std::string answer = post(kTarget, "application/json", R"({"records":[
       {"key":"k\u00e9","value":{"x":[1,2]},"partition":1,"headers":{"h":"v\n"},"timestamp":5},
       {"value":"text","partition":0},{"key":17,"value":null,"partition":1}]})");
-  EXPECT_THAT(answer, HasSubstr(R"({"offsets":[{"partition":1,"offset":0},{"partition":0,"offset":0},{"partition":1,"offset":1}]})"));
+  EXPECT_THAT(
+      answer,
+      HasSubstr(R"({"offsets":[{"partition":1,"offset":0},{"partition":0,"offset":0},{"partition":1,"offset":1}]})"));
   auto stored = bus_.stored();
   ASSERT_EQ(stored.size(), 3u);
   EXPECT_EQ(stored[0].value, "\"text\"");
@@ -80,7 +83,8 @@ TEST_F(HttpIngestTest, NdjsonIsARecordALine) {
 
 TEST_F(HttpIngestTest, BytesAreOneRecordWithTheKeyOfTheQuery) {
   start();
-  std::string answer = post("/v1/topics/cabs/records?key=cab%2017", "application/octet-stream", std::string_view("\0\xff", 2));
+  std::string answer =
+      post("/v1/topics/cabs/records?key=cab%2017", "application/octet-stream", std::string_view("\0\xff", 2));
   EXPECT_THAT(answer, HasSubstr(fmt::format("\"partition\":{}", bus::partition_for_key("cab 17", 2).value)));
   EXPECT_EQ(bus_.stored()[0].key, "cab 17");
   EXPECT_EQ(bus_.stored()[0].value, std::string("\0\xff", 2));
@@ -91,7 +95,8 @@ TEST_F(HttpIngestTest, BadJsonIsExplainedWithItsPlaceAndNothingIsKept) {
   std::string answer = post(kTarget, "application/x-ndjson", "{\"n\":1}\n{\"n\":}\n");
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 400 "));
   EXPECT_THAT(answer, HasSubstr("line 2, column 6: expected a value"));
-  EXPECT_THAT(post(kTarget, "application/json", R"({"records":[{"value":1},{"valve":2}]})"), HasSubstr("unexpected member \\\"valve\\\""));
+  EXPECT_THAT(post(kTarget, "application/json", R"({"records":[{"value":1},{"valve":2}]})"),
+              HasSubstr("unexpected member \\\"valve\\\""));
   EXPECT_THAT(post(kTarget, "application/json", ""), StartsWith("HTTP/1.1 400 "));
   EXPECT_THAT(post(kTarget, "application/json", R"({"records":[]})"), StartsWith("HTTP/1.1 400 "));
   EXPECT_THAT(post(kTarget, "application/json", std::string(100'000, '[')), HasSubstr("nested deeper"));
@@ -116,7 +121,8 @@ TEST_F(HttpIngestTest, ErrorsHaveTheStatusThatFits) {
 TEST_F(HttpIngestTest, PartlyCommittedRequestSaysWhichRecordsAreIn) {
   start();
   bus_.fail_next(1, ErrorCode::kUnavailable);
-  std::string answer = post(kTarget, "application/json", R"({"records":[{"value":1,"partition":0},{"value":2,"partition":1}]})");
+  std::string answer =
+      post(kTarget, "application/json", R"({"records":[{"value":1,"partition":0},{"value":2,"partition":1}]})");
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 503 "));
   EXPECT_THAT(answer, HasSubstr(R"("offsets":[{"partition":0,"error":"unavailable"},{"partition":1,"offset":0}]})"));
 }
@@ -126,8 +132,9 @@ TEST_F(HttpIngestTest, TheAnswerWaitsForTheBusAndTooMuchWaitingIs429) {
   start();
   bus_.hold();
   net::TestClient first(http_->port());
-  first.send(fmt::format("POST {} HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: 900\r\n\r\n{}",
-                         kTarget, std::string(900, 'x')));
+  first.send(fmt::format(
+      "POST {} HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: 900\r\n\r\n{}", kTarget,
+      std::string(900, 'x')));
   bus_.wait_for_waiting(1);
   EXPECT_THAT(post(kTarget, "application/octet-stream", std::string(200, 'y')), StartsWith("HTTP/1.1 429 "));
   pollfd unread{first.fd(), POLLIN, 0};
@@ -143,15 +150,42 @@ TEST_F(HttpIngestTest, AfterItsEndTheRouteAnswersUnavailable) {
 }
 
 TEST(JsonScanner, AcceptsWhatIsJsonAndNothingElse) {
-  for (std::string_view good : {"0", "-0.5e+10", "\"\"", "\"\\u00e9\\ud83d\\ude95\\n\"", "[]", "{}", "[1,[2,{\"a\":null}]]",
-                                " { \"a\" : true , \"b\" : false } ", "1E5", "\"straße\""}) {
+  for (std::string_view good : {"0", "-0.5e+10", "\"\"", "\"\\u00e9\\ud83d\\ude95\\n\"", "[]", "{}",
+                                "[1,[2,{\"a\":null}]]", " { \"a\" : true , \"b\" : false } ", "1E5", "\"straße\""}) {
     JsonScanner scanner(good);
     std::string_view raw;
     EXPECT_TRUE(scanner.value(raw) && scanner.end()) << good << ": " << (scanner.ok() ? "" : scanner.error().message);
   }
-  for (std::string_view bad : {"", " ", "01", "-", "1.", "1e", ".5", "+1", "tru", "nul", "\"", "\"\\x\"", "\"\\u12\"", "\"\\ud800\"",
-                               "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"\t\"", "[", "[1", "[1,]", "[1 2]", "{", "{\"a\"}", "{\"a\":}",
-                               "{\"a\":1,}", "{a:1}", "1 2", "\"\xff\"", "'a'", "NaN"}) {
+  for (std::string_view bad : {"",
+                               " ",
+                               "01",
+                               "-",
+                               "1.",
+                               "1e",
+                               ".5",
+                               "+1",
+                               "tru",
+                               "nul",
+                               "\"",
+                               "\"\\x\"",
+                               "\"\\u12\"",
+                               "\"\\ud800\"",
+                               "\"\\ud800\\u0041\"",
+                               "\"\\udc00\"",
+                               "\"\t\"",
+                               "[",
+                               "[1",
+                               "[1,]",
+                               "[1 2]",
+                               "{",
+                               "{\"a\"}",
+                               "{\"a\":}",
+                               "{\"a\":1,}",
+                               "{a:1}",
+                               "1 2",
+                               "\"\xff\"",
+                               "'a'",
+                               "NaN"}) {
     JsonScanner scanner(bad);
     std::string_view raw;
     EXPECT_FALSE(scanner.value(raw) && scanner.end()) << bad;

@@ -17,37 +17,75 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr OptionSpec kRouteFields[] = {
-    {.name = "filter", .type = OptionType::kString, .required = true,
+    {.name = "filter",
+     .type = OptionType::kString,
+     .required = true,
      .help = "MQTT topic filter that the rule is for, with + and #."},
-    {.name = "topic", .type = OptionType::kString, .required = true,
-     .help = "Topic that the messages go to; {1}, {2}, ... stand for the filter's wildcards, {topic} for the MQTT topic, "
-             "{client_id} for the client identifier."},
-    {.name = "key", .type = OptionType::kString,
+    {.name = "topic",
+     .type = OptionType::kString,
+     .required = true,
+     .help =
+         "Topic that the messages go to; {1}, {2}, ... stand for the filter's wildcards, {topic} for the MQTT topic, "
+         "{client_id} for the client identifier."},
+    {.name = "key",
+     .type = OptionType::kString,
      .help = "Key of the records, with the same places as in the topic; without it they have none."},
 };
 
 constexpr std::string_view kUnmatchedChoices[] = {"reject", "dead_letter", "topic"};
 
 constexpr OptionSpec kOptions[] = {
-    {.name = "routes", .type = OptionType::kRecordList, .required = true,
-     .help = "Rules that give messages their topic and key; the first whose filter matches counts.", .fields = kRouteFields},
-    {.name = "unmatched", .type = OptionType::kChoice, .fallback = "reject", .choices = kUnmatchedChoices,
-     .help = "What happens to a message that no rule matches: reject closes the connection, dead_letter and topic keep it."},
-    {.name = "unmatched_topic", .type = OptionType::kString,
+    {.name = "routes",
+     .type = OptionType::kRecordList,
+     .required = true,
+     .help = "Rules that give messages their topic and key; the first whose filter matches counts.",
+     .fields = kRouteFields},
+    {.name = "unmatched",
+     .type = OptionType::kChoice,
+     .fallback = "reject",
+     .choices = kUnmatchedChoices,
+     .help = "What happens to a message that no rule matches: reject closes the connection, dead_letter and topic keep "
+             "it."},
+    {.name = "unmatched_topic",
+     .type = OptionType::kString,
      .help = "Topic for messages that no rule matches, with `unmatched: topic`; their key is the MQTT topic."},
-    {.name = "dead_letter_topic", .type = OptionType::kString, .fallback = flow::kDefaultDeadLetterTopic,
+    {.name = "dead_letter_topic",
+     .type = OptionType::kString,
+     .fallback = flow::kDefaultDeadLetterTopic,
      .help = "Dead-letter topic for `unmatched: dead_letter`; it is created where it is missing."},
-    {.name = "topic_header", .type = OptionType::kBoolean, .fallback = "true",
+    {.name = "topic_header",
+     .type = OptionType::kBoolean,
+     .fallback = "true",
      .help = "Whether records carry the MQTT topic in the header mqtt.topic."},
-    {.name = "packet_bytes_max", .type = OptionType::kSize, .fallback = "1MiB", .min = 1 << 10, .max = 268'435'460,
+    {.name = "packet_bytes_max",
+     .type = OptionType::kSize,
+     .fallback = "1MiB",
+     .min = 1 << 10,
+     .max = 268'435'460,
      .help = "Largest packet that is taken; a larger one closes its connection."},
-    {.name = "batch_bytes_max", .type = OptionType::kSize, .fallback = "512KiB", .min = 1 << 10, .max = 64 << 20,
+    {.name = "batch_bytes_max",
+     .type = OptionType::kSize,
+     .fallback = "512KiB",
+     .min = 1 << 10,
+     .max = 64 << 20,
      .help = "Size from which on a batch of messages is complete."},
-    {.name = "in_flight_bytes_max", .type = OptionType::kSize, .fallback = "32MiB", .min = 1 << 20, .max = 1LL << 32,
+    {.name = "in_flight_bytes_max",
+     .type = OptionType::kSize,
+     .fallback = "32MiB",
+     .min = 1 << 20,
+     .max = 1LL << 32,
      .help = "Bytes per event loop that the bus has not answered for, from which on no more is read from clients."},
-    {.name = "connections_max", .type = OptionType::kInteger, .fallback = "100000", .min = 1, .max = 1'000'000,
+    {.name = "connections_max",
+     .type = OptionType::kInteger,
+     .fallback = "100000",
+     .min = 1,
+     .max = 1'000'000,
      .help = "Most connections at a time."},
-    {.name = "connect_timeout", .type = OptionType::kDuration, .fallback = "10s", .min = 100, .max = 600'000,
+    {.name = "connect_timeout",
+     .type = OptionType::kDuration,
+     .fallback = "10s",
+     .min = 100,
+     .max = 600'000,
      .help = "Time that a client has for its CONNECT packet."},
 };
 
@@ -77,7 +115,8 @@ Result<Settings> parse_settings(const flow::Options& options, const std::string&
   return settings;
 }
 
-Result<net::ListenOptions> parse_listen(const std::string& text, const flow::Options& options, size_t packet_bytes_max) {
+Result<net::ListenOptions> parse_listen(const std::string& text, const flow::Options& options,
+                                        size_t packet_bytes_max) {
   size_t colon = text.rfind(':');
   int port = -1;
   if (colon != std::string::npos) {
@@ -193,7 +232,8 @@ Result<std::unique_ptr<flow::Ingest>> make(const flow::Options& options, const f
 const flow::IngestComponent& mqtt_ingest() {
   static constexpr flow::IngestComponent component{
       .spec = {.name = "mqtt",
-               .summary = "MQTT 3.1.1 server: messages of devices become records; the acknowledgement follows the commit.",
+               .summary =
+                   "MQTT 3.1.1 server: messages of devices become records; the acknowledgement follows the commit.",
                .options = kOptions},
       .make = make};
   return component;

@@ -164,7 +164,8 @@ TEST_F(MqttIngestTest, OneMessageTooLargeForItsTopicDoesNotTakeOthersWithIt) {
     many += bytes_of(telemetry(id));
     expected += bytes_of(Puback{id});
   }
-  bad.send(bytes_of(Publish{.topic = "cabs/17/telemetry", .payload = std::string(2000, 'x'), .packet_id = 1, .qos = 1}));
+  bad.send(
+      bytes_of(Publish{.topic = "cabs/17/telemetry", .payload = std::string(2000, 'x'), .packet_id = 1, .qos = 1}));
   good.send(many + bytes_of(Pingreq{}));
   EXPECT_EQ(good.read(2), bytes_of(Pingresp{}));
   bus_.release();
@@ -238,9 +239,13 @@ TEST_F(MqttIngestTest, SecondConnectionWithTheSameClientIdEndsTheFirst) {
 TEST_F(MqttIngestTest, ViolationsCloseTheConnection) {
   start();
   std::string connect = bytes_of(Connect{.client_id = "v"});
-  for (const std::string& bad : {bytes_of(Pingreq{}), connect + connect, connect + bytes_of(Pingresp{}),
-                                 connect + bytes_of(Puback{1}), connect + "\x36\x05" + std::string("\0\x01" "a\0\x01", 5),
-                                 std::string("GET / HTTP/1.1\r\n\r\n"), connect + std::string("\xc0\x80\x80\x80\x80\x01", 6)}) {
+  for (const std::string& bad :
+       {bytes_of(Pingreq{}), connect + connect, connect + bytes_of(Pingresp{}), connect + bytes_of(Puback{1}),
+        connect + "\x36\x05" +
+            std::string("\0\x01"
+                        "a\0\x01",
+                        5),
+        std::string("GET / HTTP/1.1\r\n\r\n"), connect + std::string("\xc0\x80\x80\x80\x80\x01", 6)}) {
     TestClient c(ingest_->port());
     c.send(bad);
     EXPECT_TRUE(c.wait_closed());
@@ -327,7 +332,8 @@ TEST_F(MqttIngestTest, UnansweredBytesHoldTheReadingBack) {
   start();
   bus_.hold();
   auto c = client();
-  std::string frame = bytes_of(Publish{.topic = "logs/a", .payload = std::string(100'000, 'x'), .packet_id = 1, .qos = 1});
+  std::string frame =
+      bytes_of(Publish{.topic = "logs/a", .payload = std::string(100'000, 'x'), .packet_id = 1, .qos = 1});
   size_t sent = 0, idle_rounds = 0;
   while (idle_rounds < 200 && sent < 1'000 * frame.size()) {
     size_t at = sent % frame.size();

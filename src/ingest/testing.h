@@ -84,8 +84,12 @@ class FakeBus final : public bus::Bus, public bus::Admin {
     if (found == topics_.end()) return Error{ErrorCode::kNotFound, "no such topic"};
     return found->second;
   }
-  Result<std::vector<bus::Position>> offsets(const std::vector<TopicPartition>&, bus::OffsetQuery) override { return unused(); }
-  Result<std::vector<bus::Position>> committed(std::string_view, const std::vector<TopicPartition>&) override { return unused(); }
+  Result<std::vector<bus::Position>> offsets(const std::vector<TopicPartition>&, bus::OffsetQuery) override {
+    return unused();
+  }
+  Result<std::vector<bus::Position>> committed(std::string_view, const std::vector<TopicPartition>&) override {
+    return unused();
+  }
   Status commit(std::string_view, const std::vector<bus::Position>&) override { return unused(); }
 
  private:

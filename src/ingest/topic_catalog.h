@@ -32,8 +32,8 @@ class TopicCatalog {
 
   /// The topic's entry, kUnknown at first. Null when kTopicsMax are known already: names come from outside.
   std::shared_ptr<Topic> find(std::string_view name);
-  /// Calls `done` once, when `topic` is no longer kUnknown: at once, or on the catalog's thread. Calls that wait when the
-  /// catalog ends are dropped.
+  /// Calls `done` once, when `topic` is no longer kUnknown: at once, or on the catalog's thread. Calls that wait when
+  /// the catalog ends are dropped.
   void when_known(const std::shared_ptr<Topic>& topic, Function<void()> done);
   /// Waits for the first answer, for use at the start. The error of the look-up where there is none.
   Result<int32_t> resolve_now(std::string_view name);

@@ -56,6 +56,8 @@ std::vector<ConfigEntry> broker_configs(const ServerContext& server, const Peer&
       {"auto.create.topics.enable", options.auto_create_topics ? "true" : "false", ConfigType::kBoolean,
        options.auto_create_topics, "Whether asking for an unknown topic creates it."},
       {"broker.id", id, ConfigType::kInt, false, "The broker's id."},
+      number("connections.max.idle.ms", server.options.connection_idle_max.count(), 600000,
+             "How long a connection may be silent.", ConfigType::kLong),
       {"default.replication.factor", "1", ConfigType::kInt, true, "Copies of a partition; there is one broker."},
       {"listeners", "PLAINTEXT://" + server.options.host + ":" + std::to_string(server.options.port),
        ConfigType::kString, false, "Where the broker listens."},

@@ -1,6 +1,7 @@
 // Serves the Kafka protocol to outside clients, on top of the embedded broker.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -27,6 +28,8 @@ struct KafkaServerOptions {
   std::optional<uint16_t> advertised_port;
   size_t request_bytes_max = 100 << 20;  ///< Kafka's socket.request.max.bytes.
   size_t connections_max = 100'000;
+  /// A connection that sends nothing for this long (at most twice as long) is closed, unless an answer is due.
+  std::chrono::milliseconds connection_idle_max = std::chrono::minutes(10);
   flow::MetricsRegistry* metrics = nullptr;  ///< Outlives the server; null: nothing is counted.
 };
 

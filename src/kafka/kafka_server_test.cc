@@ -487,6 +487,16 @@ TEST_F(KafkaServerTest, RequestsOverTheLimitCloseTheConnection) {
   EXPECT_TRUE(c.socket().wait_closed());
 }
 
+TEST_F(KafkaServerTest, IdleConnectionsAreClosedButNotThoseThatWait) {
+  start({.port = 0, .connection_idle_max = std::chrono::milliseconds(20)});
+  create("t");
+  auto idle = client();
+  auto waiting = client();
+  waiting.send(fetch_request("t", 0, 300), 12, 1);
+  EXPECT_TRUE(idle.socket().wait_closed());
+  EXPECT_EQ(waiting.receive<FetchResponse>(12, 1).responses.size(), 1u);
+}
+
 TEST_F(KafkaServerTest, BytesMayComeOneByOne) {
   auto c = client();
   std::string frame =

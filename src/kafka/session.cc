@@ -40,6 +40,7 @@ KafkaSession::KafkaSession(std::shared_ptr<ServerContext> server, net::Connectio
       peer_(peer_of(connection)),
       responses_(std::make_shared<ResponseQueue>(server_, connection, [this] { on_progress(); })) {
   if (server_->connections) server_->connections->add(1);
+  watch_idleness();
 }
 
 KafkaSession::~KafkaSession() {
@@ -47,6 +48,7 @@ KafkaSession::~KafkaSession() {
 }
 
 size_t KafkaSession::on_bytes(BytesView bytes) {
+  active_ = true;
   size_t used = 0;
   while (!closing_) {
     size_t size = next_request(bytes.subspan(used));
@@ -66,6 +68,7 @@ void KafkaSession::on_drained() { resume(); }
 
 void KafkaSession::on_close() {
   closing_ = true;
+  idle_timer_.reset();
   responses_->detach();
 }
 
@@ -132,6 +135,14 @@ void KafkaSession::refuse(std::string_view why) {
 void KafkaSession::on_progress() {
   if (peer_ended_ && responses_->requests() == 0) connection_.close();
   resume();
+}
+
+void KafkaSession::watch_idleness() {
+  idle_timer_ = connection_.loop().after(server_->options.connection_idle_max, [this] {
+    if (!active_ && responses_->requests() == 0) return connection_.close_now();
+    active_ = false;
+    watch_idleness();
+  });
 }
 
 void KafkaSession::resume() {

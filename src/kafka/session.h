@@ -46,6 +46,7 @@ class KafkaSession final : public net::Session {
   void refuse(std::string_view why);
   void on_progress();
   void resume();
+  void watch_idleness();
 
   std::shared_ptr<ServerContext> server_;
   net::Connection& connection_;
@@ -54,6 +55,8 @@ class KafkaSession final : public net::Session {
   bool had_valid_request_ = false;
   bool paused_ = false;
   bool peer_ended_ = false;
+  bool active_ = false;  ///< Since idleness was last looked at.
+  std::unique_ptr<net::EventLoop::Timer> idle_timer_;
   bool closing_ = false;
 };
 

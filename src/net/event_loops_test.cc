@@ -39,7 +39,8 @@ class ScriptedSession final : public Session {
 class EventLoopsTest : public testing::Test {
  protected:
   void listen(ListenOptions options = {}) {
-    auto listener = loops_->listen(options, [this](Connection& c) { return std::make_unique<ScriptedSession>(c, script_); });
+    auto listener =
+        loops_->listen(options, [this](Connection& c) { return std::make_unique<ScriptedSession>(c, script_); });
     ASSERT_TRUE(listener.ok()) << listener.error().message;
     listener_ = *std::move(listener);
   }

@@ -54,8 +54,9 @@ class HttpServer {
  public:
   virtual ~HttpServer() = default;
   virtual uint16_t port() const = 0;
-  /// Routes are set before start(); HEAD is answered by the GET route. `pattern` is a path with {name} parts, as in "/v1/topics/{topic}/records"; a last
-  /// part of "{name...}" takes the rest of the path. The handler runs on an event loop and must not block.
+  /// Routes are set before start(); HEAD is answered by the GET route. `pattern` is a path with {name} parts, as in
+  /// "/v1/topics/{topic}/records"; a last part of "{name...}" takes the rest of the path. The handler runs on an event
+  /// loop and must not block.
   virtual void route(std::string method, std::string pattern, Function<void(HttpRequest, HttpReply)> handler) = 0;
   /// A GET route that answers with text/event-stream and hands the stream to `handler`.
   virtual void route_events(std::string pattern, Function<void(HttpRequest, std::shared_ptr<EventStream>)> handler) = 0;

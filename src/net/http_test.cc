@@ -25,7 +25,8 @@ class HttpTest : public testing::Test {
     server_->route("POST", "/echo", [](HttpRequest r, HttpReply reply) { reply({.body = r.body}); });
     server_->route("POST", "/v1/topics/{topic}/records",
                    [](HttpRequest r, HttpReply reply) { reply({.body = r.params["topic"]}); });
-    server_->route("GET", "/files/{path...}", [](HttpRequest r, HttpReply reply) { reply({.body = r.params["path"]}); });
+    server_->route("GET", "/files/{path...}",
+                   [](HttpRequest r, HttpReply reply) { reply({.body = r.params["path"]}); });
     server_->route("GET", "/late", [](HttpRequest r, HttpReply reply) {
       std::thread([number = r.query["n"], reply = std::move(reply)]() mutable { reply({.body = number}); }).detach();
     });
@@ -179,7 +180,8 @@ TEST_F(HttpTest, RequestThatAHandlerDropsIs500) {
 
 TEST_F(HttpTest, HeaderValuesCannotStartALine) {
   start();
-  EXPECT_THAT(ask("GET /evil?v=a%0d%0aSet-Cookie:%20b HTTP/1.1\r\nHost: x\r\n\r\n"), HasSubstr("X-Echo: a  Set-Cookie"));
+  EXPECT_THAT(ask("GET /evil?v=a%0d%0aSet-Cookie:%20b HTTP/1.1\r\nHost: x\r\n\r\n"),
+              HasSubstr("X-Echo: a  Set-Cookie"));
 }
 
 TEST_F(HttpTest, SlowClientsAreCutOff) {

@@ -16,12 +16,14 @@ Error corrupt(std::string_view what) { return {ErrorCode::kCorrupt, "record batc
 
 Status check_header(const BatchHeader& header) {
   if (header.magic != 2) {
-    return Error{ErrorCode::kUnsupported, "record batch: magic " + std::to_string(header.magic) + ", only 2 is supported"};
+    return Error{ErrorCode::kUnsupported,
+                 "record batch: magic " + std::to_string(header.magic) + ", only 2 is supported"};
   }
   if (header.batch_length < static_cast<int32_t>(kBatchHeaderBytes - kBatchLogOverheadBytes)) {
     return corrupt("length " + std::to_string(header.batch_length) + " is less than its header");
   }
-  if (header.base_offset.value < 0 || header.base_offset.value > std::numeric_limits<int64_t>::max() - (int64_t{1} << 32)) {
+  if (header.base_offset.value < 0 ||
+      header.base_offset.value > std::numeric_limits<int64_t>::max() - (int64_t{1} << 32)) {
     return corrupt("base offset " + std::to_string(header.base_offset.value));
   }
   if (header.last_offset_delta < 0) return corrupt("negative last offset delta");

@@ -1,4 +1,5 @@
-// Kafka's v2 record batch (KIP-98, magic 2): the one format of a batch of records on the wire, on the disk and in memory.
+// Kafka's v2 record batch (KIP-98, magic 2): the one format of a batch of records on the wire, on the disk and in
+// memory.
 //
 //   batch  := base_offset:i64 batch_length:i32 partition_leader_epoch:i32 magic:i8(=2) crc:u32
 //             attributes:i16 last_offset_delta:i32 base_timestamp:i64 max_timestamp:i64
@@ -99,7 +100,8 @@ class Batch {
   SharedBytes bytes_;
 };
 
-/// Reads a batch header from at least kBatchHeaderBytes; checks magic and the sign and size of its lengths, not the CRC.
+/// Reads a batch header from at least kBatchHeaderBytes; checks magic and the sign and size of its lengths, not the
+/// CRC.
 Result<BatchHeader> read_header(BytesView bytes);
 /// Writes `header` over the first kBatchHeaderBytes of `bytes` as it is (its crc included).
 void write_header(const BatchHeader& header, std::span<uint8_t> bytes);

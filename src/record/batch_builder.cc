@@ -74,7 +74,8 @@ void BatchBuilder::add_at(Offset offset, int64_t timestamp_ms, std::optional<std
   int64_t offset_delta = offset - base_offset_;
   CHECK(offset_delta > last_offset_delta_ && offset_delta <= std::numeric_limits<int32_t>::max());
   // Wraps for times that are further apart than an int64 tells; the reader wraps back.
-  auto timestamp_delta = static_cast<int64_t>(static_cast<uint64_t>(timestamp_ms) - static_cast<uint64_t>(base_timestamp_ms_));
+  auto timestamp_delta =
+      static_cast<int64_t>(static_cast<uint64_t>(timestamp_ms) - static_cast<uint64_t>(base_timestamp_ms_));
   size_t header_bytes = headers.empty() ? 1 : headers_bytes(headers);
   size_t body = 1 + codec::varint_size(timestamp_delta) + codec::varint_size(offset_delta) + nullable_bytes(key) +
                 nullable_bytes(value) + header_bytes;

@@ -48,7 +48,8 @@ int32_t sequence_after(int32_t sequence, int32_t records) {
   return static_cast<int32_t>(next % kModulus);
 }
 
-Batch end_transaction_marker(ControlType type, ProducerId id, int16_t epoch, int32_t coordinator_epoch, int64_t now_ms) {
+Batch end_transaction_marker(ControlType type, ProducerId id, int16_t epoch, int32_t coordinator_epoch,
+                             int64_t now_ms) {
   Bytes key, value;
   codec::Writer key_writer(key), value_writer(value);
   key_writer.write<int16_t>(0);

@@ -11,7 +11,9 @@
 namespace headrace::sinks {
 namespace {
 
-using namespace std::chrono_literals;
+using std::chrono_literals::operator""s;
+using std::chrono_literals::operator""min;
+using std::chrono_literals::operator""h;
 using testing::ElementsAre;
 
 constexpr int64_t kNow = 1'795'240'320'123;  // 2026-11-21T05:52:00.123Z

@@ -47,15 +47,16 @@ NodePtr divided(Type type, Nodes args, F compute) {
 NodePtr integers(Function function, Type type, Nodes args) {
   switch (function) {
     case Function::kAdd:
-      return checked(type, std::move(args), [](int64_t a, int64_t b, int64_t* out) { return __builtin_add_overflow(a, b, out); });
+      return checked(type, std::move(args),
+                     [](int64_t a, int64_t b, int64_t* out) { return __builtin_add_overflow(a, b, out); });
     case Function::kSubtract:
-      return checked(type, std::move(args), [](int64_t a, int64_t b, int64_t* out) { return __builtin_sub_overflow(a, b, out); });
+      return checked(type, std::move(args),
+                     [](int64_t a, int64_t b, int64_t* out) { return __builtin_sub_overflow(a, b, out); });
     case Function::kMultiply:
-      return checked(type, std::move(args), [](int64_t a, int64_t b, int64_t* out) { return __builtin_mul_overflow(a, b, out); });
-    case Function::kDivide:
-      return divided(type, std::move(args), [](int64_t a, int64_t b) { return a / b; });
-    default:
-      return divided(type, std::move(args), [](int64_t a, int64_t b) { return a % b; });
+      return checked(type, std::move(args),
+                     [](int64_t a, int64_t b, int64_t* out) { return __builtin_mul_overflow(a, b, out); });
+    case Function::kDivide: return divided(type, std::move(args), [](int64_t a, int64_t b) { return a / b; });
+    default: return divided(type, std::move(args), [](int64_t a, int64_t b) { return a % b; });
   }
 }
 
@@ -108,10 +109,12 @@ NodePtr scaled_interval(Function function, Nodes args) {
 
 NodePtr negated(Type type, Nodes args) {
   if (type == Type::kDouble) return map_rows<double, double>(type, std::move(args), [](double a) { return -a; });
-  return try_rows<int64_t, int64_t>(type, std::move(args), [type](EvalContext& context, size_t row, int64_t& out, int64_t a) {
-    if (__builtin_sub_overflow(int64_t{0}, a, &out)) return overflow(context, row, type);
-    return true;
-  });
+  return try_rows<int64_t, int64_t>(type, std::move(args),
+                                    [type](EvalContext& context, size_t row, int64_t& out, int64_t a) {
+                                      if (__builtin_sub_overflow(int64_t{0}, a, &out))
+                                        return overflow(context, row, type);
+                                      return true;
+                                    });
 }
 
 }  // namespace

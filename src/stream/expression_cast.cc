@@ -26,7 +26,8 @@ Nodes one(NodePtr arg) {
 bool unfit(EvalContext& context, size_t row, Text value, Type to) {
   constexpr size_t kShownBytes = 60;
   Text shown = value.substr(0, kShownBytes);
-  context.fail(row, fmt::format("text \"{}\"{} is not a {}", shown, value.size() > kShownBytes ? "..." : "", to_string(to)));
+  context.fail(row,
+               fmt::format("text \"{}\"{} is not a {}", shown, value.size() > kShownBytes ? "..." : "", to_string(to)));
   return false;
 }
 
@@ -59,9 +60,10 @@ bool parse_bool(Text text, uint8_t& out) {
 
 template <typename Out, typename Parse>
 NodePtr parsed(Type to, NodePtr arg, Parse parse) {
-  return try_rows<Out, Text>(to, one(std::move(arg)), [to, parse](EvalContext& context, size_t row, Out& out, Text text) {
-    return parse(text, out) || unfit(context, row, text, to);
-  });
+  return try_rows<Out, Text>(to, one(std::move(arg)),
+                             [to, parse](EvalContext& context, size_t row, Out& out, Text text) {
+                               return parse(text, out) || unfit(context, row, text, to);
+                             });
 }
 
 /// To the nearest whole number, halves to even, as PostgreSQL.
@@ -117,7 +119,8 @@ size_t format_time(int64_t ms, char* out) {
 size_t format_interval(int64_t ms, char* out) {
   uint64_t magnitude = ms < 0 ? uint64_t{0} - static_cast<uint64_t>(ms) : static_cast<uint64_t>(ms);
   uint64_t seconds = magnitude / 1000;
-  char* at = fmt::format_to(out, "{}{:02}:{:02}:{:02}", ms < 0 ? "-" : "", seconds / 3600, seconds / 60 % 60, seconds % 60);
+  char* at =
+      fmt::format_to(out, "{}{:02}:{:02}:{:02}", ms < 0 ? "-" : "", seconds / 3600, seconds / 60 % 60, seconds % 60);
   if (magnitude % 1000 != 0) at = fmt::format_to(at, ".{:03}", magnitude % 1000);
   return static_cast<size_t>(at - out);
 }
@@ -156,13 +159,16 @@ NodePtr to_double(NodePtr arg) {
     case Type::kBool: return map_rows<double, uint8_t>(Type::kDouble, one(std::move(arg)), [](uint8_t a) { return a; });
     case Type::kText:
     case Type::kJson: return parsed<double>(Type::kDouble, std::move(arg), parse_number<double>);
-    default: return map_rows<double, int64_t>(Type::kDouble, one(std::move(arg)), [](int64_t a) { return static_cast<double>(a); });
+    default:
+      return map_rows<double, int64_t>(Type::kDouble, one(std::move(arg)),
+                                       [](int64_t a) { return static_cast<double>(a); });
   }
 }
 
 NodePtr to_bool(NodePtr arg) {
   switch (arg->type()) {
-    case Type::kDouble: return map_rows<uint8_t, double>(Type::kBool, one(std::move(arg)), [](double a) { return a != 0; });
+    case Type::kDouble:
+      return map_rows<uint8_t, double>(Type::kBool, one(std::move(arg)), [](double a) { return a != 0; });
     case Type::kText:
     case Type::kJson: return parsed<uint8_t>(Type::kBool, std::move(arg), parse_bool);
     default: return map_rows<uint8_t, int64_t>(Type::kBool, one(std::move(arg)), [](int64_t a) { return a != 0; });
@@ -173,13 +179,13 @@ NodePtr to_timestamp(NodePtr arg) {
   if (arg->type() == Type::kText || arg->type() == Type::kJson) {
     return parsed<int64_t>(Type::kTimestamp, std::move(arg), parse_time);
   }
-  return try_rows<int64_t, int64_t>(
-      Type::kTimestamp, one(std::move(arg)), [](EvalContext& context, size_t row, int64_t& out, int64_t ms) {
-        bool fits = ms >= columns::kTimestampMinMs && ms <= columns::kTimestampMaxMs;
-        if (!fits) return context.fail(row, "timestamp out of range"), false;
-        out = ms;
-        return true;
-      });
+  return try_rows<int64_t, int64_t>(Type::kTimestamp, one(std::move(arg)),
+                                    [](EvalContext& context, size_t row, int64_t& out, int64_t ms) {
+                                      bool fits = ms >= columns::kTimestampMinMs && ms <= columns::kTimestampMaxMs;
+                                      if (!fits) return context.fail(row, "timestamp out of range"), false;
+                                      out = ms;
+                                      return true;
+                                    });
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Three-valued logic, IN, and what chooses among its arguments: CASE, COALESCE, NULLIF, GREATEST, LEAST. An argument that
-// can fail is computed only for the rows that need it, so `x <> 0 AND 1 / x > 2` is safe.
+// Three-valued logic, IN, and what chooses among its arguments: CASE, COALESCE, NULLIF, GREATEST, LEAST. An argument
+// that can fail is computed only for the rows that need it, so `x <> 0 AND 1 / x > 2` is safe.
 #include <algorithm>
 
 #include "base/check.h"
@@ -260,8 +260,7 @@ NodePtr make_logic(Function function, Type type, Nodes args) {
   switch (function) {
     case Function::kAnd: return std::make_unique<JunctionNode>(std::move(args), false);
     case Function::kOr: return std::make_unique<JunctionNode>(std::move(args), true);
-    case Function::kNot:
-      return map_rows<uint8_t, uint8_t>(Type::kBool, std::move(args), [](uint8_t a) { return !a; });
+    case Function::kNot: return map_rows<uint8_t, uint8_t>(Type::kBool, std::move(args), [](uint8_t a) { return !a; });
     case Function::kIsNull: return std::make_unique<IsNullNode>(std::move(args[0]), true);
     case Function::kIsNotNull: return std::make_unique<IsNullNode>(std::move(args[0]), false);
     case Function::kIn: return std::make_unique<InNode>(std::move(args));

@@ -98,7 +98,8 @@ NodePtr make_math(Function function, Type type, Nodes args) {
     case Function::kAcos: return checked(std::move(args), "acos", [](double a) { return std::acos(a); });
     case Function::kAtan: return mapped(std::move(args), [](double a) { return std::atan(a); });
     case Function::kAtan2:
-      return map_rows<double, double, double>(type, std::move(args), [](double a, double b) { return std::atan2(a, b); });
+      return map_rows<double, double, double>(type, std::move(args),
+                                              [](double a, double b) { return std::atan2(a, b); });
     case Function::kRadians: return mapped(std::move(args), [](double a) { return a * std::numbers::pi / 180.0; });
     case Function::kDegrees: return mapped(std::move(args), [](double a) { return a * 180.0 / std::numbers::pi; });
     default: break;

@@ -63,7 +63,8 @@ Outcome run(const std::string& sql, const std::vector<std::string>& rows) {
     result.values.push_back(json.substr(5, json.size() - 6));
   };
   (*projector)->project(context, selection, emit);
-  for (const auto& failure : context.failures()) result.failures.push_back(std::to_string(failure.row) + ": " + failure.reason);
+  for (const auto& failure : context.failures())
+    result.failures.push_back(std::to_string(failure.row) + ": " + failure.reason);
   return result;
 }
 
@@ -87,18 +88,31 @@ void expect_all(std::initializer_list<Case> cases, const char* row = kRow) {
 }
 
 TEST(Expression, ArithmeticOfEachType) {
-  expect_all({{"i + j", "5"}, {"i - j", "9"}, {"i * j", "-14"}, {"i / j", "-3"}, {"i % j", "1"}, {"mod(j, i)", "-2"},
-              {"-i", "-7"}, {"d + 1", "3.5"}, {"d - 1", "1.5"}, {"d * i", "17.5"}, {"d / 2", "1.25"}, {"d % 2", "0.5"},
-              {"-d", "-2.5"}, {"at + interval '1 hour'", "\"2024-02-29T14:14:15.678Z\""},
+  expect_all({{"i + j", "5"},
+              {"i - j", "9"},
+              {"i * j", "-14"},
+              {"i / j", "-3"},
+              {"i % j", "1"},
+              {"mod(j, i)", "-2"},
+              {"-i", "-7"},
+              {"d + 1", "3.5"},
+              {"d - 1", "1.5"},
+              {"d * i", "17.5"},
+              {"d / 2", "1.25"},
+              {"d % 2", "0.5"},
+              {"-d", "-2.5"},
+              {"at + interval '1 hour'", "\"2024-02-29T14:14:15.678Z\""},
               {"at - interval '1 day'", "\"2024-02-28T13:14:15.678Z\""},
               {"extract(epoch from (at - (at - interval '90 seconds')))", "90"},
-              {"extract(epoch from interval '10 s' * 2.5)", "25"}, {"extract(epoch from interval '10 s' / 4)", "2.5"}});
+              {"extract(epoch from interval '10 s' * 2.5)", "25"},
+              {"extract(epoch from interval '10 s' / 4)", "2.5"}});
 }
 
 TEST(Expression, NullsGoThroughOperators) {
-  for (const char* expression : {"i + j", "i / j", "d * 2", "-i", "i < j", "t || u", "lower(t)", "round(d)", "at + interval '1 s'",
-                                 "extract(hour from at)", "date_trunc('day', at)", "length(t)", "t LIKE 'a%'", "NOT b",
-                                 "CAST(t AS bigint)", "CAST(i AS text)", "i IN (1, 2)", "nullif(i, 3)", "greatest(i, j)"}) {
+  for (const char* expression :
+       {"i + j", "i / j", "d * 2", "-i", "i < j", "t || u", "lower(t)", "round(d)", "at + interval '1 s'",
+        "extract(hour from at)", "date_trunc('day', at)", "length(t)", "t LIKE 'a%'", "NOT b", "CAST(t AS bigint)",
+        "CAST(i AS text)", "i IN (1, 2)", "nullif(i, 3)", "greatest(i, j)"}) {
     EXPECT_EQ(eval(expression, "{}"), "null") << expression;
   }
 }
@@ -111,10 +125,14 @@ TEST(Expression, WhatCanNotBeComputedFailsItsRowAlone) {
 
 TEST(Expression, FailuresNameTheReason) {
   std::string big = R"({"i":9223372036854775807,"j":-9223372036854775808,"d":0,"t":"12x","at":253402300799999})";
-  expect_all({{"i + 1", "failed 0: bigint out of range"}, {"j - 1", "failed 0: bigint out of range"},
-              {"i * 2", "failed 0: bigint out of range"}, {"-j", "failed 0: bigint out of range"},
-              {"j / -1", "failed 0: bigint out of range"}, {"abs(j)", "failed 0: bigint out of range"},
-              {"i % 0", "failed 0: division by zero"}, {"1.5 / d", "failed 0: division by zero"},
+  expect_all({{"i + 1", "failed 0: bigint out of range"},
+              {"j - 1", "failed 0: bigint out of range"},
+              {"i * 2", "failed 0: bigint out of range"},
+              {"-j", "failed 0: bigint out of range"},
+              {"j / -1", "failed 0: bigint out of range"},
+              {"abs(j)", "failed 0: bigint out of range"},
+              {"i % 0", "failed 0: division by zero"},
+              {"1.5 / d", "failed 0: division by zero"},
               {"CAST(t AS bigint)", "failed 0: text \"12x\" is not a bigint"},
               {"CAST(t AS double)", "failed 0: text \"12x\" is not a double"},
               {"CAST(t AS timestamp)", "failed 0: text \"12x\" is not a timestamp"},
@@ -136,8 +154,8 @@ TEST(Expression, ThreeValuedLogic) {
   for (auto [row, conjunction, disjunction] :
        {Row{R"({"b":true,"c":true})", "true", "true"}, Row{R"({"b":true,"c":false})", "false", "true"},
         Row{R"({"b":false,"c":false})", "false", "false"}, Row{R"({"b":true})", "null", "true"},
-        Row{R"({"c":true})", "null", "true"}, Row{R"({"b":false})", "false", "null"}, Row{R"({"c":false})", "false", "null"},
-        Row{"{}", "null", "null"}}) {
+        Row{R"({"c":true})", "null", "true"}, Row{R"({"b":false})", "false", "null"},
+        Row{R"({"c":false})", "false", "null"}, Row{"{}", "null", "null"}}) {
     EXPECT_EQ(eval("b AND c", row), conjunction) << row;
     EXPECT_EQ(eval("b OR c", row), disjunction) << row;
   }
@@ -146,57 +164,116 @@ TEST(Expression, ThreeValuedLogic) {
 }
 
 TEST(Expression, ASettledConditionKeepsTheOtherSideFromFailing) {
-  expect_all({{"i <> 0 AND 10 / i > 1", "false"}, {"i = 0 OR 10 / i > 1", "true"},
-              {"CASE WHEN i = 0 THEN -1 ELSE 10 / i END", "-1"}, {"coalesce(i, 1 / i)", "0"},
+  expect_all({{"i <> 0 AND 10 / i > 1", "false"},
+              {"i = 0 OR 10 / i > 1", "true"},
+              {"CASE WHEN i = 0 THEN -1 ELSE 10 / i END", "-1"},
+              {"coalesce(i, 1 / i)", "0"},
               {"CASE WHEN b THEN 1 WHEN 1 / i > 0 THEN 2 ELSE 3 END", "1"}},
              R"({"i":0,"b":true})");
 }
 
 TEST(Expression, Comparisons) {
-  expect_all({{"i = 7", "true"}, {"i <> 7", "false"}, {"i < 8", "true"}, {"i <= 7", "true"}, {"i > 7", "false"},
-              {"i >= 7", "true"}, {"d > i", "false"}, {"t = 'Straße 9'", "true"}, {"u < 'b'", "true"}, {"b > c", "true"},
-              {"at > '2024-01-01'", "true"}, {"i BETWEEN 1 AND 7", "true"}});
+  expect_all({{"i = 7", "true"},
+              {"i <> 7", "false"},
+              {"i < 8", "true"},
+              {"i <= 7", "true"},
+              {"i > 7", "false"},
+              {"i >= 7", "true"},
+              {"d > i", "false"},
+              {"t = 'Straße 9'", "true"},
+              {"u < 'b'", "true"},
+              {"b > c", "true"},
+              {"at > '2024-01-01'", "true"},
+              {"i BETWEEN 1 AND 7", "true"}});
 }
 
 TEST(Expression, InWithNullsAsSqlHasIt) {
-  expect_all({{"i IN (1, 7)", "true"}, {"i IN (1, 2)", "false"}, {"i NOT IN (1, 2)", "true"}, {"i IN (1, NULL)", "null"},
-              {"i IN (7, NULL)", "true"}, {"u IN ('x', 'ab')", "true"}});
+  expect_all({{"i IN (1, 7)", "true"},
+              {"i IN (1, 2)", "false"},
+              {"i NOT IN (1, 2)", "true"},
+              {"i IN (1, NULL)", "null"},
+              {"i IN (7, NULL)", "true"},
+              {"u IN ('x', 'ab')", "true"}});
 }
 
 TEST(Expression, ChoosingAmongArguments) {
-  expect_all({{"coalesce(NULL, i, 3)", "7"}, {"nullif(i, 7)", "null"}, {"nullif(i, 8)", "7"}, {"greatest(i, j, 3)", "7"},
-              {"least(i, j, 3)", "-2"}, {"greatest(NULL, i)", "7"}, {"greatest(t, u)", "\"ab\""},
+  expect_all({{"coalesce(NULL, i, 3)", "7"},
+              {"nullif(i, 7)", "null"},
+              {"nullif(i, 8)", "7"},
+              {"greatest(i, j, 3)", "7"},
+              {"least(i, j, 3)", "-2"},
+              {"greatest(NULL, i)", "7"},
+              {"greatest(t, u)", "\"ab\""},
               {"CASE WHEN i > 5 THEN 'high' WHEN i > 2 THEN 'middle' ELSE 'low' END", "\"high\""},
-              {"CASE i WHEN 1 THEN 'one' WHEN 7 THEN 'seven' END", "\"seven\""}, {"CASE WHEN c THEN 1 END", "null"}});
+              {"CASE i WHEN 1 THEN 'one' WHEN 7 THEN 'seven' END", "\"seven\""},
+              {"CASE WHEN c THEN 1 END", "null"}});
 }
 
 TEST(Expression, LikeMatches) {
-  expect_all({{"t LIKE 'Stra_e%'", "true"}, {"t LIKE 'stra%'", "false"}, {"t ILIKE 'stra%'", "true"}, {"t LIKE '%9'", "true"},
-              {"t LIKE '%'", "true"}, {"t LIKE ''", "false"}, {"t NOT LIKE '%x%'", "true"}, {"'100%' LIKE '100\\%'", "true"},
-              {"'100x' LIKE '100\\%'", "false"}, {"'aXbXc' LIKE 'a%X%c'", "true"}, {"'' LIKE '_'", "false"},
+  expect_all({{"t LIKE 'Stra_e%'", "true"},
+              {"t LIKE 'stra%'", "false"},
+              {"t ILIKE 'stra%'", "true"},
+              {"t LIKE '%9'", "true"},
+              {"t LIKE '%'", "true"},
+              {"t LIKE ''", "false"},
+              {"t NOT LIKE '%x%'", "true"},
+              {"'100%' LIKE '100\\%'", "true"},
+              {"'100x' LIKE '100\\%'", "false"},
+              {"'aXbXc' LIKE 'a%X%c'", "true"},
+              {"'' LIKE '_'", "false"},
               {"'abcabd' LIKE '%abd'", "true"}});
 }
 
 TEST(Expression, TextFunctionsCountCharacters) {
-  expect_all({{"lower(t)", "\"straße 9\""}, {"upper(u)", "\"AB\""}, {"length(t)", "8"}, {"substring(t, 5, 2)", "\"ße\""},
-              {"substring(t, 6)", "\"e 9\""}, {"substring(t from 0 for 2)", "\"S\""}, {"substring(t, -5)", "\"Straße 9\""},
-              {"concat(u, i, NULL, b)", "\"ab7true\""}, {"u || '-' || u", "\"ab-ab\""}, {"trim('  a b ')", "\"a b\""},
-              {"ltrim('xxa', 'x')", "\"a\""}, {"rtrim('aßß', 'ß')", "\"a\""}, {"btrim('xyaxy', 'xy')", "\"a\""},
-              {"replace(t, 'ß', 'ss')", "\"Strasse 9\""}, {"replace(t, '', 'x')", "\"Straße 9\""}, {"strpos(t, 'e')", "6"},
-              {"strpos(t, 'q')", "0"}, {"left(t, 5)", "\"Straß\""}, {"left(t, -2)", "\"Straße\""}, {"right(t, 3)", "\"e 9\""},
-              {"right(t, -6)", "\" 9\""}, {"left(u, 9)", "\"ab\""}, {"right(u, -9)", "\"\""}, {"starts_with(t, 'St')", "true"}});
+  expect_all({{"lower(t)", "\"straße 9\""},
+              {"upper(u)", "\"AB\""},
+              {"length(t)", "8"},
+              {"substring(t, 5, 2)", "\"ße\""},
+              {"substring(t, 6)", "\"e 9\""},
+              {"substring(t from 0 for 2)", "\"S\""},
+              {"substring(t, -5)", "\"Straße 9\""},
+              {"concat(u, i, NULL, b)", "\"ab7true\""},
+              {"u || '-' || u", "\"ab-ab\""},
+              {"trim('  a b ')", "\"a b\""},
+              {"ltrim('xxa', 'x')", "\"a\""},
+              {"rtrim('aßß', 'ß')", "\"a\""},
+              {"btrim('xyaxy', 'xy')", "\"a\""},
+              {"replace(t, 'ß', 'ss')", "\"Strasse 9\""},
+              {"replace(t, '', 'x')", "\"Straße 9\""},
+              {"strpos(t, 'e')", "6"},
+              {"strpos(t, 'q')", "0"},
+              {"left(t, 5)", "\"Straß\""},
+              {"left(t, -2)", "\"Straße\""},
+              {"right(t, 3)", "\"e 9\""},
+              {"right(t, -6)", "\" 9\""},
+              {"left(u, 9)", "\"ab\""},
+              {"right(u, -9)", "\"\""},
+              {"starts_with(t, 'St')", "true"}});
 }
 
 TEST(Expression, TimeFunctions) {
-  expect_all({{"extract(millisecond from at)", "15678"}, {"extract(second from at)", "15.678"}, {"extract(minute from at)", "14"},
-              {"extract(hour from at)", "13"}, {"extract(day from at)", "29"}, {"extract(week from at)", "9"},
-              {"extract(month from at)", "2"}, {"extract(quarter from at)", "1"}, {"extract(year from at)", "2024"},
-              {"extract(dow from at)", "4"}, {"extract(isodow from at)", "4"}, {"extract(doy from at)", "60"},
-              {"extract(epoch from at)", "1709212455.678"}, {"date_part('hour', at)", "13"},
-              {"date_trunc('second', at)", "\"2024-02-29T13:14:15.000Z\""}, {"date_trunc('hour', at)", "\"2024-02-29T13:00:00.000Z\""},
-              {"date_trunc('day', at)", "\"2024-02-29T00:00:00.000Z\""}, {"date_trunc('week', at)", "\"2024-02-26T00:00:00.000Z\""},
-              {"date_trunc('month', at)", "\"2024-02-01T00:00:00.000Z\""}, {"date_trunc('quarter', at)", "\"2024-01-01T00:00:00.000Z\""},
-              {"date_trunc('year', at)", "\"2024-01-01T00:00:00.000Z\""}, {"to_timestamp(1.5)", "\"1970-01-01T00:00:01.500Z\""}});
+  expect_all({{"extract(millisecond from at)", "15678"},
+              {"extract(second from at)", "15.678"},
+              {"extract(minute from at)", "14"},
+              {"extract(hour from at)", "13"},
+              {"extract(day from at)", "29"},
+              {"extract(week from at)", "9"},
+              {"extract(month from at)", "2"},
+              {"extract(quarter from at)", "1"},
+              {"extract(year from at)", "2024"},
+              {"extract(dow from at)", "4"},
+              {"extract(isodow from at)", "4"},
+              {"extract(doy from at)", "60"},
+              {"extract(epoch from at)", "1709212455.678"},
+              {"date_part('hour', at)", "13"},
+              {"date_trunc('second', at)", "\"2024-02-29T13:14:15.000Z\""},
+              {"date_trunc('hour', at)", "\"2024-02-29T13:00:00.000Z\""},
+              {"date_trunc('day', at)", "\"2024-02-29T00:00:00.000Z\""},
+              {"date_trunc('week', at)", "\"2024-02-26T00:00:00.000Z\""},
+              {"date_trunc('month', at)", "\"2024-02-01T00:00:00.000Z\""},
+              {"date_trunc('quarter', at)", "\"2024-01-01T00:00:00.000Z\""},
+              {"date_trunc('year', at)", "\"2024-01-01T00:00:00.000Z\""},
+              {"to_timestamp(1.5)", "\"1970-01-01T00:00:01.500Z\""}});
   // ISO weeks at the turn of the year, and times before 1970.
   EXPECT_EQ(eval("extract(week from at)", R"({"at":"2021-01-03"})"), "53");
   EXPECT_EQ(eval("extract(week from at)", R"({"at":"2018-12-31"})"), "1");
@@ -205,23 +282,50 @@ TEST(Expression, TimeFunctions) {
 }
 
 TEST(Expression, Mathematics) {
-  expect_all({{"abs(j)", "2"}, {"abs(-d)", "2.5"}, {"round(d)", "3"}, {"round(-d)", "-3"}, {"round(1.005 + d, 1)", "3.5"},
-              {"round(1234.5, -2)", "1200"}, {"floor(-d)", "-3"}, {"ceil(d)", "3"}, {"trunc(-d)", "-2"}, {"sign(-d)", "-1"},
-              {"sqrt(d * 2.5)", "2.5"}, {"power(d, 2)", "6.25"}, {"2 ^ 10", "1024"}, {"ln(exp(1))", "1"}, {"log(1000)", "3"},
-              {"sin(0)", "0"}, {"cos(0)", "1"}, {"tan(0)", "0"}, {"asin(0)", "0"}, {"acos(1)", "0"}, {"atan(0)", "0"},
-              {"atan2(0, 1)", "0"}, {"degrees(radians(90))", "90"}});
+  expect_all({{"abs(j)", "2"},
+              {"abs(-d)", "2.5"},
+              {"round(d)", "3"},
+              {"round(-d)", "-3"},
+              {"round(1.005 + d, 1)", "3.5"},
+              {"round(1234.5, -2)", "1200"},
+              {"floor(-d)", "-3"},
+              {"ceil(d)", "3"},
+              {"trunc(-d)", "-2"},
+              {"sign(-d)", "-1"},
+              {"sqrt(d * 2.5)", "2.5"},
+              {"power(d, 2)", "6.25"},
+              {"2 ^ 10", "1024"},
+              {"ln(exp(1))", "1"},
+              {"log(1000)", "3"},
+              {"sin(0)", "0"},
+              {"cos(0)", "1"},
+              {"tan(0)", "0"},
+              {"asin(0)", "0"},
+              {"acos(1)", "0"},
+              {"atan(0)", "0"},
+              {"atan2(0, 1)", "0"},
+              {"degrees(radians(90))", "90"}});
 }
 
 TEST(Expression, CastsBetweenTypes) {
-  expect_all({{"CAST(d AS bigint)", "2"}, {"CAST(3.5 AS bigint)", "4"}, {"CAST(i AS double)", "7"}, {"CAST(i AS text)", "\"7\""},
-              {"CAST(d AS text)", "\"2.5\""}, {"CAST(b AS text)", "\"true\""}, {"CAST(at AS text)", "\"2024-02-29T13:14:15.678Z\""},
-              {"CAST(' 42 ' AS bigint)", "42"}, {"CAST('-1e3' AS double)", "-1000"}, {"CAST('true' AS boolean)", "true"},
-              {"CAST('2024-02-29' AS timestamp)", "\"2024-02-29T00:00:00.000Z\""}, {"CAST(b AS bigint)", "1"}});
+  expect_all({{"CAST(d AS bigint)", "2"},
+              {"CAST(3.5 AS bigint)", "4"},
+              {"CAST(i AS double)", "7"},
+              {"CAST(i AS text)", "\"7\""},
+              {"CAST(d AS text)", "\"2.5\""},
+              {"CAST(b AS text)", "\"true\""},
+              {"CAST(at AS text)", "\"2024-02-29T13:14:15.678Z\""},
+              {"CAST(' 42 ' AS bigint)", "42"},
+              {"CAST('-1e3' AS double)", "-1000"},
+              {"CAST('true' AS boolean)", "true"},
+              {"CAST('2024-02-29' AS timestamp)", "\"2024-02-29T00:00:00.000Z\""},
+              {"CAST(b AS bigint)", "1"}});
 }
 
 TEST(Expression, FilterKeepsWhatIsTrueOnly) {
-  Outcome result = run("SELECT i AS x FROM s WHERE i > 1 AND NOT b", {R"({"i":1,"b":false})", R"({"i":2,"b":false})", R"({"i":3})",
-                                                                 R"({"i":4,"b":true})", R"({"i":5,"b":false})"});
+  Outcome result = run(
+      "SELECT i AS x FROM s WHERE i > 1 AND NOT b",
+      {R"({"i":1,"b":false})", R"({"i":2,"b":false})", R"({"i":3})", R"({"i":4,"b":true})", R"({"i":5,"b":false})"});
   EXPECT_EQ(result.values, (std::vector<std::string>{"2", "5"}));
   EXPECT_TRUE(result.failures.empty());
 }

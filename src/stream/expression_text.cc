@@ -173,7 +173,8 @@ NodePtr make_text(Function function, Type type, Nodes args) {
     case Function::kLeft: return map_rows<Text, Text, int64_t>(type, std::move(args), left);
     case Function::kRight: return map_rows<Text, Text, int64_t>(type, std::move(args), right);
     case Function::kStartsWith:
-      return map_rows<uint8_t, Text, Text>(type, std::move(args), [](Text text, Text prefix) { return text.starts_with(prefix); });
+      return map_rows<uint8_t, Text, Text>(type, std::move(args),
+                                           [](Text text, Text prefix) { return text.starts_with(prefix); });
     default: break;
   }
   CHECK(!"a text function");

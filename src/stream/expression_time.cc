@@ -67,7 +67,8 @@ int64_t truncate(TimeUnit unit, int64_t ms) {
       return ms_since_epoch(day - days(static_cast<int>(std::chrono::weekday(day).iso_encoding()) - 1));
     case TimeUnit::kMonth: return ms_since_epoch(date.year() / date.month() / 1);
     case TimeUnit::kQuarter:
-      return ms_since_epoch(date.year() / std::chrono::month((static_cast<unsigned>(date.month()) - 1) / 3 * 3 + 1) / 1);
+      return ms_since_epoch(date.year() / std::chrono::month((static_cast<unsigned>(date.month()) - 1) / 3 * 3 + 1) /
+                            1);
     case TimeUnit::kYear: return ms_since_epoch(first_day_of_year(date.year()));
     default: return ms;
   }
@@ -75,7 +76,8 @@ int64_t truncate(TimeUnit unit, int64_t ms) {
 
 bool to_timestamp(EvalContext& context, size_t row, int64_t& out, double seconds) {
   double ms = seconds * 1000.0;
-  bool fits = ms >= static_cast<double>(columns::kTimestampMinMs) && ms <= static_cast<double>(columns::kTimestampMaxMs);
+  bool fits =
+      ms >= static_cast<double>(columns::kTimestampMinMs) && ms <= static_cast<double>(columns::kTimestampMaxMs);
   if (!fits) return context.fail(row, "timestamp out of range"), false;
   out = std::llround(ms);
   return true;
@@ -89,7 +91,8 @@ NodePtr make_time(Function function, TimeUnit unit, Type type, Nodes args) {
     return map_rows<int64_t, int64_t>(type, std::move(args), [unit](int64_t ms) { return truncate(unit, ms); });
   }
   if (args[0]->type() == Type::kInterval) {
-    return map_rows<double, int64_t>(type, std::move(args), [](int64_t ms) { return static_cast<double>(ms) / 1000.0; });
+    return map_rows<double, int64_t>(type, std::move(args),
+                                     [](int64_t ms) { return static_cast<double>(ms) / 1000.0; });
   }
   return map_rows<double, int64_t>(type, std::move(args), [unit](int64_t ms) { return extract(unit, ms); });
 }

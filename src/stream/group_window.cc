@@ -125,9 +125,9 @@ std::vector<uint32_t> GroupWindow::in_key_order() const {
 }
 
 size_t GroupWindow::bytes() const {
-  return sizeof(GroupWindow) + slots_.capacity() * sizeof(uint32_t) + groups_.capacity() * sizeof(Group) + keys_.capacity() +
-         accumulators_.capacity() * sizeof(Accumulator) + texts_.capacity() * sizeof(std::string) + text_bytes_ +
-         groups_.capacity() * sizeof(uint32_t);
+  return sizeof(GroupWindow) + slots_.capacity() * sizeof(uint32_t) + groups_.capacity() * sizeof(Group) +
+         keys_.capacity() + accumulators_.capacity() * sizeof(Accumulator) + texts_.capacity() * sizeof(std::string) +
+         text_bytes_ + groups_.capacity() * sizeof(uint32_t);
 }
 
 void GroupWindow::write_state(uint32_t group, Bytes& out) const {

@@ -106,12 +106,15 @@ std::string key_of(std::string_view value) { return key_of(Values{.type = Type::
 
 TEST(GroupKey, BytesAreOrderedAsTheValues) {
   double inf = std::numeric_limits<double>::infinity();
-  EXPECT_TRUE(std::ranges::is_sorted(std::vector{key_of(-inf), key_of(-1.5), key_of(-0.0), key_of(1e-300), key_of(2.0), key_of(inf)}));
+  EXPECT_TRUE(std::ranges::is_sorted(
+      std::vector{key_of(-inf), key_of(-1.5), key_of(-0.0), key_of(1e-300), key_of(2.0), key_of(inf)}));
   EXPECT_EQ(key_of(-0.0), key_of(0.0));
   EXPECT_EQ(key_of(std::nan("1")), key_of(-std::nan("2")));
-  EXPECT_TRUE(std::ranges::is_sorted(std::vector{key_of(INT64_MIN), key_of(int64_t{-1}), key_of(int64_t{0}), key_of(INT64_MAX)}));
+  EXPECT_TRUE(std::ranges::is_sorted(
+      std::vector{key_of(INT64_MIN), key_of(int64_t{-1}), key_of(int64_t{0}), key_of(INT64_MAX)}));
   using namespace std::string_view_literals;
-  EXPECT_TRUE(std::ranges::is_sorted(std::vector{key_of(""sv), key_of("a"sv), key_of("a\0"sv), key_of("a\0\xff"sv), key_of("a\1"sv), key_of("b"sv)}));
+  EXPECT_TRUE(std::ranges::is_sorted(
+      std::vector{key_of(""sv), key_of("a"sv), key_of("a\0"sv), key_of("a\0\xff"sv), key_of("a\1"sv), key_of("b"sv)}));
 }
 
 TEST(GroupKey, ReadsBackWhatWasWrittenAndRefusesWhatIsCut) {

@@ -1,8 +1,8 @@
 // A pipeline: a typed plan run over a topic, with its results in another topic, exactly once.
 //
-// Results, dead letters, the state's changelog and the source positions commit in one transaction of the bus. The group,
-// the transactional id and the changelog topic come from the application's and the pipeline's name: a second instance
-// with the same names takes over, and the first stops.
+// Results, dead letters, the state's changelog and the source positions commit in one transaction of the bus. The
+// group, the transactional id and the changelog topic come from the application's and the pipeline's name: a second
+// instance with the same names takes over, and the first stops.
 #pragma once
 
 #include <chrono>
@@ -50,7 +50,7 @@ struct PipelineSpec {
 
   std::chrono::milliseconds commit_interval{100};  ///< The longest that work waits for its commit.
   size_t fetch_bytes_max = 2 << 20;                ///< The most that one step reads.
-  size_t state_bytes_max = 256 << 20;              ///< Memory of window state; rows that need a new group beyond it fail.
+  size_t state_bytes_max = 256 << 20;  ///< Memory of window state; rows that need a new group beyond it fail.
 };
 
 /// A running pipeline on a thread of its own.

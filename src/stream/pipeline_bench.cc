@@ -1,4 +1,5 @@
-// Operators over 200-byte JSON records, decoding and encoding included; one thread, no bus. A pipeline's figure is `items`.
+// Operators over 200-byte JSON records, decoding and encoding included; one thread, no bus. A pipeline's figure is
+// `items`.
 #include <arrow/record_batch.h>
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
@@ -19,8 +20,11 @@ constexpr int kBatches = 8;
 sql::Plan plan_of(std::string_view sql) {
   sql::Stream stream{.name = "cabs", .event_time = "at"};
   using columns::Type;
-  for (auto [name, type] : std::initializer_list<std::pair<const char*, Type>>{
-           {"cab", Type::kText}, {"at", Type::kTimestamp}, {"lat", Type::kDouble}, {"lon", Type::kDouble}, {"speed", Type::kDouble}}) {
+  for (auto [name, type] : std::initializer_list<std::pair<const char*, Type>>{{"cab", Type::kText},
+                                                                               {"at", Type::kTimestamp},
+                                                                               {"lat", Type::kDouble},
+                                                                               {"lon", Type::kDouble},
+                                                                               {"speed", Type::kDouble}}) {
     stream.columns.add({.name = name, .type = type});
   }
   std::vector<sql::Stream> streams = {stream};
@@ -35,11 +39,13 @@ std::vector<record::Batch> input() {
   for (int b = 0; b < kBatches; ++b) {
     for (int i = 0; i < kBatchRecords; ++i) {
       int n = b * kBatchRecords + i;
-      builder.add(0, std::nullopt,
-                  fmt::format(R"({{"cab":"cab-{:05}","at":{},"lat":{:.6f},"lon":{:.6f},"speed":{:.2f},"heading":{},)"
-                              R"("engine":{{"temp":{:.1f},"rpm":{}}},"fuel":{:.3f},"status":"occupied","fare":{:.2f},"pad":"xxxxxxxx"}})",
-                              n % 500, 1'700'000'000'000 + n, 40.7 + n * 1e-6, -74.0 - n * 1e-6, n % 100 * 0.9, n % 360,
-                              85 + n % 20 * 0.5, 1500 + n % 1000, 0.5, n % 50 * 1.25));
+      builder.add(
+          0, std::nullopt,
+          fmt::format(
+              R"({{"cab":"cab-{:05}","at":{},"lat":{:.6f},"lon":{:.6f},"speed":{:.2f},"heading":{},)"
+              R"("engine":{{"temp":{:.1f},"rpm":{}}},"fuel":{:.3f},"status":"occupied","fare":{:.2f},"pad":"xxxxxxxx"}})",
+              n % 500, 1'700'000'000'000 + n, 40.7 + n * 1e-6, -74.0 - n * 1e-6, n % 100 * 0.9, n % 360,
+              85 + n % 20 * 0.5, 1500 + n % 1000, 0.5, n % 50 * 1.25));
     }
     batches.push_back(builder.finish());
   }
@@ -55,7 +61,8 @@ std::shared_ptr<arrow::RecordBatch> decode(columns::Decoder& decoder, const reco
 constexpr std::string_view kMap =
     "SELECT cab, at, lat, lon, round(speed * 0.621371, 1) AS mph FROM cabs WHERE speed > 20 AND lat BETWEEN 40 AND 41";
 constexpr std::string_view kWindow =
-    "SELECT cab, window_end, count(*) AS n, avg(speed) AS mean FROM cabs GROUP BY cab, tumble(at, interval '10 seconds')";
+    "SELECT cab, window_end, count(*) AS n, avg(speed) AS mean FROM cabs GROUP BY cab, tumble(at, interval '10 "
+    "seconds')";
 
 void BM_FilterAndMap(benchmark::State& state) {
   auto plan = plan_of(kMap);

@@ -140,8 +140,9 @@ Result<bool> PipelineState::replay(Offset from, Offset end, bool check) {
       from = std::max(from, position.next);
     }
     if (clock_.monotonic() > deadline) {
-      return Error{ErrorCode::kTimedOut, fmt::format("reading {}: nothing came in {} s at offset {} of {}",
-                                                     to_string(changelog_), kReplayPatience.count(), from.value, end.value)};
+      return Error{ErrorCode::kTimedOut,
+                   fmt::format("reading {}: nothing came in {} s at offset {} of {}", to_string(changelog_),
+                               kReplayPatience.count(), from.value, end.value)};
     }
   }
   bool continues = seen && before && seen->incarnation == before->incarnation && seen->sequence >= before->sequence;
@@ -192,10 +193,11 @@ Status PipelineState::read_meta(BytesView value) {
   ASSIGN_OR_RETURN(meta_, read_meta_head(value));
   codec::Reader reader(value.subspan(1 + meta_.incarnation.size() + sizeof meta_.sequence));
   if (reader.read<uint64_t>() != fingerprint_) {
-    return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("the grouping of pipeline {} is not the one that its state was written by; give the pipeline "
-                             "a new name, or delete topic {} to begin with empty windows",
-                             options_.name, changelog_.topic)};
+    return Error{
+        ErrorCode::kInvalidArgument,
+        fmt::format("the grouping of pipeline {} is not the one that its state was written by; give the pipeline "
+                    "a new name, or delete topic {} to begin with empty windows",
+                    options_.name, changelog_.topic)};
   }
   watermarks_.raise(reader.read<int64_t>());
   uint64_t count = reader.read_unsigned_varint();

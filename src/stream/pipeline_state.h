@@ -18,7 +18,7 @@
 namespace headrace::stream {
 
 struct PipelineStateOptions {
-  std::string name;             ///< Of the pipeline, for messages.
+  std::string name;  ///< Of the pipeline, for messages.
   std::string changelog_topic;
   std::string store_path;
   WatermarkOptions watermark;

@@ -11,9 +11,8 @@ namespace headrace::stream {
 Result<std::unique_ptr<SourceReader>> SourceReader::open(SourceReaderOptions options, bus::Bus& bus) {
   auto reader = std::unique_ptr<SourceReader>(new SourceReader(std::move(options), bus));
   ASSIGN_OR_RETURN(int32_t count, bus.admin().partition_count(reader->options_.topic));
-  ASSIGN_OR_RETURN(reader->consumer_,
-                   bus.consumer({.fetch_bytes_max = reader->options_.fetch_bytes_max,
-                                 .queue_bytes_max = reader->options_.fetch_bytes_max * 2}));
+  ASSIGN_OR_RETURN(reader->consumer_, bus.consumer({.fetch_bytes_max = reader->options_.fetch_bytes_max,
+                                                    .queue_bytes_max = reader->options_.fetch_bytes_max * 2}));
   RETURN_IF_ERROR(reader->add_partitions(0, count, reader->options_.from_latest));
   RETURN_IF_ERROR(reader->assign());
   return reader;
@@ -126,7 +125,8 @@ Status SourceReader::decode_batch(Partition& partition, const bus::FetchedBatch&
     whole.timestamp_ms = batch.batch.header().max_timestamp_ms;
     whole.value = as_text(batch.batch.bytes().view());
     ++result.records;
-    RETURN_IF_ERROR(visitor.bad_record(partition.tp, whole, "a batch that can't be read: " + reader.status().error().message));
+    RETURN_IF_ERROR(
+        visitor.bad_record(partition.tp, whole, "a batch that can't be read: " + reader.status().error().message));
     partition.next = batch.batch.header().next_offset();
     partition.moved = true;
   }

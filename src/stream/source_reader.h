@@ -35,8 +35,8 @@ inline constexpr size_t kDecompressedBytesMax = 64 << 20;
 struct SourceSlice {
   const TopicPartition& tp;
   const arrow::RecordBatch& rows;
-  std::span<const Offset> offsets;        ///< By row.
-  std::span<const int64_t> timestamps_ms;  ///< By row.
+  std::span<const Offset> offsets;                    ///< By row.
+  std::span<const int64_t> timestamps_ms;             ///< By row.
   std::span<const bus::FetchedBatch* const> batches;  ///< Where the rows come from, in order.
 };
 

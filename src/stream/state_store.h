@@ -1,5 +1,5 @@
-// The state of a pipeline on the local disk: a RocksDB database that is a cache of the changelog topic and nothing more.
-// It may be lost at any time.
+// The state of a pipeline on the local disk: a RocksDB database that is a cache of the changelog topic and nothing
+// more. It may be lost at any time.
 //
 // Writes skip RocksDB's log: after a crash the database holds the state of some earlier commit, whole, with the
 // changelog offset that goes with it, and the changelog has the rest.

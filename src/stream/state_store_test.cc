@@ -24,10 +24,12 @@ class StateStoreTest : public testing::Test {
   }
   static std::map<std::string, std::string> content(const StateStore& store) {
     std::map<std::string, std::string> all;
-    EXPECT_TRUE(store.scan([&](std::string_view key, BytesView value) -> Status {
-      all[std::string(key)] = as_text(value);
-      return {};
-    }).ok());
+    EXPECT_TRUE(store
+                    .scan([&](std::string_view key, BytesView value) -> Status {
+                      all[std::string(key)] = as_text(value);
+                      return {};
+                    })
+                    .ok());
     return all;
   }
   std::string dir_;

@@ -48,7 +48,8 @@ std::vector<RowFailure> by_row(std::vector<RowFailure> failures) {
 
 PipelineMetrics::PipelineMetrics(flow::MetricsRegistry& registry, const std::string& pipeline)
     : records_in(registry.counter("headrace_pipeline_records_in_total", {{"pipeline", pipeline}}, "Records read.")),
-      records_out(registry.counter("headrace_pipeline_records_out_total", {{"pipeline", pipeline}}, "Results written.")),
+      records_out(
+          registry.counter("headrace_pipeline_records_out_total", {{"pipeline", pipeline}}, "Results written.")),
       late(registry.counter("headrace_pipeline_records_late_total", {{"pipeline", pipeline}},
                             "Records that came after their window had closed.")),
       dead_letters(registry.counter("headrace_pipeline_dead_letters_total", {{"pipeline", pipeline}},
@@ -61,7 +62,8 @@ PipelineMetrics::PipelineMetrics(flow::MetricsRegistry& registry, const std::str
       watermark_lag_ms(registry.gauge("headrace_pipeline_watermark_lag_milliseconds", {{"pipeline", pipeline}},
                                       "How far the event-time watermark is behind the wall clock.")),
       state_bytes(registry.gauge("headrace_pipeline_state_bytes", {{"pipeline", pipeline}}, "Memory of open windows.")),
-      state_groups(registry.gauge("headrace_pipeline_state_groups", {{"pipeline", pipeline}}, "Groups in open windows.")) {}
+      state_groups(
+          registry.gauge("headrace_pipeline_state_groups", {{"pipeline", pipeline}}, "Groups in open windows.")) {}
 
 PipelineTask::PipelineTask(PipelineSpec spec, bus::Bus& bus, flow::MetricsRegistry& metrics, os::Clock& clock)
     : spec_(std::move(spec)), bus_(bus), clock_(clock), metrics_(metrics, spec_.name), input_(spec_.plan.input) {}
@@ -106,7 +108,8 @@ Status PipelineTask::prepare_topics() {
   auto letters = ensure_topic(admin, {.name = spec_.dead_letter_topic});
   if (!letters.ok()) return letters.error();
   if (!state_) return {};
-  ASSIGN_OR_RETURN(int32_t changes, ensure_topic(admin, {.name = changelog(), .configs = {{"cleanup.policy", "compact"}}}));
+  ASSIGN_OR_RETURN(int32_t changes,
+                   ensure_topic(admin, {.name = changelog(), .configs = {{"cleanup.policy", "compact"}}}));
   if (changes != 1) return Error{ErrorCode::kInvalidArgument, "topic " + changelog() + " must have one partition"};
   return {};
 }
@@ -179,7 +182,8 @@ Status PipelineTask::step(milliseconds wait_max) {
   metrics_.records_in.add(read.records);
   if (read.expired > 0) {
     metrics_.expired.add(read.expired);
-    log_warn("pipeline {}: {} records of {} expired before they were read", spec_.name, read.expired, spec_.source_topic);
+    log_warn("pipeline {}: {} records of {} expired before they were read", spec_.name, read.expired,
+             spec_.source_topic);
   }
   if (state_) RETURN_IF_ERROR(advance_time());
   bool has_work = read.moved || writer_->has_output();
@@ -205,7 +209,8 @@ Status PipelineTask::commit() {
   reader_->committed();
   dirty_ = false;
   metrics_.commits.add();
-  metrics_.commit_latency_us.set(std::chrono::duration_cast<std::chrono::microseconds>(clock_.monotonic() - start).count());
+  metrics_.commit_latency_us.set(
+      std::chrono::duration_cast<std::chrono::microseconds>(clock_.monotonic() - start).count());
   return state_ ? state_->committed() : Status();
 }
 
@@ -225,7 +230,8 @@ Status PipelineTask::take_slice(const SourceSlice& slice) {
     Projector::Emit emit = [&](uint32_t row, const columns::EncodedRow& encoded) {
       if (!status.ok()) return;
       if (encoded.value.size() > kOutputRecordBytesMax) {
-        input_.fail(row, fmt::format("the result has {} bytes, the limit is {}", encoded.value.size(), kOutputRecordBytesMax));
+        input_.fail(
+            row, fmt::format("the result has {} bytes, the limit is {}", encoded.value.size(), kOutputRecordBytesMax));
         return;
       }
       metrics_.records_out.add();
@@ -271,7 +277,8 @@ Status PipelineTask::bury_failed(const SourceSlice& slice) {
 
 Status PipelineTask::bury_late(const SourceSlice& slice, std::span<const uint32_t> rows) {
   Status status;
-  std::string reason = fmt::format("its window has closed: the watermark is at {} ms", state_->watermarks().watermark_ms());
+  std::string reason =
+      fmt::format("its window has closed: the watermark is at {} ms", state_->watermarks().watermark_ms());
   visit_records(slice, rows, [&](uint32_t, const record::RecordView& record) {
     if (status.ok()) status = dead_letter(slice.tp, record, "late", reason);
   });
@@ -312,7 +319,8 @@ Status PipelineTask::take_window_rows(const arrow::RecordBatch& rows, int64_t wi
   Projector::Emit emit = [&](uint32_t row, const columns::EncodedRow& encoded) {
     if (!status.ok()) return;
     if (encoded.value.size() > kOutputRecordBytesMax) {
-      context.fail(row, fmt::format("the result has {} bytes, the limit is {}", encoded.value.size(), kOutputRecordBytesMax));
+      context.fail(
+          row, fmt::format("the result has {} bytes, the limit is {}", encoded.value.size(), kOutputRecordBytesMax));
       return;
     }
     metrics_.records_out.add();
@@ -333,10 +341,8 @@ Status PipelineTask::bury_window_rows(const arrow::RecordBatch& rows) {
     record.timestamp_ms = clock_.wall_ms();
     record.value = window_encoder_->row(failure.row).value;
     metrics_.dead_letters.add();
-    flow::DeadLetter letter{.stage = kStage,
-                            .component = spec_.name,
-                            .code = to_string(ErrorCode::kOutOfRange),
-                            .message = failure.reason};
+    flow::DeadLetter letter{
+        .stage = kStage, .component = spec_.name, .code = to_string(ErrorCode::kOutOfRange), .message = failure.reason};
     RETURN_IF_ERROR(writer_->add_dead_letter(letter, record, clock_.wall_ms()));
   }
   return {};

@@ -13,7 +13,8 @@ constexpr const char* kFilter = "SELECT k, v * 2 AS v FROM s WHERE v > 1";
 constexpr const char* kWindow =
     "SELECT k, window_start, window_end, count(*) AS n, sum(v) AS total, min(v) AS low, max(v) AS high, avg(v) AS mean "
     "FROM s GROUP BY k, tumble(at, interval '10 seconds')";
-constexpr const char* kTotals = "SELECT k, window_end, sum(v) AS total FROM s GROUP BY k, tumble(at, interval '10 seconds')";
+constexpr const char* kTotals =
+    "SELECT k, window_end, sum(v) AS total FROM s GROUP BY k, tumble(at, interval '10 seconds')";
 /// A window's start, a whole number of windows after 1970 and before the clock of the rig.
 constexpr int64_t kT = 999'999'990'000;
 
@@ -57,7 +58,8 @@ TEST(PipelineTask, AKeyColumnChoosesKeyAndPartition) {
 
 TEST(PipelineTask, BadRecordsGoToTheDeadLettersAndTheOthersGoOn) {
   Rig rig("SELECT 10 / v AS q FROM s");
-  rig.bus.append("in", 0, {event("a", 5, kT), "{not json", event("b", 0, kT), R"({"k":"c","v":"many"})", event("d", 2, kT)});
+  rig.bus.append("in", 0,
+                 {event("a", 5, kT), "{not json", event("b", 0, kT), R"({"k":"c","v":"many"})", event("d", 2, kT)});
   rig.start();
   rig.steps();
   EXPECT_THAT(rig.bus.values("out"), ElementsAre(R"({"q":2})", R"({"q":5})"));
@@ -79,11 +81,12 @@ TEST(PipelineTask, AWindowClosesWhenTheWatermarkPassesItsEnd) {
   EXPECT_TRUE(rig.bus.values("out").empty());
   rig.bus.append("in", 0, {event("a", 100, kT + 10'000)});
   rig.steps();
-  EXPECT_THAT(rig.bus.values("out"),
-              ElementsAre(R"({"k":"a","window_start":"2001-09-09T01:46:30.000Z","window_end":"2001-09-09T01:46:40.000Z",)"
-                          R"("n":2,"total":5,"low":1,"high":4,"mean":2.5})",
-                          R"({"k":"b","window_start":"2001-09-09T01:46:30.000Z","window_end":"2001-09-09T01:46:40.000Z",)"
-                          R"("n":1,"total":5,"low":5,"high":5,"mean":5})"));
+  EXPECT_THAT(
+      rig.bus.values("out"),
+      ElementsAre(R"({"k":"a","window_start":"2001-09-09T01:46:30.000Z","window_end":"2001-09-09T01:46:40.000Z",)"
+                  R"("n":2,"total":5,"low":1,"high":4,"mean":2.5})",
+                  R"({"k":"b","window_start":"2001-09-09T01:46:30.000Z","window_end":"2001-09-09T01:46:40.000Z",)"
+                  R"("n":1,"total":5,"low":5,"high":5,"mean":5})"));
   EXPECT_EQ(rig.bus.records("out")[0].timestamp_ms, kT + 10'000);
 }
 
@@ -195,7 +198,8 @@ TEST(PipelineTask, AnEventFromTheFutureDoesNotMakeEverybodyLate) {
 TEST(PipelineTask, ASumThatOverflowsLosesNothingButTheRow) {
   Rig rig(kTotals);
   rig.start();
-  rig.bus.append("in", 0, {event("a", INT64_MAX, kT), event("a", 1, kT), event("a", -2, kT), event("a", 0, kT + 10'000)});
+  rig.bus.append("in", 0,
+                 {event("a", INT64_MAX, kT), event("a", 1, kT), event("a", -2, kT), event("a", 0, kT + 10'000)});
   rig.steps();
   EXPECT_THAT(rig.bus.values("out"), ElementsAre(total("a", "2001-09-09T01:46:40.000Z", INT64_MAX - 2)));
   EXPECT_EQ(rig.bus.records("dlq").size(), 1u);
@@ -215,8 +219,9 @@ TEST(PipelineTask, StateBeyondItsLimitTakesNoNewGroups) {
 TEST(PipelineTask, HavingAndOutputsThatFailForAWindowGoToTheDeadLetters) {
   Rig rig("SELECT k, 10 / sum(v) AS q FROM s GROUP BY k, tumble(at, interval '10 seconds') HAVING count(*) > 1");
   rig.start();
-  rig.bus.append("in", 0, {event("a", 1, kT), event("a", 1, kT), event("b", 1, kT), event("c", 1, kT), event("c", -1, kT),
-                           event("z", 0, kT + 10'000)});
+  rig.bus.append("in", 0,
+                 {event("a", 1, kT), event("a", 1, kT), event("b", 1, kT), event("c", 1, kT), event("c", -1, kT),
+                  event("z", 0, kT + 10'000)});
   rig.steps();
   EXPECT_THAT(rig.bus.values("out"), ElementsAre(R"({"k":"a","q":5})"));
   auto letters = rig.bus.records("dlq");
@@ -236,7 +241,8 @@ TEST(PipelineTask, StateSurvivesARestartWithAndWithoutTheLocalStore) {
     rig.start();
     rig.bus.append("in", 0, {event("a", 10, kT), event("a", 0, kT + 10'000)});
     rig.steps();
-    EXPECT_THAT(rig.bus.values("out"), ElementsAre(total("a", "2001-09-09T01:46:40.000Z", 11), total("b", "2001-09-09T01:46:40.000Z", 2)))
+    EXPECT_THAT(rig.bus.values("out"),
+                ElementsAre(total("a", "2001-09-09T01:46:40.000Z", 11), total("b", "2001-09-09T01:46:40.000Z", 2)))
         << keep_store;
   }
 }

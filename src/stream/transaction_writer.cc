@@ -36,8 +36,8 @@ Status TransactionWriter::begin() {
   return {};
 }
 
-Status TransactionWriter::add(Topic& topic, size_t partition, int64_t timestamp_ms,
-                              std::optional<std::string_view> key, std::optional<std::string_view> value) {
+Status TransactionWriter::add(Topic& topic, size_t partition, int64_t timestamp_ms, std::optional<std::string_view> key,
+                              std::optional<std::string_view> value) {
   record::BatchBuilder& builder = topic.builders[partition];
   size_t bytes = (key ? key->size() : 0) + (value ? value->size() : 0);
   if (!builder.empty() && builder.bytes() + bytes > kOutputBatchBytes) RETURN_IF_ERROR(flush(topic, partition));
@@ -45,7 +45,8 @@ Status TransactionWriter::add(Topic& topic, size_t partition, int64_t timestamp_
   return {};
 }
 
-Status TransactionWriter::add_result(int64_t timestamp_ms, std::optional<std::string_view> key, std::string_view value) {
+Status TransactionWriter::add_result(int64_t timestamp_ms, std::optional<std::string_view> key,
+                                     std::string_view value) {
   auto count = static_cast<int32_t>(results_.builders.size());
   size_t partition = next_partition_ % results_.builders.size();
   if (key) partition = static_cast<size_t>(bus::partition_for_key(*key, count).value);
@@ -75,7 +76,8 @@ Status TransactionWriter::add_dead_letter(const flow::DeadLetter& letter, const 
   return {};
 }
 
-Status TransactionWriter::add_change(int64_t timestamp_ms, std::string_view key, std::optional<std::string_view> value) {
+Status TransactionWriter::add_change(int64_t timestamp_ms, std::string_view key,
+                                     std::optional<std::string_view> value) {
   return add(changelog_, 0, timestamp_ms, key, value);
 }
 

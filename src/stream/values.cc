@@ -165,12 +165,11 @@ const Values& EvalContext::column(size_t index) {
       break;
     }
     case Type::kDouble:
-      column.values = Values{.type = column.type, .doubles = static_cast<const arrow::DoubleArray&>(array).raw_values()};
+      column.values =
+          Values{.type = column.type, .doubles = static_cast<const arrow::DoubleArray&>(array).raw_values()};
       break;
     case Type::kText:
-    case Type::kJson:
-      column.values = texts_of<arrow::StringArray>(array, column.buffer, column.type);
-      break;
+    case Type::kJson: column.values = texts_of<arrow::StringArray>(array, column.buffer, column.type); break;
     case Type::kInt64:
     case Type::kTimestamp:
     case Type::kInterval:
@@ -213,21 +212,13 @@ std::shared_ptr<arrow::Array> to_array(const Values& values, Selection selection
   std::vector<std::shared_ptr<arrow::Buffer>> buffers;
   int64_t unused = 0;
   switch (values.type) {
-    case Type::kBool:
-      buffers = {nullptr, pack_bits(values.bools, values.mask, selection, &unused)};
-      break;
-    case Type::kDouble:
-      buffers = {nullptr, gather<double>(values, selection)};
-      break;
+    case Type::kBool: buffers = {nullptr, pack_bits(values.bools, values.mask, selection, &unused)}; break;
+    case Type::kDouble: buffers = {nullptr, gather<double>(values, selection)}; break;
     case Type::kText:
-    case Type::kJson:
-      buffers = gather_texts(values, selection);
-      break;
+    case Type::kJson: buffers = gather_texts(values, selection); break;
     case Type::kInt64:
     case Type::kTimestamp:
-    case Type::kInterval:
-      buffers = {nullptr, gather<int64_t>(values, selection)};
-      break;
+    case Type::kInterval: buffers = {nullptr, gather<int64_t>(values, selection)}; break;
   }
   if (nulls > 0) buffers[0] = validity;
   return arrow::MakeArray(arrow::ArrayData::Make(columns::to_arrow(values.type), length, std::move(buffers), nulls));

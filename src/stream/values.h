@@ -22,7 +22,7 @@ using columns::Type;
 /// null when no element is NULL. The value of a NULL element is unspecified but safe to read.
 struct Values {
   Type type = Type::kText;
-  size_t mask = ~size_t{0};  ///< 0 for a constant.
+  size_t mask = ~size_t{0};                 ///< 0 for a constant.
   const int64_t* ints = nullptr;            ///< kInt64, kTimestamp, kInterval (milliseconds)
   const double* doubles = nullptr;          ///< kDouble
   const uint8_t* bools = nullptr;           ///< kBool, 0 or 1
@@ -37,13 +37,21 @@ struct Values {
 template <typename Rep>
 const Rep* data_of(const Values& values);
 template <>
-inline const int64_t* data_of(const Values& values) { return values.ints; }
+inline const int64_t* data_of(const Values& values) {
+  return values.ints;
+}
 template <>
-inline const double* data_of(const Values& values) { return values.doubles; }
+inline const double* data_of(const Values& values) {
+  return values.doubles;
+}
 template <>
-inline const uint8_t* data_of(const Values& values) { return values.bools; }
+inline const uint8_t* data_of(const Values& values) {
+  return values.bools;
+}
 template <>
-inline const std::string_view* data_of(const Values& values) { return values.texts; }
+inline const std::string_view* data_of(const Values& values) {
+  return values.texts;
+}
 
 /// Rows of a batch, ascending: all below `count`, or the `count` listed ones.
 struct Selection {
@@ -72,7 +80,9 @@ class ValueBuffer {
   Values& values() { return values_; }
 
   template <typename Rep>
-  Rep* data() { return const_cast<Rep*>(data_of<Rep>(values_)); }
+  Rep* data() {
+    return const_cast<Rep*>(data_of<Rep>(values_));
+  }
 
  private:
   size_t rows_ = 0;

@@ -111,8 +111,8 @@ void WindowAggregator::add_row(EvalContext& context, size_t row) {
   uint32_t group = window.find(key_);
   if (group == GroupWindow::kNone) {
     if (bytes_ >= state_bytes_max_) {
-      return context.fail(row, fmt::format("no room for a new group: the state has {} bytes, state_bytes_max is {}", bytes_,
-                                           state_bytes_max_));
+      return context.fail(row, fmt::format("no room for a new group: the state has {} bytes, state_bytes_max is {}",
+                                           bytes_, state_bytes_max_));
     }
     size_t before = window.bytes();
     group = window.insert(key_);
@@ -125,7 +125,8 @@ void WindowAggregator::add_row(EvalContext& context, size_t row) {
 bool WindowAggregator::fits(size_t row, const Accumulator* accumulator) const {
   for (size_t i = 0; i < calls_.size(); ++i, ++accumulator) {
     const Call& call = calls_[i];
-    if (!sums_whole(layout_.calls[i]) || (call.filter && !call.wanted->is_true(row)) || !call.values->is_valid(row)) continue;
+    if (!sums_whole(layout_.calls[i]) || (call.filter && !call.wanted->is_true(row)) || !call.values->is_valid(row))
+      continue;
     int64_t sum;
     if (__builtin_add_overflow(accumulator->whole, call.values->ints[row & call.values->mask], &sum)) return false;
   }

@@ -78,9 +78,10 @@ class WindowAggregator {
   bool fits(size_t row, const Accumulator* accumulators) const;
   void accumulate(GroupWindow& window, uint32_t group, size_t row);
   GroupWindow& window_at(int64_t start_ms);
-  std::shared_ptr<arrow::RecordBatch> rows_of(const GroupWindow& window, int64_t start_ms,
-                                              const uint32_t* groups, size_t count);
-  std::shared_ptr<arrow::Array> call_results(const GroupWindow& window, size_t index, const uint32_t* groups, size_t count);
+  std::shared_ptr<arrow::RecordBatch> rows_of(const GroupWindow& window, int64_t start_ms, const uint32_t* groups,
+                                              size_t count);
+  std::shared_ptr<arrow::Array> call_results(const GroupWindow& window, size_t index, const uint32_t* groups,
+                                             size_t count);
   void encode_key(int64_t start_ms, std::string_view group_key);
 
   const sql::Aggregate& aggregate_;
@@ -95,7 +96,7 @@ class WindowAggregator {
   std::map<int64_t, GroupWindow> windows_;  ///< By start.
   GroupWindow* last_window_ = nullptr;
   int64_t last_start_ms_ = 0;
-  size_t bytes_ = 0;  ///< Of all windows, as of the last batch.
+  size_t bytes_ = 0;                  ///< Of all windows, as of the last batch.
   std::vector<std::string> removed_;  ///< Keys of written groups whose windows closed.
 
   AddResult result_;

@@ -73,7 +73,7 @@ def test_an_unreachable_cluster_is_waited_for_and_shown(headrace, tmp_path):
 def test_the_file_sink_rotates_and_goes_on(headrace, tmp_path):
     out = tmp_path / "out"
     server = headrace(f"topics: {{events: {{partitions: 1}}}}\nsinks:\n  files: {{type: file, topics: [events], "
-                      f"path: '{out}', max_size: 64KiB}}\n")
+                      f"path: '{out}', size_max: 64KiB}}\n")
     lines = [json.dumps({"n": i, "pad": "x" * 100}) for i in range(2000)]
     produce(server, lines[:1500])
     written = lambda: [json.loads(line) for f in sorted(out.rglob("*")) if f.is_file()  # noqa: E731

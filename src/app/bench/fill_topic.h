@@ -16,8 +16,8 @@ struct FillOptions {
   size_t record_bytes = 200;
 };
 
-/// Writes `records` JSON records of about `record_bytes` bytes to a topic, spread over its partitions, through the Kafka
-/// protocol; each is a reading of one of 1,000 devices with its own time and values. Seconds that it took.
+/// Writes `records` JSON records of about `record_bytes` bytes to a topic, spread over its partitions, through the
+/// Kafka protocol; each is a reading of one of 1,000 devices with its own time and values. Seconds that it took.
 Result<double> fill_topic(const FillOptions& options);
 
 }  // namespace headrace::app

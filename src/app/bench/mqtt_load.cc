@@ -37,7 +37,8 @@ struct Shared {
 
 /// A JSON object of about `bytes` bytes.
 std::string payload_of(size_t client, size_t bytes) {
-  std::string text = fmt::format(R"({{"device":"d{}","ts":1760000000000,"temperature":21.5,"speed":42.25,"pad":")", client);
+  std::string text =
+      fmt::format(R"({{"device":"d{}","ts":1760000000000,"temperature":21.5,"speed":42.25,"pad":")", client);
   if (text.size() + 2 < bytes) text.append(bytes - text.size() - 2, 'x');
   return text + "\"}";
 }
@@ -138,8 +139,8 @@ Result<MqttLoadResult> run_mqtt_load(net::EventLoops& loops, const MqttLoadOptio
         [&](Error error) { shared.fail(std::move(error.message)); });
   }
   if (!wait_connected(shared, clients.size())) {
-    return Error{ErrorCode::kUnavailable, fmt::format("{} of {} clients connected; {}", shared.connected.load(), clients.size(),
-                                                      shared.trouble)};
+    return Error{ErrorCode::kUnavailable, fmt::format("{} of {} clients connected; {}", shared.connected.load(),
+                                                      clients.size(), shared.trouble)};
   }
   auto begin = Clock::now();
   shared.publishing = true;

@@ -30,9 +30,9 @@ Status bench_mqtt(Arguments arguments) {
   arguments.load.duration = std::chrono::milliseconds(static_cast<int64_t>(arguments.seconds * 1000));
   auto loops = net::EventLoops::start(arguments.threads);
   ASSIGN_OR_RETURN(auto result, run_mqtt_load(*loops, arguments.load));
-  fmt::print("acknowledged={} seconds={:.2f} rate={:.0f}/s p50_us={} p99_us={} max_us={}{}\n", result.acknowledged, result.seconds,
-             static_cast<double>(result.acknowledged) / result.seconds, result.latency_p50_us, result.latency_p99_us,
-             result.latency_max_us, result.trouble.empty() ? "" : " trouble: " + result.trouble);
+  fmt::print("acknowledged={} seconds={:.2f} rate={:.0f}/s p50_us={} p99_us={} max_us={}{}\n", result.acknowledged,
+             result.seconds, static_cast<double>(result.acknowledged) / result.seconds, result.latency_p50_us,
+             result.latency_p99_us, result.latency_max_us, result.trouble.empty() ? "" : " trouble: " + result.trouble);
   return {};
 }
 
@@ -56,7 +56,9 @@ Function<int()> setup(CLI::App& app) {
   mqtt->add_option("--clients", a.load.clients, "Connections")->capture_default_str()->check(CLI::PositiveNumber);
   mqtt->add_option("--in-flight", a.load.in_flight, "Unacknowledged messages of a client")->capture_default_str()
       ->check(CLI::Range(1, 60'000));
-  mqtt->add_option("--size", a.load.payload_bytes, "Payload bytes")->capture_default_str()->check(CLI::Range(1, 1 << 20));
+  mqtt->add_option("--size", a.load.payload_bytes, "Payload bytes")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1 << 20));
   mqtt->add_option("--topic", a.load.topic, "Topic; {client} is the client's number")->capture_default_str();
   mqtt->add_option("--seconds", a.seconds, "How long")->capture_default_str()->check(CLI::PositiveNumber);
   mqtt->add_option("--threads", a.threads, "Threads of the generator")->capture_default_str()->check(CLI::Range(1, 64));
@@ -66,7 +68,9 @@ Function<int()> setup(CLI::App& app) {
   fill->add_option("TOPIC", a.fill.topic, "The topic, which exists")->required();
   fill->add_option("-b,--bootstrap", a.fill.bootstrap, "host:port of a Kafka protocol server")->capture_default_str();
   fill->add_option("--records", a.fill.records, "How many")->capture_default_str()->check(CLI::PositiveNumber);
-  fill->add_option("--size", a.fill.record_bytes, "Bytes of each")->capture_default_str()->check(CLI::Range(1, 1 << 20));
+  fill->add_option("--size", a.fill.record_bytes, "Bytes of each")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1 << 20));
   fill->callback([s = state.get()] { s->run = [s] { return bench_fill(s->arguments); }; });
   return [state] {
     Status done = state->run();

@@ -33,8 +33,9 @@ int check(const Arguments& arguments) {
       fmt::print("pipeline {}:\n{}\n", pipeline.name, sql::explain(pipeline.plan));
     }
   }
-  fmt::print("{}: ok: {} topics, {} streams, {} pipelines, {} sinks, {} dashboards\n", arguments.file, config->topics.size(),
-             config->streams.size(), config->pipelines.size(), config->sinks.size(), config->dashboards.size());
+  fmt::print("{}: ok: {} topics, {} streams, {} pipelines, {} sinks, {} dashboards\n", arguments.file,
+             config->topics.size(), config->streams.size(), config->pipelines.size(), config->sinks.size(),
+             config->dashboards.size());
   return 0;
 }
 

@@ -36,8 +36,9 @@ void print_bar(Replay& replay, const Recording& recording, double rate) {
   constexpr int kWidth = 30;
   int done = static_cast<int>(recording.progress() * kWidth);
   std::string trouble = replay.counters().connected == 0 ? "  " + replay.trouble() : "";
-  fmt::print(stderr, "\r\x1b[K[{:#<{}}{:.<{}}] {:3.0f}%  {} rows  {} acknowledged  {:.0f}/s{}", "", done, "", kWidth - done,
-             recording.progress() * 100, replay.rows(), replay.counters().acknowledged.load(), rate, trouble);
+  fmt::print(stderr, "\r\x1b[K[{:#<{}}{:.<{}}] {:3.0f}%  {} rows  {} acknowledged  {:.0f}/s{}", "", done, "",
+             kWidth - done, recording.progress() * 100, replay.rows(), replay.counters().acknowledged.load(), rate,
+             trouble);
 }
 
 Status prepare(Arguments& arguments) {
@@ -49,7 +50,8 @@ Status prepare(Arguments& arguments) {
   char* end = nullptr;
   arguments.replay.speed = arguments.speed == "max" ? 0 : std::strtod(arguments.speed.c_str(), &end);
   if (end && (*end != '\0' || !(arguments.replay.speed > 0))) {
-    return Error{ErrorCode::kInvalidArgument, fmt::format("--speed {}: must be a number above 0, or max", arguments.speed)};
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("--speed {}: must be a number above 0, or max", arguments.speed)};
   }
   ASSIGN_OR_RETURN(arguments.replay.gap_max, parse_duration(arguments.gap_max));
   return {};
@@ -83,9 +85,12 @@ Function<int()> setup(CLI::App& app) {
   app.add_option("FILE", arguments->file, "FILE.csv or FILE.ndjson, with .gz or without")->required();
   app.add_option("--mqtt", arguments->mqtt, "host:port of the MQTT server")->capture_default_str();
   app.add_option("--topic", arguments->replay.topic, "MQTT topic; {field} stands for a row's value (feed/<file>)");
-  app.add_option("--speed", arguments->speed, "1: as recorded, K: K times as fast, max: as fast as possible")->capture_default_str();
-  app.add_option("--time", arguments->replay.time_field, "The field with the time (timestamp, datetime, time, ts or date)");
-  app.add_option("--gap-max", arguments->gap_max, "A longer pause in the recording is shortened to this")->capture_default_str();
+  app.add_option("--speed", arguments->speed, "1: as recorded, K: K times as fast, max: as fast as possible")
+      ->capture_default_str();
+  app.add_option("--time", arguments->replay.time_field,
+                 "The field with the time (timestamp, datetime, time, ts or date)");
+  app.add_option("--gap-max", arguments->gap_max, "A longer pause in the recording is shortened to this")
+      ->capture_default_str();
   app.add_option("--limit", arguments->replay.limit, "End after N rows");
   app.add_option("--client-id", arguments->replay.client_id, "The MQTT client identifier")->capture_default_str();
   app.add_flag("-q,--quiet", arguments->quiet, "No progress bar");

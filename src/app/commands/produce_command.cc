@@ -118,7 +118,8 @@ Status produce(const Arguments& arguments) {
   ASSIGN_OR_RETURN(auto bus, connect_cluster(arguments.cluster));
   ASSIGN_OR_RETURN(int32_t partitions, bus->admin().partition_count(arguments.topic));
   if (arguments.partition >= partitions) {
-    return Error{ErrorCode::kInvalidArgument, fmt::format("topic {} has partitions 0 to {}", arguments.topic, partitions - 1)};
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("topic {} has partitions 0 to {}", arguments.topic, partitions - 1)};
   }
   ASSIGN_OR_RETURN(auto producer, bus->producer({.client_id = "headrace-produce"}));
   LineProducer lines(arguments, *producer, partitions);

@@ -66,7 +66,8 @@ Function<int()> setup(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   app.add_option("FILE", arguments->file, "The configuration file")->required();
   app.add_option("--data", arguments->data, "The folder of the log and of pipelines' state (the file's `data`)");
-  app.add_option("--set", arguments->settings, "Change a value of the file: --set sinks.search.enabled=true (repeatable)")
+  app.add_option("--set", arguments->settings,
+                 "Change a value of the file: --set sinks.search.enabled=true (repeatable)")
       ->allow_extra_args(false);
   app.add_flag("--verbose", arguments->verbose, "Log more");
   app.footer(

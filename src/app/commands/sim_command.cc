@@ -26,8 +26,9 @@ struct Arguments {
 void print_progress(Fleet& fleet, uint32_t cabs, double rate) {
   const DeviceCounters& c = fleet.counters();
   std::string trouble = c.connected < cabs ? fleet.trouble() : "";
-  fmt::print(stderr, "{}cabs {}/{} connected  {:.0f} messages/s  {} acknowledged  {} waiting{}{}{}", isatty(2) ? "\r\x1b[K" : "",
-             c.connected.load(), cabs, rate, c.acknowledged.load(), c.published - c.acknowledged - c.dropped,
+  fmt::print(stderr, "{}cabs {}/{} connected  {:.0f} messages/s  {} acknowledged  {} waiting{}{}{}",
+             isatty(2) ? "\r\x1b[K" : "", c.connected.load(), cabs, rate, c.acknowledged.load(),
+             c.published - c.acknowledged - c.dropped,
              c.dropped > 0 ? fmt::format("  {} dropped", c.dropped.load()) : "", trouble.empty() ? "" : "  " + trouble,
              isatty(2) ? "" : "\n");
 }
@@ -56,7 +57,8 @@ void drain(const Fleet& fleet) {
   constexpr std::chrono::seconds kPatience{5};
   auto deadline = std::chrono::steady_clock::now() + kPatience;
   const DeviceCounters& c = fleet.counters();
-  while (!stop_requested() && c.published - c.acknowledged - c.dropped > 0 && std::chrono::steady_clock::now() < deadline) {
+  while (!stop_requested() && c.published - c.acknowledged - c.dropped > 0 &&
+         std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
 }
@@ -100,9 +102,11 @@ Function<int()> setup(CLI::App& app) {
   cabs->add_option("--mqtt", arguments->mqtt, "host:port of the MQTT server")->capture_default_str();
   cabs->add_option("--seed", arguments->fleet.seed, "The same seed drives the same ways")->capture_default_str();
   cabs->add_option("--duration", arguments->duration_s, "End after so many seconds");
-  cabs->add_option("--faults", arguments->faults,
-                   "How often hot engines, silent cabs, speeding, late and duplicate messages happen: 0 never, 1 as usual")
-      ->capture_default_str()->check(CLI::NonNegativeNumber);
+  cabs->add_option(
+          "--faults", arguments->faults,
+          "How often hot engines, silent cabs, speeding, late and duplicate messages happen: 0 never, 1 as usual")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
   cabs->add_flag("-q,--quiet", arguments->quiet, "No progress line");
   cabs->footer(
       "Each cab publishes to cabs/<cab>/telemetry with QoS 1:\n"

@@ -107,7 +107,8 @@ Function<int()> setup(CLI::App& app) {
   add_cluster_options(app, arguments->cluster);
   app.add_flag("--from-beginning", arguments->from_beginning, "From the first record there is");
   app.add_option("-n,--last", arguments->last, "Begin with about the last N records")->capture_default_str();
-  app.add_flag("-e,--exit", arguments->to_end, "End at what was the topic's end at the start, in place of waiting for more");
+  app.add_flag("-e,--exit", arguments->to_end,
+               "End at what was the topic's end at the start, in place of waiting for more");
   app.add_option("-c,--count", arguments->count, "End after N records");
   app.add_flag("-k,--key", arguments->show_key, "Print the key and a tab before the value");
   app.add_flag("-p,--position", arguments->show_position, "Print partition, offset and timestamp (ms) first");

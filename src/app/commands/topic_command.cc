@@ -49,7 +49,8 @@ Status create(const Arguments& arguments, bus::Admin& admin) {
   ASSIGN_OR_RETURN(auto configs, parse_pairs(arguments.configs));
   RETURN_IF_ERROR(admin.create_topic({.name = arguments.topic, .partitions = arguments.partitions,
                                       .replication_factor = arguments.replicas, .configs = configs}));
-  fmt::print("created {} with {} partition{}\n", arguments.topic, arguments.partitions, arguments.partitions == 1 ? "" : "s");
+  fmt::print("created {} with {} partition{}\n", arguments.topic, arguments.partitions,
+             arguments.partitions == 1 ? "" : "s");
   return {};
 }
 
@@ -63,7 +64,8 @@ Status describe(const Arguments& arguments, bus::Admin& admin) {
   ASSIGN_OR_RETURN(auto topic, admin.topic(arguments.topic));
   fmt::print("{}: {} partition{}{}\n", topic.name, topic.partitions.size(), topic.partitions.size() == 1 ? "" : "s",
              topic.internal ? ", internal" : "");
-  fmt::print("\n{:>9}  {:>14}  {:>14}  {:>14}  {:>12}\n", "PARTITION", "FIRST OFFSET", "NEXT OFFSET", "RECORDS", "SIZE");
+  fmt::print("\n{:>9}  {:>14}  {:>14}  {:>14}  {:>12}\n", "PARTITION", "FIRST OFFSET", "NEXT OFFSET", "RECORDS",
+             "SIZE");
   for (const auto& partition : topic.partitions) {
     fmt::print("{:>9}  {:>14}  {:>14}  {:>14}  {:>12}\n", partition.id.value, partition.log_start.value,
                partition.high_watermark.value, records(partition), size_text(partition.bytes));
@@ -93,12 +95,16 @@ Function<int()> setup(CLI::App& app) {
   CLI::App* list_app = add_action(app, "list", "List topics with their size", false, arguments, list, state->action);
   list_app->add_flag("--internal", arguments.internal, "Internal topics too");
   CLI::App* create_app = add_action(app, "create", "Create a topic", true, arguments, create, state->action);
-  create_app->add_option("-p,--partitions", arguments.partitions, "Partitions")->capture_default_str()->check(CLI::PositiveNumber);
+  create_app->add_option("-p,--partitions", arguments.partitions, "Partitions")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
   create_app->add_option("-r,--replication-factor", arguments.replicas, "Replicas (the cluster's default)");
-  create_app->add_option("-c,--config", arguments.configs, "A topic property, as in -c retention.ms=604800000 (repeatable)")
+  create_app
+      ->add_option("-c,--config", arguments.configs, "A topic property, as in -c retention.ms=604800000 (repeatable)")
       ->allow_extra_args(false);
   add_action(app, "delete", "Delete a topic and all its records", true, arguments, remove, state->action);
-  add_action(app, "describe", "Show a topic's partitions, offsets and configuration", true, arguments, describe, state->action);
+  add_action(app, "describe", "Show a topic's partitions, offsets and configuration", true, arguments, describe,
+             state->action);
   app.footer("  headrace topic create events -p 4 -c retention.ms=7d\n  headrace topic describe events");
   return [state] {
     auto bus = connect_cluster(state->arguments.cluster);

@@ -56,8 +56,9 @@ const Component* find_component(std::span<const Component* const> table, std::st
     if (component->spec.name == name) return component;
     known.push_back(component->spec.name);
   }
-  problems.add(place, fmt::format("{}: unknown component '{}'{} Allowed: {}", where, name,
-                                  did_you_mean(name, known).empty() ? "." : did_you_mean(name, known), fmt::join(known, ", ")));
+  problems.add(
+      place, fmt::format("{}: unknown component '{}'{} Allowed: {}", where, name,
+                         did_you_mean(name, known).empty() ? "." : did_you_mean(name, known), fmt::join(known, ", ")));
   return nullptr;
 }
 
@@ -72,7 +73,8 @@ void read_sink(const YamlEntry& entry, Config& config, Problems& problems) {
   const auto* component = find_component(sinks::sink_table(), type->scalar, type->place, where, problems);
   if (!component) return;
   std::vector<flow::OptionSpec> all = sink_options(*component);
-  flow::Options options = read_options(entry.value, {component->spec.name, component->spec.summary, all}, where, problems);
+  flow::Options options =
+      read_options(entry.value, {component->spec.name, component->spec.summary, all}, where, problems);
   config.sinks.push_back({entry.key, options.boolean("enabled"), component, std::move(options)});
 }
 
@@ -87,8 +89,8 @@ void read_panel(const YamlNode& node, std::string_view where, console::Dashboard
                  fmt::format("{}: a panel's 'type' must be one of {}", where, fmt::join(known, ", ")));
     return;
   }
-  dashboard.panels.push_back(
-      {std::string(spec->name), read_options(node, *spec, fmt::format("{}: {}", where, spec->name), problems, {"type"})});
+  dashboard.panels.push_back({std::string(spec->name),
+                              read_options(node, *spec, fmt::format("{}: {}", where, spec->name), problems, {"type"})});
 }
 
 }  // namespace
@@ -125,7 +127,8 @@ void read_dashboards(const YamlNode& node, Config& config, Problems& problems) {
   for (const YamlEntry& entry : node.map) {
     std::string where = "dashboard " + entry.key;
     flow::Options options = read_options(entry.value, kDashboardSpec, where, problems, {"panels"});
-    console::Dashboard dashboard{.name = entry.key, .title = options.has("title") ? options.text("title") : "", .panels = {}};
+    console::Dashboard dashboard{
+        .name = entry.key, .title = options.has("title") ? options.text("title") : "", .panels = {}};
     const YamlNode* panels = entry.value.find("panels");
     if (panels && expect_kind(*panels, YamlNode::Kind::kList, where + ": panels", problems)) {
       for (const YamlNode& panel : panels->list) read_panel(panel, where, dashboard, problems);

@@ -49,7 +49,8 @@ BusConfig read_bus(const YamlNode& node, Problems& problems) {
     bus.kafka[entry.key] = entry.value.scalar;
   }
   if (!kafka->find("bootstrap.servers")) {
-    problems.add(kafka->place, "bus: kafka: 'bootstrap.servers' is required, as in {bootstrap.servers: 127.0.0.1:9092}");
+    problems.add(kafka->place,
+                 "bus: kafka: 'bootstrap.servers' is required, as in {bootstrap.servers: 127.0.0.1:9092}");
   }
   return bus;
 }

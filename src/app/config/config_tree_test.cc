@@ -13,7 +13,7 @@ TEST(YamlTree, KeepsOrderAndPlaces) {
   ASSERT_TRUE(problems.empty());
   EXPECT_EQ(root.map[0].key, "b");
   EXPECT_EQ(root.map[1].place, (Place{2, 1}));
-  EXPECT_EQ(root.find("a")->list[1].map[0].value.place, (Place{4, 8}));
+  EXPECT_EQ(root.find("a")->list[1].map[0].value.place, (Place{4, 9}));
 }
 
 TEST(YamlTree, SyntaxErrorsAndDoubleKeysHavePlaces) {
@@ -39,7 +39,8 @@ TEST(YamlTree, CharactersOfAScalarArePlacedInTheFile) {
 TEST(Overrides, ReachNestedAndDottedKeys) {
   Problems problems;
   YamlNode root = parse_yaml("topics:\n  a.b: {partitions: 1}\nbus: embedded\n", problems);
-  apply_overrides(root, {"topics.a.b.retention.ms=7d", "bus.kafka.bootstrap.servers=h:1", "sinks.s.enabled=true"}, problems);
+  apply_overrides(root, {"topics.a.b.retention.ms=7d", "bus.kafka.bootstrap.servers=h:1", "sinks.s.enabled=true"},
+                  problems);
   ASSERT_TRUE(problems.empty()) << problems.render("x");
   EXPECT_EQ(root.find("topics")->find("a.b")->find("retention.ms")->scalar, "7d");
   EXPECT_EQ(root.find("bus")->find("kafka")->find("bootstrap.servers")->scalar, "h:1");

@@ -41,7 +41,8 @@ void read_records(const YamlNode& node, const OptionSpec& option, flow::Options&
                   Problems& problems) {
   std::vector<std::map<std::string, std::string>> records;
   for (const YamlNode& item : node.list) {
-    if (!expect_kind(item, YamlNode::Kind::kMap, fmt::format("{}: an item of '{}'", where, option.name), problems)) continue;
+    if (!expect_kind(item, YamlNode::Kind::kMap, fmt::format("{}: an item of '{}'", where, option.name), problems))
+      continue;
     auto record = scalars(item, where, problems);
     for (const flow::FieldError& error : flow::check_record(option, record)) {
       Place place = item.place;

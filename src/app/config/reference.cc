@@ -20,8 +20,9 @@ constexpr std::string_view kScalar = R"("type":["string","number","boolean"])";
 
 /// An object schema from `properties` (as json_schema_properties() gives them).
 std::string object(std::string_view properties, std::string_view required, std::string_view summary) {
-  return fmt::format(R"({{"type":"object","description":{},"properties":{{{}}},"required":[{}],"additionalProperties":false}})",
-                     json_quoted(summary), properties, required);
+  return fmt::format(
+      R"({{"type":"object","description":{},"properties":{{{}}},"required":[{}],"additionalProperties":false}})",
+      json_quoted(summary), properties, required);
 }
 
 std::string map_of(std::string_view value, std::string_view summary) {
@@ -50,8 +51,9 @@ std::string streams_schema() {
       R"("columns":{{"type":"object","additionalProperties":{{"oneOf":[{{"type":"string"}},{{"type":"object",)"
       R"("properties":{{"type":{{"type":"string"}},"path":{{"type":"string"}},"nullable":{{"type":"boolean"}}}},)"
       R"("required":["type"],"additionalProperties":false}}]}}}})");
-  return map_of(object(with(flow::json_schema_properties(kStreamSpec.options), columns), R"("columns")", kStreamSpec.summary),
-                kStreamSpec.summary);
+  return map_of(
+      object(with(flow::json_schema_properties(kStreamSpec.options), columns), R"("columns")", kStreamSpec.summary),
+      kStreamSpec.summary);
 }
 
 std::string sinks_schema() {
@@ -60,8 +62,8 @@ std::string sinks_schema() {
     auto all = sink_options(*sink);
     std::string type = fmt::format(R"("type":{{"const":{}}})", json_quoted(sink->spec.name));
     all.erase(all.begin());  // `type` itself, which is a constant here.
-    kinds += (kinds.empty() ? "" : ",") +
-             object(with(type, flow::json_schema_properties(all)), required_names(all, R"("type")"), sink->spec.summary);
+    kinds += (kinds.empty() ? "" : ",") + object(with(type, flow::json_schema_properties(all)),
+                                                 required_names(all, R"("type")"), sink->spec.summary);
   }
   return map_of(fmt::format(R"({{"oneOf":[{}]}})", kinds), kSinkSpec.summary);
 }
@@ -92,7 +94,8 @@ std::string dashboards_schema() {
 std::string section_schema(const Section& section) {
   if (section.name == "bus") return bus_schema();
   if (section.name == "data") return R"({"type":"string"})";
-  if (section.name == "topics") return map_of(map_of(fmt::format("{{{}}}", kScalar), "Kafka's topic properties."), section.summary);
+  if (section.name == "topics")
+    return map_of(map_of(fmt::format("{{{}}}", kScalar), "Kafka's topic properties."), section.summary);
   if (section.name == "ingest") return ingest_schema();
   if (section.name == "streams") return streams_schema();
   if (section.name == "sinks") return sinks_schema();
@@ -102,7 +105,9 @@ std::string section_schema(const Section& section) {
   return section.shape == Section::Shape::kOptions ? own : map_of(own, section.summary);
 }
 
-std::string heading(const Section& section) { return fmt::format("\n## `{}`\n\n{}\n\n", section.name, section.summary); }
+std::string heading(const Section& section) {
+  return fmt::format("\n## `{}`\n\n{}\n\n", section.name, section.summary);
+}
 
 std::string section_reference(const Section& section) {
   std::string out = heading(section);
@@ -120,7 +125,8 @@ std::string section_reference(const Section& section) {
            flow::markdown_table(flow::sink_common_options()) + "\n";
     for (const auto* sink : sinks::sink_table()) out += flow::markdown_section(sink->spec, 3);
   } else if (section.name == "dashboards") {
-    out += "A map of names to `{title:, panels: [...]}`; a panel is `{type: ..., option: value...}` of these types:\n\n";
+    out +=
+        "A map of names to `{title:, panels: [...]}`; a panel is `{type: ..., option: value...}` of these types:\n\n";
     for (const flow::ComponentSpec& panel : console::panel_table()) out += flow::markdown_section(panel, 3);
   }
   return out;
@@ -139,7 +145,8 @@ std::string config_schema() {
 
 std::string config_reference() {
   std::string out =
-      "# The configuration file\n\nOne YAML file describes what `headrace run` runs. Durations take `ms`, `s`, `m`, `h`, `d`, `w`;\n"
+      "# The configuration file\n\nOne YAML file describes what `headrace run` runs. Durations take `ms`, `s`, `m`, "
+      "`h`, `d`, `w`;\n"
       "sizes take `B`, `KB`, `MB`, `GB` (powers of 1000) and `KiB`, `MiB`, `GiB` (powers of 1024). `--set key=value`\n"
       "changes any of it from the command line. `headrace check FILE` tells every mistake with its line and column;\n"
       "`headrace check --schema` prints the JSON Schema for editors. This page is printed by the program.\n";

@@ -9,9 +9,12 @@ using flow::OptionSpec;
 using flow::OptionType;
 
 constexpr OptionSpec kListenOptions[] = {
-    {.name = "kafka", .fallback = "127.0.0.1:9092",
+    {.name = "kafka",
+     .fallback = "127.0.0.1:9092",
      .help = "Address of the Kafka protocol server (embedded bus only); port 0 picks a free one, `off` serves none."},
-    {.name = "mqtt", .fallback = "127.0.0.1:1883", .help = "Address of the MQTT server; it listens when `ingest` has `mqtt`."},
+    {.name = "mqtt",
+     .fallback = "127.0.0.1:1883",
+     .help = "Address of the MQTT server; it listens when `ingest` has `mqtt`."},
     {.name = "http", .fallback = "127.0.0.1:8080", .help = "Address of the console, the HTTP API and HTTP ingest."},
     {.name = "advertised.kafka",
      .help = "What Kafka clients are told to connect to; by default the address that they dialled."},
@@ -20,13 +23,25 @@ constexpr OptionSpec kListenOptions[] = {
 constexpr std::string_view kFormats[] = {"json", "csv", "raw"};
 constexpr OptionSpec kStreamOptions[] = {
     {.name = "topic", .help = "The topic to read; the stream's own name by default."},
-    {.name = "format", .type = OptionType::kChoice, .fallback = "json", .choices = kFormats, .help = "What a record's value is."},
+    {.name = "format",
+     .type = OptionType::kChoice,
+     .fallback = "json",
+     .choices = kFormats,
+     .help = "What a record's value is."},
     {.name = "event_time", .help = "The timestamp column that windows go by; the record's own time by default."},
-    {.name = "watermark", .type = OptionType::kDuration, .fallback = "5s", .min = 0,
+    {.name = "watermark",
+     .type = OptionType::kDuration,
+     .fallback = "5s",
+     .min = 0,
      .help = "How much later than the newest event a record may still come before its window closes."},
-    {.name = "idle_timeout", .type = OptionType::kDuration, .fallback = "30s", .min = 100,
-     .help = "Silence after which a partition no longer holds windows open; when all are silent, the wall clock closes them."},
-    {.name = "fields", .type = OptionType::kStringList,
+    {.name = "idle_timeout",
+     .type = OptionType::kDuration,
+     .fallback = "30s",
+     .min = 100,
+     .help = "Silence after which a partition no longer holds windows open; when all are silent, the wall clock closes "
+             "them."},
+    {.name = "fields",
+     .type = OptionType::kStringList,
      .help = "CSV: the fields of a line in their order, where they are not just the columns."},
     {.name = "delimiter", .fallback = ",", .help = "CSV: the character between fields."},
 };
@@ -62,8 +77,8 @@ constexpr OptionSpec kDashboardOptions[] = {
 
 constinit const flow::ComponentSpec kListenSpec{"listen", "Addresses that the program listens on.", kListenOptions};
 constinit const flow::ComponentSpec kStreamSpec{"streams", "A topic seen as typed columns.", kStreamOptions};
-constinit const flow::ComponentSpec kPipelineSpec{"pipelines", "SQL over a stream, with its results in a topic, exactly once.",
-                                        kPipelineOptions};
+constinit const flow::ComponentSpec kPipelineSpec{
+    "pipelines", "SQL over a stream, with its results in a topic, exactly once.", kPipelineOptions};
 constinit const flow::ComponentSpec kSinkSpec{"sinks", "Topics written to another system.", kSinkOptions};
 constinit const flow::ComponentSpec kDashboardSpec{"dashboards", "Pages of the console.", kDashboardOptions};
 
@@ -74,10 +89,12 @@ std::span<const Section> sections() {
        Shape::kSpecial},
       {"data", "The folder of the log and of pipelines' state; `--data` overrides it.", Shape::kSpecial},
       {"listen", "Addresses that the program listens on.", Shape::kOptions, &kListenSpec},
-      {"topics", "Topics to create: `partitions`, `replication.factor` and Kafka's own topic properties.", Shape::kSpecial},
+      {"topics", "Topics to create: `partitions`, `replication.factor` and Kafka's own topic properties.",
+       Shape::kSpecial},
       {"ingest", "Ways in for devices, each by its component's name.", Shape::kSpecial},
       {"streams", "Topics seen as typed columns, by the name that SQL uses.", Shape::kNamedOptions, &kStreamSpec},
-      {"pipelines", "SQL over a stream, with its results in a topic, exactly once.", Shape::kNamedOptions, &kPipelineSpec},
+      {"pipelines", "SQL over a stream, with its results in a topic, exactly once.", Shape::kNamedOptions,
+       &kPipelineSpec},
       {"sinks", "Topics written to other systems.", Shape::kSpecial},
       {"dashboards", "Pages of the console, each a list of panels.", Shape::kSpecial},
   };

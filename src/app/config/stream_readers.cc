@@ -27,7 +27,8 @@ columns::Column read_column(const YamlEntry& entry, std::string_view where, Prob
     type = options.text("type");
     column.nullable = options.boolean("nullable");
     if (options.has("path")) column.path = options.text("path");
-  } else if (!expect_kind(entry.value, YamlNode::Kind::kScalar, fmt::format("{}: column {}", where, entry.key), problems)) {
+  } else if (!expect_kind(entry.value, YamlNode::Kind::kScalar, fmt::format("{}: column {}", where, entry.key),
+                          problems)) {
     return column;
   }
   if (auto parsed = columns::parse_type(type)) {
@@ -68,8 +69,8 @@ StreamConfig read_stream(const YamlEntry& entry, Problems& problems) {
 }
 
 /// Plans the SQL; its mistakes are placed at the character in the file.
-bool plan_sql(const YamlNode& text, std::string_view where, const std::vector<sql::Stream>& streams, PipelineConfig& pipeline,
-              Problems& problems) {
+bool plan_sql(const YamlNode& text, std::string_view where, const std::vector<sql::Stream>& streams,
+              PipelineConfig& pipeline, Problems& problems) {
   sql::PlanResult result = sql::plan_query(text.scalar, streams);
   if (!result.ok()) {
     problems.add(text.place_of(result.error.offset), fmt::format("{}: sql: {}", where, result.error.message));
@@ -81,8 +82,8 @@ bool plan_sql(const YamlNode& text, std::string_view where, const std::vector<sq
 
 void check_pipeline(const PipelineConfig& pipeline, const YamlEntry& entry, Problems& problems) {
   if (pipeline.options.has("key") && !pipeline.plan.output.find(pipeline.options.text("key"))) {
-    problems.add(entry.value.find("key")->place, fmt::format("pipeline {}: key: '{}' is no column of its results", entry.key,
-                                                             pipeline.options.text("key")));
+    problems.add(entry.value.find("key")->place, fmt::format("pipeline {}: key: '{}' is no column of its results",
+                                                             entry.key, pipeline.options.text("key")));
   }
   if (pipeline.options.text("to") == pipeline.stream->topic) {
     problems.add(entry.value.find("to")->place,

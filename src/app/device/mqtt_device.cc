@@ -126,7 +126,8 @@ void MqttDevice::on_lost(std::string why) {
 }
 
 void MqttDevice::on_puback(uint16_t packet_id) {
-  auto found = std::find_if(in_flight_.begin(), in_flight_.end(), [&](const Message& m) { return m.packet_id == packet_id; });
+  auto found =
+      std::find_if(in_flight_.begin(), in_flight_.end(), [&](const Message& m) { return m.packet_id == packet_id; });
   if (found == in_flight_.end()) return;
   in_flight_.erase(found);
   ++counters_.acknowledged;
@@ -154,7 +155,8 @@ void MqttDevice::send_waiting() {
 }
 
 void MqttDevice::send(const Message& message, bool dup) {
-  link_->send({.topic = message.topic, .payload = message.payload, .packet_id = message.packet_id, .qos = 1, .dup = dup});
+  link_->send(
+      {.topic = message.topic, .payload = message.payload, .packet_id = message.packet_id, .qos = 1, .dup = dup});
 }
 
 void MqttDevice::keep_alive() {

@@ -27,7 +27,8 @@ class ByteSource {
   double progress() const;
 
  private:
-  ByteSource(std::string path, gzFile file, int64_t file_bytes) : path_(std::move(path)), file_(file, gzclose), file_bytes_(file_bytes) {}
+  ByteSource(std::string path, gzFile file, int64_t file_bytes)
+      : path_(std::move(path)), file_(file, gzclose), file_bytes_(file_bytes) {}
   bool fill();
 
   std::string path_;

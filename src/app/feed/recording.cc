@@ -22,16 +22,19 @@ bool is_json_number(std::string_view text) {
   if (text.empty() || text.size() > 40) return false;
   size_t digits = text[0] == '-' ? 1 : 0;
   if (digits == text.size() || text[digits] < '0' || text[digits] > '9') return false;
-  if (text[digits] == '0' && digits + 1 < text.size() && text[digits + 1] >= '0' && text[digits + 1] <= '9') return false;
+  if (text[digits] == '0' && digits + 1 < text.size() && text[digits + 1] >= '0' && text[digits + 1] <= '9')
+    return false;
   double value = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   return error == std::errc() && end == text.data() + text.size() && std::isfinite(value) && text.back() != '.';
 }
 
-/// CSV as RFC 4180 has it: quoted fields may hold commas, quotes (doubled) and line ends. The first row names the fields.
+/// CSV as RFC 4180 has it: quoted fields may hold commas, quotes (doubled) and line ends. The first row names the
+/// fields.
 class CsvRecording final : public Recording {
  public:
-  CsvRecording(std::string path, std::unique_ptr<ByteSource> source) : path_(std::move(path)), source_(std::move(source)) {}
+  CsvRecording(std::string path, std::unique_ptr<ByteSource> source)
+      : path_(std::move(path)), source_(std::move(source)) {}
 
   Result<std::optional<Row>> next() override {
     if (names_.empty()) {
@@ -80,7 +83,8 @@ class CsvRecording final : public Recording {
     for (;;) {
       int c = source_->get();
       ++column;
-      if (++bytes > kRowBytesMax) return wrong(path_, line_, column, fmt::format("a row of over {} bytes", kRowBytesMax));
+      if (++bytes > kRowBytesMax)
+        return wrong(path_, line_, column, fmt::format("a row of over {} bytes", kRowBytesMax));
       if (c < 0) {
         RETURN_IF_ERROR(source_->status());
         if (quoted) return wrong(path_, quote_line, quote_column, "a quote that is never closed");
@@ -118,7 +122,8 @@ class CsvRecording final : public Recording {
 /// One JSON object a line; its scalar members are the row's fields.
 class JsonRecording final : public Recording {
  public:
-  JsonRecording(std::string path, std::unique_ptr<ByteSource> source) : path_(std::move(path)), source_(std::move(source)) {}
+  JsonRecording(std::string path, std::unique_ptr<ByteSource> source)
+      : path_(std::move(path)), source_(std::move(source)) {}
 
   Result<std::optional<Row>> next() override {
     Row row;
@@ -142,7 +147,8 @@ class JsonRecording final : public Recording {
     }
     for (; c >= 0 && c != '\n'; c = source_->get()) {
       line.push_back(static_cast<char>(c));
-      if (line.size() > kRowBytesMax) return wrong(path_, line_, 1, fmt::format("a line of over {} bytes", kRowBytesMax));
+      if (line.size() > kRowBytesMax)
+        return wrong(path_, line_, 1, fmt::format("a line of over {} bytes", kRowBytesMax));
     }
     RETURN_IF_ERROR(source_->status());
     return true;

@@ -27,11 +27,13 @@ const std::string* field(const Row& row, std::string_view name) {
 
 Replay::Replay(net::EventLoop& loop, ReplayOptions options, Recording& recording)
     : loop_(loop), options_(std::move(options)), recording_(recording) {
-  device_ = std::make_unique<MqttDevice>(
-      loop_,
-      DeviceOptions{.host = options_.host, .port = options_.port, .client_id = options_.client_id, .in_flight_max = 1000,
-                    .queue_messages_max = 2 * static_cast<size_t>(kOutstandingMax)},
-      counters_);
+  device_ = std::make_unique<MqttDevice>(loop_,
+                                         DeviceOptions{.host = options_.host,
+                                                       .port = options_.port,
+                                                       .client_id = options_.client_id,
+                                                       .in_flight_max = 1000,
+                                                       .queue_messages_max = 2 * static_cast<size_t>(kOutstandingMax)},
+                                         counters_);
   loop_.post([this] { device_->connect(); });
 }
 
@@ -73,15 +75,16 @@ Status Replay::pace(const Row& row) {
   const std::string* text = field(row, time_field_);
   auto time_ms = text ? parse_recorded_time(*text) : std::nullopt;
   if (!time_ms) {
-    return Error{ErrorCode::kCorrupt, fmt::format("line {}: '{}' of field {} is no time; --speed max needs none", row.line,
-                                                  text ? *text : "", time_field_)};
+    return Error{ErrorCode::kCorrupt, fmt::format("line {}: '{}' of field {} is no time; --speed max needs none",
+                                                  row.line, text ? *text : "", time_field_)};
   }
   auto now = Clock::now();
   if (!last_time_ms_) due_ = now;
   double gap_ms = last_time_ms_ ? static_cast<double>(*time_ms - *last_time_ms_) : 0;
   gap_ms = std::clamp(gap_ms, 0.0, static_cast<double>(options_.gap_max.count()));
   last_time_ms_ = time_ms;
-  due_ += std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double, std::milli>(gap_ms / options_.speed));
+  due_ +=
+      std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double, std::milli>(gap_ms / options_.speed));
   pause_until(due_);
   return {};
 }
@@ -108,7 +111,8 @@ Result<std::string> Replay::topic_of(const Row& row) const {
     std::string name = options_.topic.substr(open + 1, close - open - 1);
     const std::string* value = field(row, name);
     if (!value) {
-      return Error{ErrorCode::kInvalidArgument, fmt::format("line {}: there is no field {} for the topic", row.line, name)};
+      return Error{ErrorCode::kInvalidArgument,
+                   fmt::format("line {}: there is no field {} for the topic", row.line, name)};
     }
     // A value can't add levels or wildcards to the topic.
     for (char c : *value) out += c == '/' || c == '+' || c == '#' || c == '\0' ? '_' : c;

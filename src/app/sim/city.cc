@@ -55,7 +55,8 @@ Result<City> City::parse(std::string_view json) try {
   city.streets_.resize(city.nodes_.size());
   for (simdjson::dom::array edge : root["edges"].get_array()) {
     uint64_t from = edge.at(0).get_uint64(), to = edge.at(1).get_uint64(), kind = edge.at(2).get_uint64();
-    if (from >= city.size() || to >= city.size() || kind >= std::size(kLimitsKmh)) return malformed("an edge to nowhere");
+    if (from >= city.size() || to >= city.size() || kind >= std::size(kLimitsKmh))
+      return malformed("an edge to nowhere");
     auto metres = static_cast<float>(distance_m(city.nodes_[from], city.nodes_[to]));
     city.streets_[from].push_back({static_cast<uint32_t>(to), metres, kLimitsKmh[kind]});
     city.streets_[to].push_back({static_cast<uint32_t>(from), metres, kLimitsKmh[kind]});

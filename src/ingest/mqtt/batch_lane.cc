@@ -19,7 +19,8 @@ bool may_pass(ErrorCode code) {
 BatchLane::BatchLane(TopicPartition tp, LoopWriter& writer, uint64_t seed)
     : tp_(std::move(tp)),
       writer_(writer),
-      backoff_({.delay_min = milliseconds(10), .delay_first = milliseconds(50), .delay_max = milliseconds(5'000)}, seed) {}
+      backoff_({.delay_min = milliseconds(10), .delay_first = milliseconds(50), .delay_max = milliseconds(5'000)},
+               seed) {}
 
 void BatchLane::added(SessionRef session, uint64_t number, size_t batch_bytes_max) {
   bool follows = !open_runs_.empty() && open_runs_.back().session == session &&
@@ -50,11 +51,12 @@ void BatchLane::flush() {
 }
 
 void BatchLane::produce() {
-  writer_.producer().produce(tp_, sealed_.front().batch, [mailbox = writer_.mailbox(), this](Result<bus::Appended> result) {
-    mailbox->loop.post([mailbox, this, result = std::move(result)]() mutable {
-      if (mailbox->writer) on_answer(std::move(result));
-    });
-  });
+  writer_.producer().produce(tp_, sealed_.front().batch,
+                             [mailbox = writer_.mailbox(), this](Result<bus::Appended> result) {
+                               mailbox->loop.post([mailbox, this, result = std::move(result)]() mutable {
+                                 if (mailbox->writer) on_answer(std::move(result));
+                               });
+                             });
 }
 
 void BatchLane::on_answer(Result<bus::Appended> result) {

@@ -144,8 +144,9 @@ void LoopWriter::add_record(BatchLane& lane, const wire::mqtt::Publish& publish,
     return flow::add_dead_letter(lane.builder(), letter, original, now);
   }
   record::Header header{"mqtt.topic", publish.topic};
-  lane.builder().add(now, key, publish.payload,
-                     settings_.topic_header ? std::span<const record::Header>(&header, 1) : std::span<const record::Header>());
+  lane.builder().add(
+      now, key, publish.payload,
+      settings_.topic_header ? std::span<const record::Header>(&header, 1) : std::span<const record::Header>());
 }
 
 void LoopWriter::mark_dirty(BatchLane& lane) {
@@ -189,7 +190,8 @@ void LoopWriter::retrying(const TopicPartition& tp, const Error& error) {
 void LoopWriter::recovered(const TopicPartition&) { registry_.set_state(settings_.name, "running", ""); }
 
 void LoopWriter::failed(const TopicPartition& tp, const Error& error) {
-  log_warn("{}: {} did not take a batch: {}; its clients are disconnected", settings_.name, to_string(tp), error.message);
+  log_warn("{}: {} did not take a batch: {}; its clients are disconnected", settings_.name, to_string(tp),
+           error.message);
   registry_.set_state(settings_.name, "failed", to_string(tp) + ": " + error.message);
   if (error.code != ErrorCode::kNotFound) return;
   if (TopicLanes* lanes = lanes_of(tp.topic)) catalog_.mark_missing(lanes->topic);

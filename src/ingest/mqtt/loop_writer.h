@@ -32,7 +32,8 @@ class LoopWriter {
     kHold,      ///< The topic is not known yet: hold() and offer the message again.
     kRejected,  ///< No rule matches, or there is no such topic: `why` says it.
   };
-  /// Puts a message into the batch of its partition. `number` is what the answer is called by; a ref of kNone gets none.
+  /// Puts a message into the batch of its partition. `number` is what the answer is called by; a ref of kNone gets
+  /// none.
   Outcome append(const wire::mqtt::Publish& publish, std::string_view client_id, SessionRef ref, uint64_t number,
                  std::string& why);
   /// Counts a message for the metrics, which see it at the end of the iteration.

@@ -1,6 +1,7 @@
 // The messages of one connection that the bus has not answered yet, in the order in which they came.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 

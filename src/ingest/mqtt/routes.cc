@@ -18,9 +18,10 @@ Result<Route> parse_route(const std::map<std::string, std::string>& record) {
   Route route;
   route.filter = field(record, "filter");
   if (!wire::mqtt::valid_topic_filter(route.filter)) {
-    return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("filter \"{}\": not an MQTT topic filter; '+' and '#' stand for whole levels and '#' comes last",
-                             route.filter)};
+    return Error{
+        ErrorCode::kInvalidArgument,
+        fmt::format("filter \"{}\": not an MQTT topic filter; '+' and '#' stand for whole levels and '#' comes last",
+                    route.filter)};
   }
   size_t wildcards = wire::mqtt::count_wildcards(route.filter);
   if (wildcards > Routes::kWildcardsMax) {

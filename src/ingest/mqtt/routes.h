@@ -12,7 +12,8 @@
 
 namespace headrace::ingest::mqtt {
 
-/// Text with places in braces: {1}, {2}, ... the n-th wildcard of the rule's filter, {topic} the MQTT topic, {client_id}.
+/// Text with places in braces: {1}, {2}, ... the n-th wildcard of the rule's filter, {topic} the MQTT topic,
+/// {client_id}.
 class Template {
  public:
   struct Values {

@@ -105,7 +105,8 @@ Session::Handled Session::violation(std::string_view what) {
 Session::Handled Session::connect(const Frame& frame) {
   auto connect = decode_connect(frame);
   if (!connect.ok()) {
-    if (connect.error().code == ErrorCode::kUnsupported) send(Connack{.code = ConnectCode::kUnacceptableProtocolVersion});
+    if (connect.error().code == ErrorCode::kUnsupported)
+      send(Connack{.code = ConnectCode::kUnacceptableProtocolVersion});
     return violation(connect.error().message);
   }
   if (connect->client_id.empty() && !connect->clean_session) {
@@ -134,7 +135,8 @@ Session::Handled Session::accept(const wire::mqtt::Connect& connect) {
 }
 
 void Session::taken_over() {
-  log_debug("mqtt {} ({}): another connection took over the client identifier", connection_.remote_address(), client_id_);
+  log_debug("mqtt {} ({}): another connection took over the client identifier", connection_.remote_address(),
+            client_id_);
   closing_ = true;
   connection_.close();
 }
@@ -195,7 +197,8 @@ void Session::acknowledge(uint64_t first, uint32_t count) {
   if (used > 0) connection_.send_copy({answers, used});
   writer_.metrics().acknowledged.add(static_cast<int64_t>(acknowledged));
   const Settings& settings = writer_.settings();
-  bool roomy = pending_.size() <= settings.connection_messages_max / 2 && pending_.bytes() <= settings.connection_bytes_max / 2;
+  bool roomy =
+      pending_.size() <= settings.connection_messages_max / 2 && pending_.bytes() <= settings.connection_bytes_max / 2;
   if (held_ && roomy && !writer_.full()) resume();
 }
 

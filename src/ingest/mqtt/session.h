@@ -15,8 +15,9 @@
 
 namespace headrace::ingest::mqtt {
 
-/// CONNECT comes first, then anything a publisher sends. A message is acknowledged when the bus has answered for it. The
-/// session reads no further while too much of its own or of its loop is unanswered, or its topic is being looked up.
+/// CONNECT comes first, then anything a publisher sends. A message is acknowledged when the bus has answered for it.
+/// The session reads no further while too much of its own or of its loop is unanswered, or its topic is being looked
+/// up.
 class Session final : public net::Session {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;

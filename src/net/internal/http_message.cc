@@ -78,7 +78,8 @@ std::string response_header(const HttpResponse& response, bool keep_alive, bool 
   std::string out = fmt::format("HTTP/1.1 {} {}\r\n", response.status, std::string_view(reason.data(), reason.size()));
   if (!response.content_type.empty()) out += fmt::format("Content-Type: {}\r\n", one_line(response.content_type));
   for (const auto& [name, value] : response.headers) out += fmt::format("{}: {}\r\n", one_line(name), one_line(value));
-  if (response.status != 204 && response.status != 304) out += fmt::format("Content-Length: {}\r\n", response.body.size());
+  if (response.status != 204 && response.status != 304)
+    out += fmt::format("Content-Length: {}\r\n", response.body.size());
   if (!keep_alive) out += "Connection: close\r\n";
   if (keep_alive && http_1_0) out += "Connection: keep-alive\r\n";
   return out += "\r\n";

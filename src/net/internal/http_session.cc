@@ -137,7 +137,8 @@ void HttpSession::answer_expectation() {
   expectation_answered_ = true;
   auto expect = parser_->get()[http::field::expect];
   if (expect.empty()) return;
-  if (!boost::beast::iequals(expect, "100-continue")) return fail(417, "the only expectation that is met is 100-continue");
+  if (!boost::beast::iequals(expect, "100-continue"))
+    return fail(417, "the only expectation that is met is 100-continue");
   connection_.send_copy(as_bytes("HTTP/1.1 100 Continue\r\n\r\n"));
 }
 

@@ -248,7 +248,8 @@ void TcpConnection::destroy() {
   phase_ = Phase::kDestroyed;
   doomed_ = true;
   error_code error;
-  // With bytes unsent the peer gets a reset: it must not take what it has for everything, nor hold the kernel's buffers.
+  // With bytes unsent the peer gets a reset: it must not take what it has for everything, nor hold the kernel's
+  // buffers.
   if (queue_.bytes() > 0) socket_.set_option(asio::socket_base::linger(true, 0), error);
   socket_.close(error);
   deadline_.reset();

@@ -199,7 +199,8 @@ class TcpListener::Acceptor : public std::enable_shared_from_this<Acceptor> {
 
   /// Says what is wrong once, until a connection is accepted again.
   void say(std::string_view what) {
-    if (!std::exchange(said_, true)) log_warn("{} on port {}: {}", state_->options().name, state_->options().port, what);
+    if (!std::exchange(said_, true))
+      log_warn("{} on port {}: {}", state_->options().name, state_->options().port, what);
   }
 
   std::vector<Loop*> loops_;

@@ -33,13 +33,15 @@ std::optional<int64_t> parse_time(std::string_view text) {
     auto [end, error] = std::from_chars(text.data() + at, text.data() + at + size, value);
     return error == std::errc() && end == text.data() + at + size ? value : -1;
   };
-  using namespace std::chrono;
+  namespace chrono = std::chrono;
   int parts[] = {number(0, 4), number(4, 2), number(6, 2), number(9, 2), number(11, 2), number(13, 2), number(16, 3)};
   if (std::any_of(std::begin(parts), std::end(parts), [](int p) { return p < 0; })) return std::nullopt;
-  year_month_day date{year(parts[0]), month(static_cast<unsigned>(parts[1])), day(static_cast<unsigned>(parts[2]))};
+  chrono::year_month_day date{chrono::year(parts[0]), chrono::month(static_cast<unsigned>(parts[1])),
+                              chrono::day(static_cast<unsigned>(parts[2]))};
   if (!date.ok()) return std::nullopt;
-  auto time = sys_days(date) + hours(parts[3]) + minutes(parts[4]) + seconds(parts[5]) + milliseconds(parts[6]);
-  return duration_cast<milliseconds>(time.time_since_epoch()).count();
+  auto time = chrono::sys_days(date) + chrono::hours(parts[3]) + chrono::minutes(parts[4]) + chrono::seconds(parts[5]) +
+              chrono::milliseconds(parts[6]);
+  return chrono::duration_cast<chrono::milliseconds>(time.time_since_epoch()).count();
 }
 
 /// The size of `file` without a last line that has no end.

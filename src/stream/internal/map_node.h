@@ -13,8 +13,8 @@ namespace headrace::stream {
 
 using Nodes = std::vector<NodePtr>;
 
-/// Combines the arguments' validity: null when no argument has NULLs, else bytes in `buffer` that are set for rows where
-/// all arguments are valid.
+/// Combines the arguments' validity: null when no argument has NULLs, else bytes in `buffer` that are set for rows
+/// where all arguments are valid.
 inline const uint8_t* merge_valid(std::span<const Values* const> args, Selection selection, ValueBuffer& buffer) {
   bool first = true;
   uint8_t* out = nullptr;

@@ -47,7 +47,8 @@ class FakeBus final : public bus::Bus, public bus::Admin {
     PartitionId partition;
     Offset offset;
   };
-  void append(const std::string& topic, int32_t partition, const std::vector<std::string>& values, int64_t timestamp_ms = 1000) {
+  void append(const std::string& topic, int32_t partition, const std::vector<std::string>& values,
+              int64_t timestamp_ms = 1000) {
     record::BatchBuilder builder;
     for (const auto& value : values) builder.add(timestamp_ms, std::nullopt, value);
     append_batch({topic, PartitionId(partition)}, builder.finish());
@@ -127,7 +128,8 @@ class FakeBus final : public bus::Bus, public bus::Admin {
       return out;
     });
   }
-  Result<std::vector<bus::Position>> committed(std::string_view group, const std::vector<TopicPartition>& tps) override {
+  Result<std::vector<bus::Position>> committed(std::string_view group,
+                                               const std::vector<TopicPartition>& tps) override {
     return faulty([&]() -> Result<std::vector<bus::Position>> {
       std::vector<bus::Position> out;
       for (const auto& tp : tps) {

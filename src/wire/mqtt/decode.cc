@@ -77,7 +77,8 @@ Result<Connack> decode_connack(const Frame& frame) {
   auto code = reader.read<uint8_t>();
   RETURN_IF_ERROR(check_end(frame, reader));
   if (flags > 1) return corrupt(frame.type, "reserved acknowledge flags are set (3.2.2.1)");
-  if (code > static_cast<uint8_t>(ConnectCode::kNotAuthorized)) return corrupt(frame.type, "reserved return code (3.2.2.3)");
+  if (code > static_cast<uint8_t>(ConnectCode::kNotAuthorized))
+    return corrupt(frame.type, "reserved return code (3.2.2.3)");
   if (code != 0 && flags != 0) return corrupt(frame.type, "session present with a refusal [MQTT-3.2.2-4]");
   return Connack{flags == 1, static_cast<ConnectCode>(code)};
 }
@@ -134,7 +135,8 @@ const Frame* FrameReader::next() {
   frame_.flags = rest[0] & 0x0f;
   if (rest[0] >> 4 == 0 || rest[0] >> 4 == 15) return fail(ErrorCode::kCorrupt, "reserved packet type (2.2.1)");
   if (frame_.type != PacketType::kPublish && frame_.flags != fixed_flags(frame_.type)) {
-    return fail(ErrorCode::kCorrupt, fmt::format("{}: flags {:04b} [MQTT-2.2.2-2]", to_string(frame_.type), frame_.flags));
+    return fail(ErrorCode::kCorrupt,
+                fmt::format("{}: flags {:04b} [MQTT-2.2.2-2]", to_string(frame_.type), frame_.flags));
   }
   size_t length = 0;
   size_t at = 1;

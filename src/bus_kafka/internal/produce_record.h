@@ -4,7 +4,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "base/ids.h"
-#include "bus_kafka/handle.h"
+#include "bus_kafka/internal/handle.h"
 #include "record/batch.h"
 
 namespace headrace::bus_kafka {

@@ -6,7 +6,7 @@
 
 #include "base/result.h"
 #include "bus/bus.h"
-#include "bus_kafka/handle.h"
+#include "bus_kafka/internal/handle.h"
 
 namespace headrace::bus_kafka {
 

@@ -8,7 +8,7 @@
 #include <mutex>
 #include <string>
 
-#include "bus_kafka/handle.h"
+#include "bus_kafka/internal/handle.h"
 
 namespace headrace::bus_kafka {
 
