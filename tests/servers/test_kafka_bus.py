@@ -8,7 +8,8 @@ from servers import unit
 from servers.kafka import Kafka
 
 
-@pytest.mark.parametrize("brokers", [1, 3])
+# Three brokers and a kill take minutes on a busy machine: HEADRACE_DEEP=1 adds them.
+@pytest.mark.parametrize("brokers", [1, 3] if os.environ.get("HEADRACE_DEEP") else [1])
 def test_keeps_the_contract_of_the_bus_and_survives_a_killed_broker(tmp_path, brokers):
     with Kafka(tmp_path / "kafka", brokers) as kafka:
         unit.run("bus_kafka", "*KafkaBus*:*BusContract*", HEADRACE_TEST_KAFKA=kafka.bootstrap)
