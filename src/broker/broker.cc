@@ -45,9 +45,7 @@ std::string_view to_string(CoordinatorError error) {
 
 namespace {
 
-constexpr std::chrono::milliseconds kIntervalFlushTick{1000};
-/// How often topics whose acks do not wait for the disk are flushed anyway, which bounds recovery.
-constexpr std::chrono::milliseconds kOsFlushInterval{60000};
+constexpr std::chrono::milliseconds kLazyFlushTick{200};
 constexpr std::chrono::milliseconds kOffsetsExpiryInterval{600000};
 
 ConfigMap internal_configs() {
@@ -57,8 +55,13 @@ ConfigMap internal_configs() {
 class BrokerImpl final : public Broker {
  public:
   BrokerImpl(BrokerOptions options, flow::MetricsRegistry& metrics, os::Clock& clock, os::FileSystem& files)
-      : options_(std::move(options)), clock_(clock), files_(files), flusher_(options_.flush_threads), timers_(clock),
-        maintenance_(clock), env_{options_, metrics, clock, files, flusher_} {}
+      : options_(std::move(options)),
+        clock_(clock),
+        files_(files),
+        flusher_(options_.flush_threads),
+        timers_(clock),
+        maintenance_(clock),
+        env_{options_, metrics, clock, files, flusher_} {}
   ~BrokerImpl() override;
 
   Status open();
@@ -94,7 +97,8 @@ class BrokerImpl final : public Broker {
  private:
   /// Runs `task` on the maintenance thread, again and again.
   void every(std::chrono::milliseconds interval, Function<void()> task);
-  void flush_lazy_topics(bool by_interval);
+  /// Topics whose acknowledgements do not wait for the disk are flushed now and then all the same.
+  void flush_lazy_topics();
 
   const BrokerOptions options_;
   os::Clock& clock_;
@@ -134,8 +138,7 @@ Status BrokerImpl::open() {
   transactions_->recover();
 
   every(options_.retention_check_interval, [this] { apply_retention(); });
-  every(kIntervalFlushTick, [this] { flush_lazy_topics(/*by_interval=*/true); });
-  every(kOsFlushInterval, [this] { flush_lazy_topics(/*by_interval=*/false); });
+  every(kLazyFlushTick, [this] { flush_lazy_topics(); });
   every(kOffsetsExpiryInterval, [this] { groups_->expire_offsets(); });
   return {};
 }
@@ -154,11 +157,13 @@ void BrokerImpl::every(std::chrono::milliseconds interval, Function<void()> task
   });
 }
 
-void BrokerImpl::flush_lazy_topics(bool by_interval) {
+void BrokerImpl::flush_lazy_topics() {
+  auto now = clock_.monotonic();
   for (const auto& topic : topics_->all()) {
-    TopicConfig config = apply_topic_configs(topic->configs);
-    if (config.log.flush_policy != log::FlushPolicy::kOs || config.flush_by_interval != by_interval) continue;
-    for (const auto& partition : topic->partitions) flusher_.enqueue(partition);
+    if (!topic->configs.contains("flush")) continue;
+    for (const auto& partition : topic->partitions) {
+      if (partition->lazy_flush_due(now)) flusher_.enqueue(partition);
+    }
   }
 }
 

@@ -21,18 +21,18 @@ namespace headrace::broker {
 
 struct BrokerOptions {
   std::string data_directory;
-  bool auto_create_topics = true;   ///< What topic_or_create() does with an unknown name.
-  int32_t default_partitions = 1;   ///< Of topics created without a count (num.partitions).
-  int32_t partitions_max = 10000;   ///< Over all topics; each costs file descriptors and memory.
-  int32_t offsets_partitions = 1;   ///< offsets.topic.num.partitions, when __consumer_offsets is first made.
+  bool auto_create_topics = true;  ///< What topic_or_create() does with an unknown name.
+  int32_t default_partitions = 1;  ///< Of topics created without a count (num.partitions).
+  int32_t partitions_max = 10000;  ///< Over all topics; each costs file descriptors and memory.
+  int32_t offsets_partitions = 1;  ///< offsets.topic.num.partitions, when __consumer_offsets is first made.
   int32_t transaction_partitions = 1;
-  int flush_threads = 2;            ///< Threads that fdatasync; as many partitions are synced at once.
-  std::chrono::milliseconds retention_check_interval{300000};    ///< log.retention.check.interval.ms
-  std::chrono::milliseconds group_initial_rebalance_delay{50};   ///< group.initial.rebalance.delay.ms
+  int flush_threads = 2;  ///< Threads that fdatasync; as many partitions are synced at once.
+  std::chrono::milliseconds retention_check_interval{300000};   ///< log.retention.check.interval.ms
+  std::chrono::milliseconds group_initial_rebalance_delay{50};  ///< group.initial.rebalance.delay.ms
   std::chrono::milliseconds group_session_timeout_min{100};
   std::chrono::milliseconds group_session_timeout_max{1800000};
   size_t group_members_max = 10000;
-  std::chrono::milliseconds transaction_timeout_max{900000};     ///< transaction.max.timeout.ms
+  std::chrono::milliseconds transaction_timeout_max{900000};          ///< transaction.max.timeout.ms
   std::chrono::milliseconds offsets_retention{7 * 24 * 3600 * 1000};  ///< Of groups without members.
   size_t offset_metadata_bytes_max = 4096;
 };

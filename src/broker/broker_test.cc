@@ -208,6 +208,12 @@ TEST_F(BrokerTest, FlushOsAnswersInsideTheCall) {
   EXPECT_EQ(p->high_watermark(), Offset(1));
 }
 
+TEST_F(BrokerTest, FlushIntervalReachesTheDiskByItself) {
+  auto p = topic("t", {{"flush", "interval"}, {"flush.ms", "20"}});
+  ASSERT_TRUE(produce(*p, batch_of({"x"})).ok());
+  while (p->log().durable_end() < Offset(1)) std::this_thread::yield();
+}
+
 TEST_F(BrokerTest, AnIdempotentProducersRetryIsNotAppendedTwice) {
   auto p = topic("t");
   auto identity = broker_->transactions().new_producer_id();
@@ -309,8 +315,11 @@ TEST_F(BrokerTest, AMembersGroupSurvivesARestart) {
   auto joined = answer_of<JoinGroupAnswer>([&](auto done) { broker_->groups().join(request, done); });
   ASSERT_EQ(joined.error, CoordinatorError::kNone);
   auto synced = answer_of<SyncGroupAnswer>([&](auto done) {
-    broker_->groups().sync({.group_id = "g", .generation = joined.generation, .member_id = joined.member_id,
-                            .assignments = {{joined.member_id, {7}}}}, done);
+    broker_->groups().sync({.group_id = "g",
+                            .generation = joined.generation,
+                            .member_id = joined.member_id,
+                            .assignments = {{joined.member_id, {7}}}},
+                           done);
   });
   EXPECT_THAT(synced.assignment, ElementsAre(7));
   restart();

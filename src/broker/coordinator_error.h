@@ -26,13 +26,13 @@ enum class CoordinatorError {
   kUnstableOffset,           ///< UNSTABLE_OFFSET_COMMIT (KIP-447)
   kNotAvailable,             ///< COORDINATOR_NOT_AVAILABLE: storage failed or the broker is closing; try again.
 
-  kProducerFenced,           ///< PRODUCER_FENCED
-  kInvalidProducerEpoch,     ///< INVALID_PRODUCER_EPOCH
-  kInvalidProducerIdMapping, ///< INVALID_PRODUCER_ID_MAPPING
-  kInvalidTxnState,          ///< INVALID_TXN_STATE
-  kInvalidTxnTimeout,        ///< INVALID_TRANSACTION_TIMEOUT
-  kConcurrentTransactions,   ///< CONCURRENT_TRANSACTIONS: the last one is being ended; try again.
-  kTransactionalIdNotFound,  ///< TRANSACTIONAL_ID_NOT_FOUND
+  kProducerFenced,            ///< PRODUCER_FENCED
+  kInvalidProducerEpoch,      ///< INVALID_PRODUCER_EPOCH
+  kInvalidProducerIdMapping,  ///< INVALID_PRODUCER_ID_MAPPING
+  kInvalidTxnState,           ///< INVALID_TXN_STATE
+  kInvalidTxnTimeout,         ///< INVALID_TRANSACTION_TIMEOUT
+  kConcurrentTransactions,    ///< CONCURRENT_TRANSACTIONS: the last one is being ended; try again.
+  kTransactionalIdNotFound,   ///< TRANSACTIONAL_ID_NOT_FOUND
 };
 
 /// The enumerator as words: "unknown member".

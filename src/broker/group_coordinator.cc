@@ -187,26 +187,26 @@ void GroupCoordinator::commit_in_transaction(const GroupCaller& caller, std::str
                                                                  ProducedCallback produced) {
     transactions_->produce(id, log.partition(), std::span(&ready, 1), std::move(produced));
   };
-  log.write({}, std::move(batch), std::move(append),
-            [this, group = caller.group_id, pid = producer.id, offsets = std::move(offsets),
-             done = std::move(done)](Result<Offset> first) mutable {
-              CoordinatorError error = CoordinatorError::kNone;
-              if (first.ok()) {
-                std::lock_guard lock(mutex_);
-                int64_t n = 0;
-                for (const OffsetToCommit& commit : offsets) {
-                  pending_[{partition_of(group).partition, pid}].push_back(
-                      {{group, commit.tp}, commit.offset, *first + n++});
-                }
-              } else if (first.error().code == ErrorCode::kFenced) {
-                error = CoordinatorError::kInvalidProducerEpoch;
-              } else if (first.error().code == ErrorCode::kInvalidArgument) {
-                error = CoordinatorError::kInvalidTxnState;
-              } else {
-                error = CoordinatorError::kNotAvailable;
-              }
-              done(CommitAnswer(offsets.size(), error));
-            });
+  log.write(
+      {}, std::move(batch), std::move(append),
+      [this, group = caller.group_id, pid = producer.id, offsets = std::move(offsets),
+       done = std::move(done)](Result<Offset> first) mutable {
+        CoordinatorError error = CoordinatorError::kNone;
+        if (first.ok()) {
+          std::lock_guard lock(mutex_);
+          int64_t n = 0;
+          for (const OffsetToCommit& commit : offsets) {
+            pending_[{partition_of(group).partition, pid}].push_back({{group, commit.tp}, commit.offset, *first + n++});
+          }
+        } else if (first.error().code == ErrorCode::kFenced) {
+          error = CoordinatorError::kInvalidProducerEpoch;
+        } else if (first.error().code == ErrorCode::kInvalidArgument) {
+          error = CoordinatorError::kInvalidTxnState;
+        } else {
+          error = CoordinatorError::kNotAvailable;
+        }
+        done(CommitAnswer(offsets.size(), error));
+      });
 }
 
 void GroupCoordinator::complete_transaction(PartitionId partition, ProducerId producer, bool commit) {
@@ -290,9 +290,12 @@ void GroupCoordinator::delete_offsets(std::string_view group_id, std::vector<Top
   CommitAnswer reply(partitions.size(), CoordinatorError::kNone);
   std::vector<OffsetKey> keys;
   for (size_t i = 0; i < partitions.size(); ++i) {
-    if (opaque_members) reply[i] = CoordinatorError::kNonEmptyGroup;
-    else if (subscribed.contains(partitions[i].topic)) reply[i] = CoordinatorError::kGroupSubscribed;
-    else keys.push_back({std::string(group_id), partitions[i]});
+    if (opaque_members)
+      reply[i] = CoordinatorError::kNonEmptyGroup;
+    else if (subscribed.contains(partitions[i].topic))
+      reply[i] = CoordinatorError::kGroupSubscribed;
+    else
+      keys.push_back({std::string(group_id), partitions[i]});
   }
   forget(keys, [reply = std::move(reply), done = std::move(done)](bool ok) mutable {
     for (CoordinatorError& error : reply) {

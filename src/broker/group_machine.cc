@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "broker/group_state.h"
-#include "broker/topic.h"
 #include "broker/metadata.h"
+#include "broker/topic.h"
 #include "codec/cursor.h"
 
 // Requests of members. What a rebalance does is in group_rebalance.cc.

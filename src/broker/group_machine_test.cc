@@ -55,8 +55,14 @@ class GroupMachineTest : public testing::Test {
   }
   JoinGroupRequest request() { return request(Client()); }
   JoinGroupRequest request(const Client& client) {
-    return {.group_id = "g", .member_id = client.id, .group_instance_id = client.instance, .client_id = "client",
-            .client_host = "/host", .session_timeout = 1000ms, .rebalance_timeout = 3000ms, .protocol_type = "consumer",
+    return {.group_id = "g",
+            .member_id = client.id,
+            .group_instance_id = client.instance,
+            .client_id = "client",
+            .client_host = "/host",
+            .session_timeout = 1000ms,
+            .rebalance_timeout = 3000ms,
+            .protocol_type = "consumer",
             .protocols = client.protocols};
   }
   /// Joins, again with the id that was given when one is asked for.
@@ -76,8 +82,11 @@ class GroupMachineTest : public testing::Test {
   }
   void sync(Client& client, std::vector<MemberAssignment> assignments = {}) {
     client.synced.reset();
-    machine_->sync({.group_id = "g", .generation = client.generation, .member_id = client.id,
-                    .group_instance_id = client.instance, .assignments = std::move(assignments)},
+    machine_->sync({.group_id = "g",
+                    .generation = client.generation,
+                    .member_id = client.id,
+                    .group_instance_id = client.instance,
+                    .assignments = std::move(assignments)},
                    [&](SyncGroupAnswer a) { client.synced = std::move(a); });
   }
   Error heartbeat(const Client& client) {

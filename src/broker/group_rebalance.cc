@@ -55,8 +55,8 @@ void GroupMachine::prepare_rebalance(Group& group) {
     group.initial_left = group.rebalance_timeout() - wait;
     group.joined_in_delay = false;
   }
-  group.rebalance_timer = timers_.after(
-      wait, [this, id = group.id, round = group.rebalance_round] { on_rebalance_timer(id, round); });
+  group.rebalance_timer =
+      timers_.after(wait, [this, id = group.id, round = group.rebalance_round] { on_rebalance_timer(id, round); });
   maybe_complete_join(group);
 }
 
@@ -224,9 +224,8 @@ void GroupMachine::touch(Group& group, Member& member) {
   member.expires = clock_.monotonic() + member.session_timeout;
   // One timer a member: it looks at `expires` when it fires and goes on when there were signs of life.
   if (member.session_timer) return;
-  member.session_timer = timers_.after(member.session_timeout, [this, group_id = group.id, id = member.id] {
-    on_session_timer(group_id, id);
-  });
+  member.session_timer = timers_.after(member.session_timeout,
+                                       [this, group_id = group.id, id = member.id] { on_session_timer(group_id, id); });
 }
 
 void GroupMachine::on_session_timer(const std::string& group_id, const std::string& member_id) {

@@ -49,11 +49,11 @@ struct GroupMachine::Group {
   std::map<std::string, Timers::Id> pending_members;  ///< Ids given out by KIP-394 that have not joined yet.
   Timers::Id rebalance_timer = 0;
   Timers::Id sync_timer = 0;
-  int64_t rebalance_round = 0;     ///< Tells a late timer from the present one.
-  bool initial_delay = false;      ///< The first rebalance waits for more members.
+  int64_t rebalance_round = 0;  ///< Tells a late timer from the present one.
+  bool initial_delay = false;   ///< The first rebalance waits for more members.
   milliseconds initial_left{0};
   bool joined_in_delay = false;
-  bool storing = false;            ///< The leader's assignments are on their way to the disk.
+  bool storing = false;  ///< The leader's assignments are on their way to the disk.
 
   bool all_joined() const {
     for (const auto& [id, member] : members) {

@@ -30,10 +30,10 @@ struct JoinGroupRequest {
   std::string client_host;
   milliseconds session_timeout{45000};
   milliseconds rebalance_timeout{300000};
-  std::string protocol_type;                     ///< "consumer"
-  std::vector<GroupProtocol> protocols;          ///< In order of preference.
-  bool require_known_member_id = true;           ///< KIP-394: JoinGroup v4 and up.
-  bool supports_skip_assignment = false;         ///< KIP-814: JoinGroup v9 and up.
+  std::string protocol_type;              ///< "consumer"
+  std::vector<GroupProtocol> protocols;   ///< In order of preference.
+  bool require_known_member_id = true;    ///< KIP-394: JoinGroup v4 and up.
+  bool supports_skip_assignment = false;  ///< KIP-814: JoinGroup v9 and up.
 };
 
 struct JoinedMember {

@@ -157,8 +157,10 @@ Status Metadata::put_topic(const std::string& name, const StoredTopic& topic) {
   topics_[name] = topic;
   Status status = write({std::string(kTopicPrefix) + name, encode(topic)});
   if (status.ok()) return {};
-  if (before) topics_[name] = *before;
-  else topics_.erase(name);
+  if (before)
+    topics_[name] = *before;
+  else
+    topics_.erase(name);
   return status;
 }
 

@@ -10,6 +10,8 @@ namespace headrace::broker {
 namespace {
 
 constexpr size_t kPruneWaitingMin = 16;
+/// How often flush=os flushes, which bounds what a start has to scan.
+constexpr std::chrono::milliseconds kOsFlushInterval{60000};
 /// What checking a compressed batch of a compacted topic may decompress to.
 constexpr size_t kCheckedBytesMax = 64 << 20;
 
@@ -56,8 +58,8 @@ Status Partition::check(std::span<const record::Batch> batches, const TopicConfi
     const record::BatchHeader& header = batch.header();
     if (static_cast<int64_t>(batch.size()) > config.max_message_bytes) {
       return refused(tp_, ErrorCode::kTooLarge,
-                     "a batch of " + std::to_string(batch.size()) + " bytes is over max.message.bytes=" +
-                         std::to_string(config.max_message_bytes));
+                     "a batch of " + std::to_string(batch.size()) +
+                         " bytes is over max.message.bytes=" + std::to_string(config.max_message_bytes));
     }
     if (header.is_control()) return refused(tp_, ErrorCode::kInvalidArgument, "clients write no control batches");
     if (header.record_count <= 0 || header.last_offset_delta != header.record_count - 1) {
@@ -263,11 +265,20 @@ int64_t Partition::apply_retention() {
   int64_t removed = 0;
   if (config().log.delete_enabled) {
     auto result = log_->delete_old_segments();
-    if (result.ok()) removed = *result;
-    else log_warn("removing old segments of {}: {}", to_string(tp_), result.error().message);
+    if (result.ok())
+      removed = *result;
+    else
+      log_warn("removing old segments of {}: {}", to_string(tp_), result.error().message);
   }
   log_->release_idle_resources();
   return removed;
+}
+
+bool Partition::lazy_flush_due(std::chrono::nanoseconds now) {
+  TopicConfig config = this->config();
+  if (config.log.flush_policy != log::FlushPolicy::kOs || now < lazy_flush_at_) return false;
+  lazy_flush_at_ = now + (config.flush_by_interval ? std::chrono::milliseconds(config.flush_ms) : kOsFlushInterval);
+  return true;
 }
 
 Status Partition::shut_down(bool destroy) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -99,6 +100,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
   /// Removes what retention no longer covers and gives back idle resources; segments removed. Blocks for the disk.
   int64_t apply_retention();
+  /// Under flush=interval or os: whether the time for the next flush has come, which begins anew then. One thread.
+  bool lazy_flush_due(std::chrono::nanoseconds now);
   /// flush() of the log, then acknowledgements and waiters. The flusher's; blocks for the disk.
   void flush_now();
   /// Answers everybody who waits with kNotFound (deleted) or kClosed, then destroys or closes the log.
@@ -143,9 +146,10 @@ class Partition : public std::enable_shared_from_this<Partition> {
   std::deque<PendingAck> pending_;
   std::vector<Waiting> waiting_;
   size_t prune_waiting_at_ = 16;
-  Offset seen_high_watermark_;     ///< When readers were last woken.
+  Offset seen_high_watermark_;  ///< When readers were last woken.
   Offset seen_last_stable_;
 
+  std::chrono::nanoseconds lazy_flush_at_{0};  ///< The maintenance thread's.
   enum class FlushState { kIdle, kQueued, kFlushing, kFlushingAgain };
   FlushState flush_state_ = FlushState::kIdle;  ///< The flusher's lock guards it.
 };

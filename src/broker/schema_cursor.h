@@ -14,8 +14,10 @@ inline void write_string(codec::Writer& writer, std::string_view text) {
   writer.write_text(text);
 }
 inline void write_nullable_string(codec::Writer& writer, const std::optional<std::string>& text) {
-  if (text) write_string(writer, *text);
-  else writer.write<int16_t>(-1);
+  if (text)
+    write_string(writer, *text);
+  else
+    writer.write<int16_t>(-1);
 }
 inline void write_sized_bytes(codec::Writer& writer, BytesView bytes) {
   writer.write(static_cast<int32_t>(bytes.size()));

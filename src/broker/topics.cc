@@ -160,8 +160,8 @@ Result<Topics::TopicRef> Topics::create_locked(const std::string& name, int32_t 
                                                bool internal, bool validate_only) {
   if (find(name)) return Error{ErrorCode::kAlreadyExists, "topic '" + name + "' exists already"};
   if (partitions <= 0) {
-    return Error{ErrorCode::kInvalidArgument, "topic '" + name + "': " + std::to_string(partitions) +
-                                                  " partitions; at least 1 is needed"};
+    return Error{ErrorCode::kInvalidArgument,
+                 "topic '" + name + "': " + std::to_string(partitions) + " partitions; at least 1 is needed"};
   }
   RETURN_IF_ERROR(check_room(partitions));
   auto topic = std::make_shared<Topic>(Topic{name, random_uuid(), internal, std::move(configs), {}});

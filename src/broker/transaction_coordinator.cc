@@ -304,12 +304,9 @@ std::optional<TransactionDescription> TransactionCoordinator::describe(std::stri
   if (!transaction) return std::nullopt;
   std::lock_guard lock(transaction->mutex);
   const StoredTransaction& stored = transaction->stored;
-  return TransactionDescription{transaction->id,
-                                stored.state,
-                                stored.producer,
-                                std::chrono::milliseconds(stored.timeout_ms),
-                                stored.start_time_ms,
-                                {stored.partitions.begin(), stored.partitions.end()}};
+  return TransactionDescription{transaction->id,      stored.state,
+                                stored.producer,      std::chrono::milliseconds(stored.timeout_ms),
+                                stored.start_time_ms, {stored.partitions.begin(), stored.partitions.end()}};
 }
 
 }  // namespace headrace::broker

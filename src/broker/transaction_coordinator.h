@@ -59,14 +59,14 @@ class TransactionCoordinator final : public Transactions {
  private:
   struct Transaction {
     std::string id;
-    std::mutex mutex;          ///< Of what follows.
-    StoredTransaction stored;  ///< As it is meant to be; on the disk as told at the top.
-    ProducerIdentity previous; ///< Before the last bump: a retried end is known by it.
-    bool busy = false;         ///< A change is on its way to the disk.
-    int appending = 0;         ///< produce() calls that passed the check and have not appended yet.
+    std::mutex mutex;                ///< Of what follows.
+    StoredTransaction stored;        ///< As it is meant to be; on the disk as told at the top.
+    ProducerIdentity previous;       ///< Before the last bump: a retried end is known by it.
+    bool busy = false;               ///< A change is on its way to the disk.
+    int appending = 0;               ///< produce() calls that passed the check and have not appended yet.
     Function<void()> when_appended;  ///< What an end waits with while appending > 0.
     Timers::Id timer = 0;
-    bool completing = false;   ///< Complete* is on its way to the disk: the next transaction waits for it.
+    bool completing = false;  ///< Complete* is on its way to the disk: the next transaction waits for it.
     std::vector<Function<void(bool completed)>> when_completed;
   };
   using TransactionRef = std::shared_ptr<Transaction>;

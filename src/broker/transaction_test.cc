@@ -39,8 +39,9 @@ class TransactionTest : public testing::Test {
     return answer_of<IdentityAnswer>([&](auto done) { transactions().init("tx", timeout, current, done); });
   }
   Error add(ProducerIdentity producer, int32_t partition = 0) {
-    return answer_of<Error>(
-        [&](auto done) { transactions().add_partitions("tx", producer, {{"t", PartitionId(partition)}}, done); });
+    return answer_of<Error>([&](auto done) {
+      transactions().add_partitions("tx", producer, {{"t", PartitionId(partition)}}, done);
+    });
   }
   IdentityAnswer end(ProducerIdentity producer, bool commit, bool bump = false) {
     return answer_of<IdentityAnswer>([&](auto done) { transactions().end("tx", producer, commit, bump, done); });

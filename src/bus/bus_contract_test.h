@@ -134,15 +134,15 @@ class BusContract : public testing::TestWithParam<BusFactory> {
   std::unique_ptr<BusUnderTest> under_test_;
 };
 
-#define EXPECT_OK(expression)                                     \
-  do {                                                            \
-    auto result_of_it = (expression);                             \
+#define EXPECT_OK(expression)                                       \
+  do {                                                              \
+    auto result_of_it = (expression);                               \
     EXPECT_TRUE(result_of_it.ok()) << result_of_it.error().message; \
   } while (false)
-#define EXPECT_ERROR(expression, expected_code)                                           \
-  do {                                                                                    \
-    auto result_of_it = (expression);                                                     \
-    ASSERT_FALSE(result_of_it.ok());                                                      \
+#define EXPECT_ERROR(expression, expected_code)                                          \
+  do {                                                                                   \
+    auto result_of_it = (expression);                                                    \
+    ASSERT_FALSE(result_of_it.ok());                                                     \
     EXPECT_EQ(result_of_it.error().code, expected_code) << result_of_it.error().message; \
   } while (false)
 

@@ -28,7 +28,10 @@ class Reader {
   bool ok() const { return ok_; }
   size_t remaining() const { return static_cast<size_t>(end_ - at_); }
   const uint8_t* position() const { return at_; }
-  void fail() { ok_ = false; at_ = end_; }
+  void fail() {
+    ok_ = false;
+    at_ = end_;
+  }
 
   /// A big-endian integer of T's size.
   template <typename T>

@@ -48,7 +48,8 @@ size_t headers_bytes(std::span<const Header> headers) {
 BatchBuilder::BatchBuilder(codec::Compression compression) : compression_(compression) {}
 
 void BatchBuilder::reserve(size_t more) {
-  if (capacity_ - std::min(capacity_, used_) < more) [[unlikely]] grow(used_ + more);
+  if (capacity_ - std::min(capacity_, used_) < more) [[unlikely]]
+    grow(used_ + more);
 }
 
 void BatchBuilder::grow(size_t needed) {

@@ -67,8 +67,8 @@ RecordReader::RecordReader(const Batch& batch, size_t decompressed_bytes_max)
 }
 
 const RecordView* RecordReader::fail(std::string_view what) {
-  status_ = Error{ErrorCode::kCorrupt, "record batch at offset " + std::to_string(header_.base_offset.value) + ": " +
-                                           std::string(what)};
+  status_ = Error{ErrorCode::kCorrupt,
+                  "record batch at offset " + std::to_string(header_.base_offset.value) + ": " + std::string(what)};
   left_ = 0;
   return nullptr;
 }

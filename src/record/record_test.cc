@@ -62,14 +62,14 @@ TEST(RecordBatch, RecordsRoundTripUnderEveryCodec) {
 TEST(RecordBatch, LayoutIsKafkas) {
   BatchBuilder builder;
   builder.add(1, "k", "v");
-  const uint8_t expected[] = {0, 0, 0, 0, 0, 0, 0, 0,                     // base offset
-                              0, 0, 0, 58,                                // length
-                              0xff, 0xff, 0xff, 0xff, 2};                 // leader epoch, magic
-  const uint8_t tail[] = {0, 0, 0, 0, 0, 0,                               // attributes, last offset delta
-                          0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, // timestamps
-                          0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-                          0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1,
-                          16, 0, 0, 0, 2, 'k', 2, 'v', 0};
+  const uint8_t expected[] = {0,    0,    0,    0,    0, 0, 0, 0,  // base offset
+                              0,    0,    0,    58,                // length
+                              0xff, 0xff, 0xff, 0xff, 2};          // leader epoch, magic
+  const uint8_t tail[] = {
+      0,    0,    0,    0,    0,    0,  // attributes, last offset delta
+      0,    0,    0,    0,    0,    0,    0,    1,    0,    0,    0,    0,    0,    0,    0, 1,  // timestamps
+      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0,
+      0,    1,    16,   0,    0,    0,    2,    'k',  2,    'v',  0};
   Bytes bytes = copy_of(builder.finish());
   ASSERT_EQ(bytes.size(), 70u);
   EXPECT_EQ(Bytes(bytes.begin(), bytes.begin() + 17), Bytes(std::begin(expected), std::end(expected)));

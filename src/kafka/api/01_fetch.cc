@@ -155,6 +155,7 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
   void answer() {
     readers_.clear();
     reply_(response_);
+    response_ = FetchResponse();  // Partitions may hold a cancelled waiter, and with it this fetch, for a while.
   }
 
   broker::Broker& broker_;

@@ -7,6 +7,12 @@
 
 namespace headrace::wire::kafka {
 
+Decoder::Decoder(SharedBytes frame)
+    : frame_(std::move(frame)),
+      reader_(frame_.view()),
+      array_bytes_left_(
+          std::min(kDecodedArrayBytesMax, kDecodedArrayBytesFree + kDecodedArrayBytesPerByte * frame_.size())) {}
+
 void Decoder::fail(std::string_view field, std::string_view what) {
   if (failure_.empty()) {
     failed_field_ = field;
@@ -43,9 +49,8 @@ SharedBytes Decoder::slice(size_t size) {
 }
 
 bool Decoder::charge_array(std::string_view field, size_t bytes) {
-  if (bytes > kDecodedArrayBytesMax - array_bytes_)
-    return fail(field, "more array elements than one message may have"), false;
-  array_bytes_ += bytes;
+  if (bytes > array_bytes_left_) return fail(field, "more array elements than one message may have"), false;
+  array_bytes_left_ -= bytes;
   return true;
 }
 

@@ -1,6 +1,6 @@
 // Bytes to messages, driven by the field tables. Strings and byte fields are copied, record batches are slices of the
 // frame. Nothing is allocated that the received bytes do not pay for: a length over what is left fails before it is
-// used, and the arrays of one message take at most kDecodedArrayBytesMax together.
+// used, and the arrays of one message take at most a multiple of the frame's size together.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +13,10 @@
 
 namespace headrace::wire::kafka {
 
-/// Memory that the arrays of one message may take in all: elements times the size of their structs.
+/// Memory that the arrays of one message may take in all (elements times the size of their structs): this much whatever
+/// the frame's size is, and for each of its bytes as much again, up to the maximum.
+inline constexpr size_t kDecodedArrayBytesFree = 1 << 20;
+inline constexpr size_t kDecodedArrayBytesPerByte = 16;
 inline constexpr size_t kDecodedArrayBytesMax = 64 << 20;
 /// The longest string that Kafka's own implementation accepts, in bytes.
 inline constexpr size_t kStringBytesMax = 32767;
@@ -22,7 +25,7 @@ inline constexpr size_t kStringBytesMax = 32767;
 /// gives zero or empty.
 class Decoder {
  public:
-  explicit Decoder(SharedBytes frame) : frame_(std::move(frame)), reader_(frame_.view()) {}
+  explicit Decoder(SharedBytes frame);
 
   bool ok() const { return reader_.ok(); }
   size_t remaining() const { return reader_.remaining(); }
@@ -46,7 +49,7 @@ class Decoder {
  private:
   SharedBytes frame_;
   codec::Reader reader_;
-  size_t array_bytes_ = 0;
+  size_t array_bytes_left_;
   std::string_view failed_field_;
   std::string_view failure_;
 };

@@ -112,13 +112,24 @@ TEST(Decoder, ArrayLengthBeyondTheFrameFailsBeforeItIsAllocated) {
 }
 
 TEST(Decoder, ArraysOfOneMessageHaveALimitInAll) {
-  size_t count = kDecodedArrayBytesMax / sizeof(DeleteTopicsRequest::DeleteTopicState) + 1;
-  Bytes bytes(4 + 2 * count);
-  codec::Writer(bytes).patch<int32_t>(0, static_cast<int32_t>(kDecodedArrayBytesMax / sizeof(std::string) + 1));
+  constexpr size_t kNames = 200'000;  // Two bytes each on the wire.
+  static_assert(kNames * sizeof(MetadataRequest::Topic) >
+                kDecodedArrayBytesFree + kDecodedArrayBytesPerByte * 2 * kNames);
+  Bytes bytes(4 + 2 * kNames);
+  codec::Writer(bytes).patch<int32_t>(0, kNames);
   Decoder in{SharedBytes(std::move(bytes))};
-  auto read = decode<DeleteTopicsRequest>(in, 1);
+  auto read = decode<MetadataRequest>(in, 0);
   ASSERT_FALSE(read.ok());
   EXPECT_NE(read.error().message.find("more array elements"), std::string::npos) << read.error().message;
+}
+
+TEST(Decoder, LongListsOfOrdinaryNamesAreRead) {
+  MetadataRequest request;
+  for (int i = 0; i < 200'000; ++i) request.topics->push_back({.name = "telemetry-" + std::to_string(i)});
+  Decoder in{SharedBytes(body(request, 9))};
+  auto read = decode<MetadataRequest>(in, 9);
+  ASSERT_TRUE(read.ok()) << read.error().message;
+  EXPECT_EQ(read->topics->size(), 200'000u);
 }
 
 TEST(Decoder, RecordsAreASliceOfTheFrame) {
