@@ -124,8 +124,12 @@ class Runtime::Impl {
     const Address& mqtt = config_.listen.mqtt;
     for (const IngestConfig& ingest : config_.ingest) {
       std::string name(ingest.component->spec.name);
-      flow::IngestContext context{.name = name, .bus = *open_.bus, .loops = *loops_, .http = *http_,
-                                  .listen_mqtt = join(mqtt.host, mqtt.port), .metrics = metrics_};
+      flow::IngestContext context{.name = name,
+                                  .bus = *open_.bus,
+                                  .loops = *loops_,
+                                  .http = *http_,
+                                  .listen_mqtt = join(mqtt.host, mqtt.port),
+                                  .metrics = metrics_};
       auto made = ingest.component->make(ingest.options, context);
       if (!made.ok()) return made.error().in("starting ingest " + name);
       if (name == "mqtt") mqtt_port_ = (*made)->port();

@@ -16,9 +16,7 @@ using BytesView = std::span<const uint8_t>;
 inline BytesView as_bytes(std::string_view text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
-inline std::string_view as_text(BytesView bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
+inline std::string_view as_text(BytesView bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 /// An immutable slice of memory that somebody owns (a heap buffer, a mapped file); copying it copies no bytes.
 class SharedBytes {

@@ -15,8 +15,8 @@ class Function<R(Args...)> {
  public:
   Function() = default;
   template <typename F>
-    requires(!std::is_same_v<std::decay_t<F>, Function>)
-  Function(F&& f) : impl_(std::make_unique<Impl<std::decay_t<F>>>(std::forward<F>(f))) {}  // NOLINT: implicit
+  requires(!std::is_same_v<std::decay_t<F>, Function>) Function(F&& f)
+      : impl_(std::make_unique<Impl<std::decay_t<F>>>(std::forward<F>(f))) {}  // NOLINT: implicit
 
   explicit operator bool() const { return impl_ != nullptr; }
   R operator()(Args... args) { return impl_->call(std::forward<Args>(args)...); }

@@ -28,11 +28,17 @@ struct Offset : StrongId<struct OffsetTag, int64_t> {
 };
 
 /// A partition's index in its topic, from 0.
-struct PartitionId : StrongId<struct PartitionIdTag, int32_t> { using StrongId::StrongId; };
+struct PartitionId : StrongId<struct PartitionIdTag, int32_t> {
+  using StrongId::StrongId;
+};
 /// KIP-98: identifies an idempotent or transactional producer; -1 for none.
-struct ProducerId : StrongId<struct ProducerIdTag, int64_t> { using StrongId::StrongId; };
+struct ProducerId : StrongId<struct ProducerIdTag, int64_t> {
+  using StrongId::StrongId;
+};
 /// KIP-101: the number of a partition leader's reign.
-struct LeaderEpoch : StrongId<struct LeaderEpochTag, int32_t> { using StrongId::StrongId; };
+struct LeaderEpoch : StrongId<struct LeaderEpochTag, int32_t> {
+  using StrongId::StrongId;
+};
 
 inline constexpr ProducerId kNoProducerId{-1};
 inline constexpr Offset kNoOffset{-1};

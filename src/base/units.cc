@@ -16,8 +16,9 @@ struct Unit {
 };
 
 constexpr Unit kDurations[] = {{"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"h", 36e5}, {"d", 864e5}, {"w", 6048e5}};
-constexpr Unit kSizes[] = {{"B", 1},      {"KB", 1e3},   {"MB", 1e6},       {"GB", 1e9},          {"TB", 1e12},
-                           {"KiB", 1024}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1099511627776.0}};
+constexpr Unit kSizes[] = {{"B", 1},         {"KB", 1e3},      {"MB", 1e6},
+                           {"GB", 1e9},      {"TB", 1e12},     {"KiB", 1024},
+                           {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1099511627776.0}};
 
 Result<int64_t> parse(std::string_view text, std::span<const Unit> units, std::string_view what,
                       std::string_view allowed) {

@@ -20,7 +20,11 @@ using flow::OptionSpec;
 using flow::OptionType;
 
 constexpr OptionSpec kOptions[] = {
-    {.name = "in_flight_bytes_max", .type = OptionType::kSize, .fallback = "64MiB", .min = 1 << 20, .max = 1LL << 40,
+    {.name = "in_flight_bytes_max",
+     .type = OptionType::kSize,
+     .fallback = "64MiB",
+     .min = 1 << 20,
+     .max = 1LL << 40,
      .help = "Bytes of requests that the bus has not answered for, from which on requests are answered with 429."},
 };
 

@@ -22,8 +22,8 @@ class HttpIngestTest : public testing::Test {
     flow::fill_defaults(http_ingest().spec, options_);
   }
   void start() {
-    flow::IngestContext context{.name = "http", .bus = bus_, .loops = *loops_, .http = *http_,
-                                .listen_mqtt = "", .metrics = metrics_};
+    flow::IngestContext context{
+        .name = "http", .bus = bus_, .loops = *loops_, .http = *http_, .listen_mqtt = "", .metrics = metrics_};
     auto ingest = http_ingest().make(options_, context);
     ASSERT_TRUE(ingest.ok()) << ingest.error().message;
     ingest_ = *std::move(ingest);

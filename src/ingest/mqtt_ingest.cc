@@ -167,8 +167,8 @@ class MqttIngest final : public flow::Ingest {
     RETURN_IF_ERROR(check_topics());
     for (size_t i = 0; i < loops_.size(); ++i) {
       ASSIGN_OR_RETURN(auto producer, bus_.producer({.client_id = "headrace-" + settings_.name}));
-      writers_.push_back(std::make_unique<LoopWriter>(loops_.loop(i), settings_, metrics_, registry_, catalog_,
-                                                      std::move(producer)));
+      writers_.push_back(
+          std::make_unique<LoopWriter>(loops_.loop(i), settings_, metrics_, registry_, catalog_, std::move(producer)));
     }
     ASSIGN_OR_RETURN(listener_, loops_.listen(listen, [this](net::Connection& connection) {
       return std::make_unique<Session>(connection, *writers_[connection.loop().index()], clients_);

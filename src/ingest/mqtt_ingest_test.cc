@@ -41,8 +41,12 @@ class MqttIngestTest : public testing::Test {
 
   Result<std::unique_ptr<flow::Ingest>> make() {
     flow::fill_defaults(mqtt_ingest().spec, options_);
-    flow::IngestContext context{.name = "mqtt", .bus = bus_, .loops = *loops_, .http = *http_,
-                                .listen_mqtt = "127.0.0.1:0", .metrics = metrics_};
+    flow::IngestContext context{.name = "mqtt",
+                                .bus = bus_,
+                                .loops = *loops_,
+                                .http = *http_,
+                                .listen_mqtt = "127.0.0.1:0",
+                                .metrics = metrics_};
     return mqtt_ingest().make(options_, context);
   }
   void start() {

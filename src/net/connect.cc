@@ -22,8 +22,11 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
  public:
   Attempt(Loop& loop, ConnectOptions options, SessionFactory factory, Function<void(Error)> failed)
       : loop_(loop), options_(std::move(options)), socket_(loop.context()), failed_(std::move(failed)) {
-    ListenOptions listen{.host = options_.host, .port = options_.port, .receive_bytes_max = options_.receive_bytes_max,
-                         .send_queue_low_bytes = options_.send_queue_low_bytes, .name = options_.name};
+    ListenOptions listen{.host = options_.host,
+                         .port = options_.port,
+                         .receive_bytes_max = options_.receive_bytes_max,
+                         .send_queue_low_bytes = options_.send_queue_low_bytes,
+                         .name = options_.name};
     state_ = std::make_shared<ListenerState>(std::move(listen), std::move(factory), loop.index() + 1);
   }
 

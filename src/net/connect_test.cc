@@ -39,8 +39,9 @@ TEST(Connect, TalksToAListener) {
   auto listener = loops->listen({}, [](Connection& c) { return std::make_unique<Echo>(c); });
   ASSERT_TRUE(listener.ok());
   std::promise<std::string> heard;
-  auto client = connect(loops->loop(1), {.port = (*listener)->port()},
-                        [&](Connection& c) { return std::make_unique<Greeter>(c, heard); }, [](Error) { FAIL(); });
+  auto client = connect(
+      loops->loop(1), {.port = (*listener)->port()}, [&](Connection& c) { return std::make_unique<Greeter>(c, heard); },
+      [](Error) { FAIL(); });
   EXPECT_EQ(heard.get_future().get(), "hello");
 }
 
@@ -52,8 +53,9 @@ TEST(Connect, ARefusedConnectionIsToldWithTheAddress) {
     port = (*listener)->port();
   }
   std::promise<Error> failed;
-  auto client = connect(loops->loop(0), {.port = port}, [](Connection& c) { return std::make_unique<Echo>(c); },
-                        [&](Error error) { failed.set_value(std::move(error)); });
+  auto client = connect(
+      loops->loop(0), {.port = port}, [](Connection& c) { return std::make_unique<Echo>(c); },
+      [&](Error error) { failed.set_value(std::move(error)); });
   Error error = failed.get_future().get();
   EXPECT_EQ(error.code, ErrorCode::kUnavailable);
   EXPECT_THAT(error.message, testing::HasSubstr(std::to_string(port)));
@@ -63,8 +65,9 @@ TEST(Connect, DestroyingTheHandleEndsTheSession) {
   auto loops = EventLoops::start(1);
   auto listener = loops->listen({}, [](Connection& c) { return std::make_unique<Echo>(c); });
   std::promise<std::string> heard;
-  auto client = connect(loops->loop(0), {.port = (*listener)->port()},
-                        [&](Connection& c) { return std::make_unique<Greeter>(c, heard); }, [](Error) { FAIL(); });
+  auto client = connect(
+      loops->loop(0), {.port = (*listener)->port()}, [&](Connection& c) { return std::make_unique<Greeter>(c, heard); },
+      [](Error) { FAIL(); });
   heard.get_future().wait();
   client.reset();
   EXPECT_EQ(client, nullptr);

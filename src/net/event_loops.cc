@@ -60,9 +60,9 @@ class AsioEventLoops final : public EventLoops {
     for (auto& loop : loops_) loops.push_back(loop.get());
     uint16_t port = acceptor->local_endpoint().port();
     own_ports_->add(port, options.name);
-    return std::unique_ptr<Listener>(std::make_unique<internal::TcpListener>(
-        std::move(loops), *std::move(acceptor), options, std::move(factory),
-        [ports = own_ports_, port] { ports->remove(port); }));
+    return std::unique_ptr<Listener>(
+        std::make_unique<internal::TcpListener>(std::move(loops), *std::move(acceptor), options, std::move(factory),
+                                                [ports = own_ports_, port] { ports->remove(port); }));
   }
 
  private:

@@ -72,7 +72,7 @@ class Connection {
 
 struct ListenOptions {
   std::string host = "127.0.0.1";
-  uint16_t port = 0;  ///< 0: a free one.
+  uint16_t port = 0;                     ///< 0: a free one.
   size_t receive_bytes_max = 100 << 20;  ///< Unconsumed bytes over this close the connection.
   size_t connections_max = 100'000;
   size_t send_queue_low_bytes = 64 << 10;

@@ -362,8 +362,8 @@ TEST_F(EventLoopsTest, AddressesAreThoseThatTheClientSees) {
   sockaddr_in mine{};
   socklen_t size = sizeof(mine);
   ::getsockname(a.fd(), reinterpret_cast<sockaddr*>(&mine), &size);
-  EXPECT_EQ(a.read_until("\n"), "127.0.0.1:" + std::to_string(ntohs(mine.sin_port)) + " 127.0.0.1:" +
-                                    std::to_string(listener_->port()) + "\n");
+  EXPECT_EQ(a.read_until("\n"), "127.0.0.1:" + std::to_string(ntohs(mine.sin_port)) +
+                                    " 127.0.0.1:" + std::to_string(listener_->port()) + "\n");
 }
 
 TEST_F(EventLoopsTest, OutOfDescriptorsServesAgainOnceThereAreSome) {

@@ -68,8 +68,7 @@ class LoopHttpServer final : public HttpServer {
     site_.routes.push_back({std::move(method), RoutePattern(pattern), std::move(handler), {}});
   }
 
-  void route_events(std::string pattern,
-                    Function<void(HttpRequest, std::shared_ptr<EventStream>)> handler) override {
+  void route_events(std::string pattern, Function<void(HttpRequest, std::shared_ptr<EventStream>)> handler) override {
     CHECK(!listener_);
     site_.routes.push_back({"GET", RoutePattern(pattern), {}, std::move(handler)});
   }

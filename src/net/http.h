@@ -18,8 +18,8 @@ namespace headrace::net {
 
 struct HttpRequest {
   std::string method;
-  std::string path;                          ///< Decoded, without the query.
-  std::map<std::string, std::string> query;  ///< Decoded.
+  std::string path;                            ///< Decoded, without the query.
+  std::map<std::string, std::string> query;    ///< Decoded.
   std::map<std::string, std::string> headers;  ///< Names in lower case.
   std::map<std::string, std::string> params;   ///< From the route's {name} parts.
   std::string body;

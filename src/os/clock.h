@@ -21,7 +21,10 @@ class ManualClock final : public Clock {
   explicit ManualClock(int64_t wall_ms = 0) : wall_ms_(wall_ms) {}
   int64_t wall_ms() override { return wall_ms_; }
   std::chrono::nanoseconds monotonic() override { return monotonic_; }
-  void advance(std::chrono::milliseconds by) { wall_ms_ += by.count(); monotonic_ += by; }
+  void advance(std::chrono::milliseconds by) {
+    wall_ms_ += by.count();
+    monotonic_ += by;
+  }
   void jump_wall(int64_t to_ms) { wall_ms_ = to_ms; }
 
  private:

@@ -22,7 +22,7 @@ std::string read_text(const std::filesystem::path& path) {
 
 /// With HEADRACE_UPDATE_TESTDATA=1 in the environment the page is written anew.
 TEST(Functions, TheReferencePageListsThem) {
-  std::filesystem::path page = std::filesystem::path(__FILE__).parent_path() / "../../docs/sql.md";
+  std::filesystem::path page = std::filesystem::path(HEADRACE_SOURCE) / "docs/sql.md";
   std::string text = read_text(page);
   size_t begin = text.find(kBegin), end = text.find(kEnd);
   ASSERT_NE(begin, std::string::npos);

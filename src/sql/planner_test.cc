@@ -82,7 +82,7 @@ TEST_P(TestData, QueriesGiveThePlanOrErrorThatIsWritten) {
 std::vector<std::filesystem::path> test_files() {
   std::vector<std::filesystem::path> files;
   for (const auto& entry :
-       std::filesystem::directory_iterator(std::filesystem::path(__FILE__).parent_path() / "testdata")) {
+       std::filesystem::directory_iterator(std::filesystem::path(HEADRACE_SOURCE) / "src/sql/testdata")) {
     if (entry.path().extension() == ".test") files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());

@@ -39,14 +39,12 @@ std::vector<record::Batch> input() {
   for (int b = 0; b < kBatches; ++b) {
     for (int i = 0; i < kBatchRecords; ++i) {
       int n = b * kBatchRecords + i;
-      builder.add(
-          0, std::nullopt,
-          fmt::format(
-              R"({{"cab":"cab-{:05}","at":{},"lat":{:.6f},"lon":{:.6f},"speed":{:.2f},"heading":{},)"
-              R"("engine":{{"temp":{:.1f},"rpm":{}}},"fuel":{:.3f},"status":"occupied",)"
-              R"("fare":{:.2f},"pad":"xxxxxxxx"}})",
-              n % 500, 1'700'000'000'000 + n, 40.7 + n * 1e-6, -74.0 - n * 1e-6, n % 100 * 0.9, n % 360,
-              85 + n % 20 * 0.5, 1500 + n % 1000, 0.5, n % 50 * 1.25));
+      builder.add(0, std::nullopt,
+                  fmt::format(R"({{"cab":"cab-{:05}","at":{},"lat":{:.6f},"lon":{:.6f},"speed":{:.2f},"heading":{},)"
+                              R"("engine":{{"temp":{:.1f},"rpm":{}}},"fuel":{:.3f},"status":"occupied",)"
+                              R"("fare":{:.2f},"pad":"xxxxxxxx"}})",
+                              n % 500, 1'700'000'000'000 + n, 40.7 + n * 1e-6, -74.0 - n * 1e-6, n % 100 * 0.9, n % 360,
+                              85 + n % 20 * 0.5, 1500 + n % 1000, 0.5, n % 50 * 1.25));
     }
     batches.push_back(builder.finish());
   }

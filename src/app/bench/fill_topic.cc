@@ -20,12 +20,11 @@ constexpr size_t kInFlightBatchesMax = 16;
 
 void append_reading(os::Random& random, int64_t time_ms, size_t bytes, std::string& out) {
   out.clear();
-  fmt::format_to(
-      std::back_inserter(out),
-      R"({{"device":"device-{:04}","ts":{},"temperature":{:.2f},"humidity":{:.1f},)"
-      R"("speed":{:.2f},"ok":{},"site":"site-{}")",
-      random.below(1000), time_ms, 15 + 20 * random.real(), 100 * random.real(), 120 * random.real(),
-      random.chance(0.5), random.below(20));
+  fmt::format_to(std::back_inserter(out),
+                 R"({{"device":"device-{:04}","ts":{},"temperature":{:.2f},"humidity":{:.1f},)"
+                 R"("speed":{:.2f},"ok":{},"site":"site-{}")",
+                 random.below(1000), time_ms, 15 + 20 * random.real(), 100 * random.real(), 120 * random.real(),
+                 random.chance(0.5), random.below(20));
   constexpr std::string_view kPad = R"(,"pad":")";
   if (out.size() + kPad.size() + 2 < bytes) {
     size_t fill = bytes - out.size() - kPad.size() - 2;

@@ -18,8 +18,8 @@ struct MqttLoadOptions {
   std::string host = "127.0.0.1";
   uint16_t port = 1883;
   size_t clients = 50;
-  size_t in_flight = 20;      ///< PUBLISHes of a client without their PUBACK.
-  size_t payload_bytes = 200; ///< A JSON object of this size.
+  size_t in_flight = 20;       ///< PUBLISHes of a client without their PUBACK.
+  size_t payload_bytes = 200;  ///< A JSON object of this size.
   std::string topic = "bench/{client}/data";
   std::chrono::milliseconds duration{10'000};
 };

@@ -1,6 +1,6 @@
 // headrace bench: load generators for measuring a running server.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <memory>
 #include <thread>
@@ -54,7 +54,8 @@ Function<int()> setup(CLI::App& app) {
   CLI::App* mqtt = app.add_subcommand("mqtt", "Publish with QoS 1 as fast as the server acknowledges");
   mqtt->add_option("--mqtt", a.mqtt, "host:port of the MQTT server")->capture_default_str();
   mqtt->add_option("--clients", a.load.clients, "Connections")->capture_default_str()->check(CLI::PositiveNumber);
-  mqtt->add_option("--in-flight", a.load.in_flight, "Unacknowledged messages of a client")->capture_default_str()
+  mqtt->add_option("--in-flight", a.load.in_flight, "Unacknowledged messages of a client")
+      ->capture_default_str()
       ->check(CLI::Range(1, 60'000));
   mqtt->add_option("--size", a.load.payload_bytes, "Payload bytes")
       ->capture_default_str()

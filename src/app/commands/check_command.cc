@@ -1,6 +1,6 @@
 // headrace check: whether a configuration file is right, without running it.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <memory>
 

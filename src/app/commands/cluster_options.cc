@@ -1,7 +1,7 @@
 #include "app/commands/cluster_options.h"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "app/commands.h"
 #include "bus_kafka/kafka_bus.h"

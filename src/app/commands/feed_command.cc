@@ -1,7 +1,7 @@
 // headrace feed: recorded data as device messages.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <cstdlib>
 #include <filesystem>
@@ -69,9 +69,10 @@ Status feed(Arguments arguments) {
     double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     return static_cast<double>(replay.counters().acknowledged) / std::max(seconds, 1e-3);
   };
-  Status done = replay.run([] { return stop_requested(); }, [&] {
-    if (bar) print_bar(replay, *recording, rate());
-  });
+  Status done = replay.run([] { return stop_requested(); },
+                           [&] {
+                             if (bar) print_bar(replay, *recording, rate());
+                           });
   if (bar) fmt::print(stderr, "\n");
   fmt::print("rows={} acknowledged={} rate={:.0f}/s\n", replay.rows(), replay.counters().acknowledged.load(), rate());
   if (done.ok() && !stop_requested() && replay.counters().acknowledged < replay.rows()) {
@@ -94,8 +95,9 @@ Function<int()> setup(CLI::App& app) {
   app.add_option("--limit", arguments->replay.limit, "End after N rows");
   app.add_option("--client-id", arguments->replay.client_id, "The MQTT client identifier")->capture_default_str();
   app.add_flag("-q,--quiet", arguments->quiet, "No progress bar");
-  app.footer("Rows become JSON objects, published with QoS 1; the command ends when every one was acknowledged.\n"
-             "  headrace feed gps.csv.gz --topic 'cabs/{uid}/telemetry' --speed 60");
+  app.footer(
+      "Rows become JSON objects, published with QoS 1; the command ends when every one was acknowledged.\n"
+      "  headrace feed gps.csv.gz --topic 'cabs/{uid}/telemetry' --speed 60");
   return [arguments] {
     Status done = feed(*arguments);
     return done.ok() ? 0 : fail("feed", done.error());

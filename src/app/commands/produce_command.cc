@@ -1,6 +1,6 @@
 // headrace produce: writes lines of standard input to a topic.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <condition_variable>
 #include <iostream>
@@ -141,8 +141,9 @@ Function<int()> setup(CLI::App& app) {
   add_cluster_options(app, arguments->cluster);
   app.add_option("-K,--key-separator", arguments->key_separator, "What separates a key from its value in a line");
   app.add_option("-p,--partition", arguments->partition, "Write to this partition only");
-  app.footer("Each line of standard input is a record; with keys, a key's records stay in one partition.\n"
-             "  echo 'cab-1:{\"speed\":30}' | headrace produce cabs -K :");
+  app.footer(
+      "Each line of standard input is a record; with keys, a key's records stay in one partition.\n"
+      "  echo 'cab-1:{\"speed\":30}' | headrace produce cabs -K :");
   return [arguments] {
     Status done = produce(*arguments);
     return done.ok() ? 0 : fail("produce", done.error());

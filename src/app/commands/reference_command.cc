@@ -1,6 +1,6 @@
 // headrace reference: prints the generated pages of docs/reference.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <memory>
 

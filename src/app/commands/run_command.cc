@@ -1,7 +1,7 @@
 // headrace run: runs what one file describes until it is told to stop.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <CLI/CLI.hpp>
 
 #include <csignal>
 #include <memory>

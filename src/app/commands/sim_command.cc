@@ -1,8 +1,8 @@
 // headrace sim: simulated fleets that report over MQTT.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <memory>
 #include <thread>
@@ -95,9 +95,11 @@ Function<int()> setup(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   app.require_subcommand(1);
   CLI::App* cabs = app.add_subcommand("cabs", "Cabs that drive through Manhattan and report over MQTT");
-  cabs->add_option("--cabs", arguments->fleet.cabs, "How many cabs, each an MQTT client")->capture_default_str()
+  cabs->add_option("--cabs", arguments->fleet.cabs, "How many cabs, each an MQTT client")
+      ->capture_default_str()
       ->check(CLI::Range(1, 1'000'000));
-  cabs->add_option("--rate", arguments->fleet.rate, "Reports of each cab a second")->capture_default_str()
+  cabs->add_option("--rate", arguments->fleet.rate, "Reports of each cab a second")
+      ->capture_default_str()
       ->check(CLI::Range(0.001, 1000.0));
   cabs->add_option("--mqtt", arguments->mqtt, "host:port of the MQTT server")->capture_default_str();
   cabs->add_option("--seed", arguments->fleet.seed, "The same seed drives the same ways")->capture_default_str();

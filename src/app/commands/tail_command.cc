@@ -1,6 +1,6 @@
 // headrace tail: prints a topic's records as they come.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <memory>

@@ -1,6 +1,6 @@
 // headrace topic: lists, creates, deletes and describes topics.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <memory>
@@ -47,8 +47,10 @@ Status list(const Arguments& arguments, bus::Admin& admin) {
 
 Status create(const Arguments& arguments, bus::Admin& admin) {
   ASSIGN_OR_RETURN(auto configs, parse_pairs(arguments.configs));
-  RETURN_IF_ERROR(admin.create_topic({.name = arguments.topic, .partitions = arguments.partitions,
-                                      .replication_factor = arguments.replicas, .configs = configs}));
+  RETURN_IF_ERROR(admin.create_topic({.name = arguments.topic,
+                                      .partitions = arguments.partitions,
+                                      .replication_factor = arguments.replicas,
+                                      .configs = configs}));
   fmt::print("created {} with {} partition{}\n", arguments.topic, arguments.partitions,
              arguments.partitions == 1 ? "" : "s");
   return {};

@@ -21,8 +21,8 @@ ListenConfig read_listen(const YamlNode& node, Problems& problems) {
   auto address = [&](std::string_view key) {
     auto parsed = parse_address(options.text(key));
     if (!parsed) {
-      problems.add(place_in(node, key), fmt::format("listen: {}: '{}' is not host:port, as in 127.0.0.1:9092", key,
-                                                    options.text(key)));
+      problems.add(place_in(node, key),
+                   fmt::format("listen: {}: '{}' is not host:port, as in 127.0.0.1:9092", key, options.text(key)));
     }
     return parsed;
   };

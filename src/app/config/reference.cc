@@ -43,7 +43,8 @@ std::string with(std::string properties, std::string_view more) {
 std::string bus_schema() {
   return fmt::format(R"({{"oneOf":[{{"const":"embedded"}},{{"type":"object","properties":{{"kafka":{{"type":"object",)"
                      R"("required":["bootstrap.servers"],"additionalProperties":{{{}}}}}}},"required":["kafka"],)"
-                     R"("additionalProperties":false}}]}})", kScalar);
+                     R"("additionalProperties":false}}]}})",
+                     kScalar);
 }
 
 std::string streams_schema() {
@@ -84,7 +85,7 @@ std::string dashboards_schema() {
   for (const flow::ComponentSpec& panel : console::panel_table()) {
     std::string type = fmt::format(R"("type":{{"const":{}}})", json_quoted(panel.name));
     kinds += (kinds.empty() ? "" : ",") + object(with(type, flow::json_schema_properties(panel.options)),
-                                                required_names(panel.options, R"("type")"), panel.summary);
+                                                 required_names(panel.options, R"("type")"), panel.summary);
   }
   std::string panels = fmt::format(R"("panels":{{"type":"array","items":{{"oneOf":[{}]}}}})", kinds);
   return map_of(object(with(flow::json_schema_properties(kDashboardSpec.options), panels), "", kDashboardSpec.summary),
@@ -113,11 +114,14 @@ std::string section_reference(const Section& section) {
   std::string out = heading(section);
   if (section.spec) out += flow::markdown_table(section.spec->options);
   if (section.name == "streams") {
-    out += fmt::format("\n`columns` is a map of names to types ({}), or to `{{type:, path:, nullable:}}`. Every record "
-                       "also has `_key`, `_topic`, `_partition`, `_offset` and `_timestamp`.\n", columns::type_names());
+    out += fmt::format(
+        "\n`columns` is a map of names to types ({}), or to `{{type:, path:, nullable:}}`. Every record "
+        "also has `_key`, `_topic`, `_partition`, `_offset` and `_timestamp`.\n",
+        columns::type_names());
   } else if (section.name == "topics") {
-    out += "A map of names to properties; durations and sizes take human units (`retention.ms: 7d`, "
-           "`segment.bytes: 64MiB`).\n";
+    out +=
+        "A map of names to properties; durations and sizes take human units (`retention.ms: 7d`, "
+        "`segment.bytes: 64MiB`).\n";
   } else if (section.name == "ingest") {
     for (const auto* ingest : ingest::ingest_table()) out += flow::markdown_section(ingest->spec, 3);
   } else if (section.name == "sinks") {
@@ -140,7 +144,9 @@ std::string config_schema() {
     properties += (properties.empty() ? "" : ",") + json_quoted(section.name) + ":" + section_schema(section);
   }
   return fmt::format(R"({{"$schema":"https://json-schema.org/draft/2020-12/schema","title":"headrace configuration",)"
-                     R"("type":"object","properties":{{{}}},"additionalProperties":false}})" "\n", properties);
+                     R"("type":"object","properties":{{{}}},"additionalProperties":false}})"
+                     "\n",
+                     properties);
 }
 
 std::string config_reference() {

@@ -22,9 +22,9 @@ struct Section {
 std::span<const Section> sections();
 
 extern const flow::ComponentSpec kListenSpec;
-extern const flow::ComponentSpec kStreamSpec;    ///< Beside its options: `columns`.
+extern const flow::ComponentSpec kStreamSpec;  ///< Beside its options: `columns`.
 extern const flow::ComponentSpec kPipelineSpec;
-extern const flow::ComponentSpec kSinkSpec;      ///< What names and switches a sink, beside the runner's and its own.
-extern const flow::ComponentSpec kDashboardSpec; ///< Beside its options: `panels`.
+extern const flow::ComponentSpec kSinkSpec;       ///< What names and switches a sink, beside the runner's and its own.
+extern const flow::ComponentSpec kDashboardSpec;  ///< Beside its options: `panels`.
 
 }  // namespace headrace::app

@@ -12,7 +12,9 @@ namespace {
 constexpr flow::OptionSpec kColumnOptions[] = {
     {.name = "type", .required = true, .help = "The column's type."},
     {.name = "path", .help = "Where the value is in the record, as in engine.temp; the column's name by default."},
-    {.name = "nullable", .type = flow::OptionType::kBoolean, .fallback = "true",
+    {.name = "nullable",
+     .type = flow::OptionType::kBoolean,
+     .fallback = "true",
      .help = "Whether a record without a value is taken."},
 };
 constexpr flow::ComponentSpec kColumnSpec{"columns", "A column.", kColumnOptions};

@@ -6,9 +6,7 @@
 namespace headrace::app {
 namespace {
 
-Place to_place(const YAML::Mark& mark) {
-  return mark.is_null() ? Place{} : Place{mark.line + 1, mark.column + 1};
-}
+Place to_place(const YAML::Mark& mark) { return mark.is_null() ? Place{} : Place{mark.line + 1, mark.column + 1}; }
 
 class Builder {
  public:

@@ -15,11 +15,11 @@ struct YamlNode {
   enum class Kind { kNull, kScalar, kMap, kList };
   Kind kind = Kind::kNull;
   Place place;
-  std::string scalar;            ///< For kScalar.
-  Place text_place;              ///< For kScalar: where its first character stands (below the | of a literal block).
-  int line_indent = 0;           ///< For a literal block: columns before each of its lines; else 0.
-  std::vector<YamlEntry> map;    ///< For kMap.
-  std::vector<YamlNode> list;    ///< For kList.
+  std::string scalar;          ///< For kScalar.
+  Place text_place;            ///< For kScalar: where its first character stands (below the | of a literal block).
+  int line_indent = 0;         ///< For a literal block: columns before each of its lines; else 0.
+  std::vector<YamlEntry> map;  ///< For kMap.
+  std::vector<YamlNode> list;  ///< For kList.
 
   /// The value of `key`, or null.
   const YamlNode* find(std::string_view key) const;

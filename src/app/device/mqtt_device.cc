@@ -23,7 +23,8 @@ class MqttDevice::Link final : public net::Session {
  public:
   Link(MqttDevice& device, net::Connection& connection) : device_(device), connection_(connection) {
     Bytes out;
-    mqtt::encode(mqtt::Connect{.client_id = device.options_.client_id, .clean_session = true,
+    mqtt::encode(mqtt::Connect{.client_id = device.options_.client_id,
+                               .clean_session = true,
                                .keep_alive_s = device.options_.keep_alive_s},
                  out);
     connection_.send_copy(out);
@@ -73,7 +74,10 @@ class MqttDevice::Link final : public net::Session {
 };
 
 MqttDevice::MqttDevice(net::EventLoop& loop, DeviceOptions options, DeviceCounters& counters, Function<void()> on_room)
-    : loop_(loop), options_(std::move(options)), counters_(counters), on_room_(std::move(on_room)),
+    : loop_(loop),
+      options_(std::move(options)),
+      counters_(counters),
+      on_room_(std::move(on_room)),
       random_(std::hash<std::string>()(options_.client_id)) {}
 
 MqttDevice::~MqttDevice() {

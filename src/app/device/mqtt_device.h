@@ -31,8 +31,8 @@ struct DeviceOptions {
   uint16_t port = 1883;
   std::string client_id;
   uint16_t keep_alive_s = 60;
-  size_t in_flight_max = 20;          ///< PUBLISHes sent and not acknowledged.
-  size_t queue_messages_max = 1000;   ///< Messages kept, those in flight among them; the oldest waiting one gives way.
+  size_t in_flight_max = 20;         ///< PUBLISHes sent and not acknowledged.
+  size_t queue_messages_max = 1000;  ///< Messages kept, those in flight among them; the oldest waiting one gives way.
 };
 
 /// Everything but the constructor and the destructor on its loop.

@@ -92,9 +92,12 @@ class CsvRecording final : public Recording {
       }
       if (quoted) {
         if (c == '\n') ++line_, column = 0;
-        if (c != '"') values.back().push_back(static_cast<char>(c));
-        else if (source_->peek() == '"') values.back().push_back(static_cast<char>(source_->get())), ++column;
-        else quoted = false;
+        if (c != '"')
+          values.back().push_back(static_cast<char>(c));
+        else if (source_->peek() == '"')
+          values.back().push_back(static_cast<char>(source_->get())), ++column;
+        else
+          quoted = false;
       } else if (c == '\n') {
         ++line_;
         if (!was_quoted && values.back().ends_with('\r')) values.back().pop_back();

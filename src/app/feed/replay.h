@@ -18,11 +18,11 @@ struct ReplayOptions {
   std::string host = "127.0.0.1";
   uint16_t port = 1883;
   std::string client_id = "headrace-feed";
-  std::string topic;           ///< {field} stands for a row's value.
-  std::string time_field;      ///< Empty: the first field of a usual name.
-  double speed = 1;            ///< Times the recorded pace; 0: as fast as possible.
+  std::string topic;                          ///< {field} stands for a row's value.
+  std::string time_field;                     ///< Empty: the first field of a usual name.
+  double speed = 1;                           ///< Times the recorded pace; 0: as fast as possible.
   std::chrono::milliseconds gap_max{60'000};  ///< A longer recorded pause is shortened to this, in recorded time.
-  int64_t limit = 0;           ///< Rows; 0: all.
+  int64_t limit = 0;                          ///< Rows; 0: all.
 };
 
 /// One replay, on the thread that runs it; the device lives on `loop`.

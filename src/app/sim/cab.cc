@@ -110,8 +110,15 @@ Telemetry Cab::report(int64_t now_ms) const {
   Coordinates at = way_.empty()
                        ? city_.node(from_)
                        : between(city_.node(from_), city_.node(way_.back()), std::min(1.0, along_m_ / street_m_));
-  return {.cab = id_, .ts_ms = now_ms, .at = at, .speed_kmh = speed_kmh_, .heading_deg = heading_deg_,
-          .engine_temp_c = engine_temp_c_, .fuel_pct = fuel_pct_, .occupied = occupied_, .fare = occupied_ ? fare_ : 0};
+  return {.cab = id_,
+          .ts_ms = now_ms,
+          .at = at,
+          .speed_kmh = speed_kmh_,
+          .heading_deg = heading_deg_,
+          .engine_temp_c = engine_temp_c_,
+          .fuel_pct = fuel_pct_,
+          .occupied = occupied_,
+          .fare = occupied_ ? fare_ : 0};
 }
 
 }  // namespace headrace::app

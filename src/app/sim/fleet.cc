@@ -62,7 +62,7 @@ class Fleet::Depot {
     Cab cab;
     MqttDevice device;
     std::string topic;
-    double due_s = 0;   ///< Until the next report.
+    double due_s = 0;  ///< Until the next report.
     bool connecting = false;
   };
   struct Late {

@@ -207,7 +207,8 @@ Result<RequestRecords> read_records(std::string_view content_type, std::string_v
   } else {
     return Error{ErrorCode::kUnsupported,
                  fmt::format("content type \"{}\"; taken are application/json, application/x-ndjson and "
-                             "application/octet-stream", type)};
+                             "application/octet-stream",
+                             type)};
   }
   if (out.records.empty()) return Error{ErrorCode::kInvalidArgument, "the body holds no record"};
   RETURN_IF_ERROR(apply_query(query, out));

@@ -20,8 +20,8 @@ Metrics::Metrics(flow::MetricsRegistry& registry, const std::string& component)
                                     "PUBACK and PUBREC sent, each after the bus had answered")),
       rejected(registry.counter("headrace_mqtt_rejected_total", {{"ingest", component}},
                                 "Messages that were not taken: no rule, no topic, or the bus refused them for good")),
-      retries(registry.counter("headrace_mqtt_retries_total", {{"ingest", component}},
-                               "Batches offered to the bus again")),
+      retries(
+          registry.counter("headrace_mqtt_retries_total", {{"ingest", component}}, "Batches offered to the bus again")),
       protocol_errors(registry.counter("headrace_mqtt_protocol_errors_total", {{"ingest", component}},
                                        "Connections closed because of what the client sent")) {}
 
@@ -139,7 +139,9 @@ void LoopWriter::add_record(BatchLane& lane, const wire::mqtt::Publish& publish,
     original.timestamp_ms = now;
     original.value = publish.payload;
     original.headers.push_back({"mqtt.topic", publish.topic});
-    flow::DeadLetter letter{.stage = "ingest", .component = settings_.name, .code = to_string(ErrorCode::kNotFound),
+    flow::DeadLetter letter{.stage = "ingest",
+                            .component = settings_.name,
+                            .code = to_string(ErrorCode::kNotFound),
                             .message = "no route matches the topic"};
     return flow::add_dead_letter(lane.builder(), letter, original, now);
   }

@@ -25,8 +25,8 @@ Result<Route> parse_route(const std::map<std::string, std::string>& record) {
   }
   size_t wildcards = wire::mqtt::count_wildcards(route.filter);
   if (wildcards > Routes::kWildcardsMax) {
-    return Error{ErrorCode::kInvalidArgument, fmt::format("filter \"{}\": more than {} wildcards", route.filter,
-                                                          Routes::kWildcardsMax)};
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("filter \"{}\": more than {} wildcards", route.filter, Routes::kWildcardsMax)};
   }
   if (field(record, "topic").empty()) return Error{ErrorCode::kInvalidArgument, "topic: missing"};
   ASSIGN_OR_RETURN(route.topic, Template::parse(field(record, "topic"), wildcards));

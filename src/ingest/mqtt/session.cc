@@ -155,9 +155,7 @@ Session::Handled Session::append(const wire::mqtt::Publish& publish) {
   uint64_t number = pending_.next_number();
   std::string why;
   switch (writer_.append(publish, client_id_, ref_, number, why)) {
-    case LoopWriter::Outcome::kHold:
-      hold();
-      return Handled::kHeld;
+    case LoopWriter::Outcome::kHold: hold(); return Handled::kHeld;
     case LoopWriter::Outcome::kRejected:
       writer_.metrics().rejected.add();
       refuse(fmt::format("message to \"{}\": {}", publish.topic, why));

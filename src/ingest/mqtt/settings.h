@@ -20,8 +20,8 @@ struct Settings {
   bool topic_header = true;
   size_t packet_bytes_max = 1 << 20;
   size_t batch_bytes_max = 512 << 10;
-  size_t loop_bytes_max = 32 << 20;        ///< Unanswered bytes of a loop from which on it reads no more.
-  size_t connection_bytes_max = 4 << 20;   ///< The same for one connection.
+  size_t loop_bytes_max = 32 << 20;       ///< Unanswered bytes of a loop from which on it reads no more.
+  size_t connection_bytes_max = 4 << 20;  ///< The same for one connection.
   size_t connection_messages_max = 10'000;
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::milliseconds send_timeout{30'000};

@@ -2,8 +2,7 @@
 //
 // Behavior:
 // - Each partition carries exactly one v2 batch. Its header and CRC-32C are checked; the records inside are not read.
-// The
-//   bytes go to the log as they came.
+//   The bytes go to the log as they came.
 // - acks=1 and acks=all are answered when the batch is as durable as the topic asks for (fsynced by default). Several
 //   requests of a connection wait for the same fsync; answers leave in the order of the requests.
 // - acks=0 gets no answer; an error closes the connection, which is all that such a client can notice.

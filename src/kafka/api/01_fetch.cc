@@ -2,18 +2,16 @@
 //
 // Behavior:
 // - Answers when min_bytes are there, a partition has an error, or max_wait_ms is over. Whole batches are sent from
-// where
-//   the log has them in memory; the first may begin before the offset asked for.
+//   where the log has them in memory; the first may begin before the offset asked for.
 // - max_bytes and partition_max_bytes are honoured, except that the first batch of the response is always sent
-// (KIP-74).
+//   (KIP-74).
 // - read_committed readers see nothing at or above the last stable offset, and are told the aborted transactions.
 // - No fetch sessions (KIP-227): the session id is always 0, which makes clients name all partitions each time.
 // - Requests of followers (a replica id) are refused: there are none.
 //
 // Version notes:
 // - 7 adds sessions, 9 the leader epoch, 11 the rack, 12 is flexible, 13 names topics by id, 15 moves the replica id
-// into
-//   a tagged field.
+//   into a tagged field.
 #include <algorithm>
 
 #include "broker/data_waiter.h"

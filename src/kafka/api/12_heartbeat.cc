@@ -2,8 +2,7 @@
 //
 // Behavior:
 // - REBALANCE_IN_PROGRESS tells the member to join again; UNKNOWN_MEMBER_ID, ILLEGAL_GENERATION and FENCED_INSTANCE_ID
-// that
-//   it is no longer one.
+//   that it is no longer one.
 //
 // Version notes:
 // - 1 adds the throttle time, 3 static members, 4 is flexible.

@@ -5,8 +5,7 @@
 //
 // Version notes:
 // - 0-2 name a single member, whose error is the top-level one. 3 lists members, static ones too. 4 is flexible, 5 adds
-// a
-//   reason, which is not used.
+//   a reason, which is not used.
 #include "wire/kafka/messages/13_leave_group.h"
 #include "kafka/api.h"
 #include "kafka/errors.h"

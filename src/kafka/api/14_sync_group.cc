@@ -2,7 +2,7 @@
 //
 // Behavior:
 // - Members wait until the leader's SyncGroup brings the assignments; REBALANCE_IN_PROGRESS sends them back to
-// JoinGroup.
+//   JoinGroup.
 //
 // Version notes:
 // - 3 adds static members, 4 is flexible, 5 names protocol type and name, which must then match (KIP-559).

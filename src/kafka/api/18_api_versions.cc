@@ -3,7 +3,7 @@
 // Behavior:
 // - Answers from the dispatch table, so that nothing is told that is not served (Produce 0-2 excepted, see there).
 // - A version we do not know is answered in version 0 with UNSUPPORTED_VERSION and our versions of ApiVersions
-// (KIP-511).
+//   (KIP-511).
 // - Feature transaction.version is 2: transactions follow KIP-890, which clients then use.
 //
 // Version notes:

@@ -3,8 +3,7 @@
 // Behavior:
 // - Without a transactional id: a fresh producer id, epoch 0.
 // - With one: the id's producer with a higher epoch, which fences older ones, after a transaction that they left open
-// is
-//   aborted.
+//   is aborted.
 //
 // Version notes:
 // - 2 is flexible, 3 lets a producer name its own id and epoch to have the epoch bumped (KIP-360), 4 answers

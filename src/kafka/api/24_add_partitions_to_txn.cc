@@ -6,8 +6,7 @@
 //
 // Version notes:
 // - 2 answers PRODUCER_FENCED where older clients know INVALID_PRODUCER_EPOCH, 3 is flexible. 4 and above are for
-// brokers
-//   among themselves and not served.
+//   brokers among themselves and not served.
 #include "wire/kafka/messages/24_add_partitions_to_txn.h"
 #include "kafka/api.h"
 #include "kafka/errors.h"

@@ -2,7 +2,7 @@
 //
 // Behavior:
 // - The group must have been added with AddOffsetsToTxn, except under transaction version 2, where this request does
-// it.
+//   it.
 //
 // Version notes:
 // - 2 adds leader epochs, 3 is flexible and checks member and generation (KIP-447), 5 belongs to transaction version 2

@@ -2,8 +2,7 @@
 //
 // Behavior:
 // - Per topic all changes or none, on the disk before the answer. Operations: set (0), delete (1) back to the default;
-// append
-//   (2) and subtract (3) for lists. The broker's own settings come from its configuration file: INVALID_REQUEST.
+//   append (2) and subtract (3) for lists. The broker's own settings come from its configuration file: INVALID_REQUEST.
 //
 // Version notes:
 // - 1 is flexible.

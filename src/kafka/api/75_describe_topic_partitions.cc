@@ -2,8 +2,7 @@
 //
 // Behavior:
 // - Topics come sorted by name; an empty list means all. A response holds at most response_partition_limit partitions;
-// the
-//   cursor says where the next page begins.
+//   the cursor says where the next page begins.
 //
 // Version notes:
 // - Only version 0 exists.

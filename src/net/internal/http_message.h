@@ -13,8 +13,7 @@ namespace headrace::net::internal {
 std::string raw_path(std::string_view target);
 
 /// Nothing when the target can't be decoded.
-std::optional<HttpRequest> to_request(
-    boost::beast::http::request<boost::beast::http::string_body>&& message);
+std::optional<HttpRequest> to_request(boost::beast::http::request<boost::beast::http::string_body>&& message);
 
 /// Status line and header fields, the empty line included.
 std::string response_header(const HttpResponse& response, bool keep_alive, bool http_1_0);

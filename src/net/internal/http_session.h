@@ -71,8 +71,8 @@ class HttpSession final : public Session {
   bool http_1_0_ = false;
   bool expectation_answered_ = false;
   bool peer_ended_ = false;
-  TimePoint since_;             ///< The request's first byte, or the end of the one before.
-  TimePoint last_progress_;     ///< Of sending.
+  TimePoint since_;          ///< The request's first byte, or the end of the one before.
+  TimePoint last_progress_;  ///< Of sending.
   TimePoint last_event_;
   size_t last_queued_ = 0;
 };

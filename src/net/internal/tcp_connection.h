@@ -70,12 +70,12 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
   SendQueue queue_;
   std::unique_ptr<EventLoop::Timer> deadline_;
   Phase phase_ = Phase::kOpen;
-  bool doomed_ = false;           ///< In the loop's list to destroy.
+  bool doomed_ = false;  ///< In the loop's list to destroy.
   bool paused_ = false;
   bool peer_ended_ = false;
   bool waiting_readable_ = false;
   bool waiting_writable_ = false;
-  bool dirty_ = false;            ///< In the loop's list to flush.
+  bool dirty_ = false;  ///< In the loop's list to flush.
   bool redelivery_queued_ = false;
 };
 

@@ -52,9 +52,8 @@ Result<tcp::endpoint> resolve(Loop& loop, const ListenOptions& options) {
   tcp::resolver resolver(loop.context());
   auto found = resolver.resolve(tcp::v4(), host, std::to_string(options.port), tcp::resolver::numeric_service, error);
   if (error || found.empty()) {
-    return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("listening for {} on {}:{}: the host name is unknown ({})", options.name, options.host,
-                             options.port, error.message())};
+    return Error{ErrorCode::kInvalidArgument, fmt::format("listening for {} on {}:{}: the host name is unknown ({})",
+                                                          options.name, options.host, options.port, error.message())};
   }
   return found.begin()->endpoint();
 }
@@ -188,9 +187,7 @@ class TcpListener::Acceptor : public std::enable_shared_from_this<Acceptor> {
     connection->start();
   }
 
-  void refuse() {
-    say(fmt::format("refusing connections: {} are open, the most that are allowed", state_->live()));
-  }
+  void refuse() { say(fmt::format("refusing connections: {} are open, the most that are allowed", state_->live())); }
 
   void back_off(const error_code& error) {
     say(fmt::format("can't accept: {}; raise the limit on open files (ulimit -n)", error.message()));

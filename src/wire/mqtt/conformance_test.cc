@@ -117,8 +117,7 @@ TEST(MqttConformance, EveryClauseHoldsAsItsCaseSays) {
     auto packet = decode(*frame);
     EXPECT_EQ(packet.ok(), each.result == Case::kGood) << (packet.ok() ? "" : packet.error().message);
     if (!packet.ok()) {
-      EXPECT_EQ(packet.error().code,
-                each.result == Case::kBad ? ErrorCode::kCorrupt : ErrorCode::kUnsupported);
+      EXPECT_EQ(packet.error().code, each.result == Case::kBad ? ErrorCode::kCorrupt : ErrorCode::kUnsupported);
     }
   }
 }

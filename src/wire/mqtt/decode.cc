@@ -115,10 +115,9 @@ Result<Packet> bare(const Frame& frame) {
 }  // namespace
 
 std::string_view to_string(PacketType type) {
-  static constexpr std::string_view kNames[] = {"RESERVED",   "CONNECT",   "CONNACK", "PUBLISH",    "PUBACK",
-                                                "PUBREC",     "PUBREL",    "PUBCOMP", "SUBSCRIBE",  "SUBACK",
-                                                "UNSUBSCRIBE", "UNSUBACK", "PINGREQ", "PINGRESP",   "DISCONNECT",
-                                                "RESERVED"};
+  static constexpr std::string_view kNames[] = {
+      "RESERVED",  "CONNECT", "CONNACK",     "PUBLISH",  "PUBACK",  "PUBREC",   "PUBREL",     "PUBCOMP",
+      "SUBSCRIBE", "SUBACK",  "UNSUBSCRIBE", "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT", "RESERVED"};
   return kNames[static_cast<uint8_t>(type) & 0x0f];
 }
 
