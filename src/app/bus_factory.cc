@@ -28,15 +28,20 @@ Status create_or_compare(bus::Admin& admin, const bus::TopicSpec& topic) {
 
 }  // namespace
 
-Result<OpenBus> open_bus(const BusConfig& config, const std::string& data, flow::MetricsRegistry& metrics) {
+Result<OpenBus> open_bus(const Config& config, flow::MetricsRegistry& metrics) {
   OpenBus open;
-  if (config.embedded()) {
-    ASSIGN_OR_RETURN(open.broker, broker::Broker::open({.data_directory = data}, metrics));
+  if (config.bus.embedded()) {
+    broker::BrokerOptions options{.data_directory = config.data,
+                                  .auto_create_topics = config.broker.auto_create_topics,
+                                  .default_partitions = config.broker.default_partitions,
+                                  .retention_check_interval = config.broker.retention_check_interval,
+                                  .group_initial_rebalance_delay = config.broker.group_initial_rebalance_delay};
+    ASSIGN_OR_RETURN(open.broker, broker::Broker::open(std::move(options), metrics));
     open.bus = broker::make_embedded_bus(*open.broker);
     open.label = "embedded";
   } else {
-    ASSIGN_OR_RETURN(open.bus, bus_kafka::connect(config.kafka));
-    open.label = "kafka " + config.kafka.at("bootstrap.servers");
+    ASSIGN_OR_RETURN(open.bus, bus_kafka::connect(config.bus.kafka));
+    open.label = "kafka " + config.bus.kafka.at("bootstrap.servers");
   }
   return open;
 }

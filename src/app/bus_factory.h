@@ -19,8 +19,8 @@ struct OpenBus {
   std::string label;  ///< "embedded", or the bootstrap servers.
 };
 
-/// Opens the log in `data`, or connects to the cluster that `config` names (without waiting for it).
-Result<OpenBus> open_bus(const BusConfig& config, const std::string& data, flow::MetricsRegistry& metrics);
+/// Opens the log in `config.data`, or connects to the cluster that `config.bus` names (without waiting for it).
+Result<OpenBus> open_bus(const Config& config, flow::MetricsRegistry& metrics);
 
 /// Creates the topics that do not exist; one that does keeps what it has, and is told where it differs. Waits up to
 /// `patience` for a cluster that can't be reached.

@@ -16,6 +16,14 @@ Place place_in(const YamlNode& node, std::string_view key) {
   return value ? value->place : node.place;
 }
 
+BrokerConfig read_broker(const YamlNode& node, Problems& problems) {
+  flow::Options options = read_options(node, kBrokerSpec, "broker", problems);
+  return {.auto_create_topics = options.boolean("auto_create_topics"),
+          .default_partitions = static_cast<int32_t>(options.integer("default_partitions")),
+          .retention_check_interval = options.duration("retention_check_interval"),
+          .group_initial_rebalance_delay = options.duration("group_initial_rebalance_delay")};
+}
+
 ListenConfig read_listen(const YamlNode& node, Problems& problems) {
   flow::Options options = read_options(node, kListenSpec, "listen", problems);
   auto address = [&](std::string_view key) {
@@ -79,6 +87,7 @@ Config load_config(const std::string& text, const std::vector<std::string>& sett
     if (expect_kind(*data, YamlNode::Kind::kScalar, "data", problems)) config.data = data->scalar;
   }
   config.listen = read_listen(section(root, "listen"), problems);
+  config.broker = read_broker(section(root, "broker"), problems);
   read_topics(section(root, "topics"), config, problems);
   read_ingest(section(root, "ingest"), config, problems);
   read_streams(section(root, "streams"), config, problems);

@@ -34,6 +34,14 @@ struct ListenConfig {
   std::optional<Address> advertised_kafka;
 };
 
+/// The embedded broker's; a cluster has its own.
+struct BrokerConfig {
+  bool auto_create_topics;
+  int32_t default_partitions;
+  std::chrono::milliseconds retention_check_interval;
+  std::chrono::milliseconds group_initial_rebalance_delay;
+};
+
 struct IngestConfig {
   const flow::IngestComponent* component;
   flow::Options options;
@@ -69,6 +77,7 @@ struct Config {
   BusConfig bus;
   std::string data;
   ListenConfig listen;
+  BrokerConfig broker{};
   std::vector<bus::TopicSpec> topics;
   std::vector<IngestConfig> ingest;
   std::vector<StreamConfig> streams;

@@ -20,6 +20,31 @@ constexpr OptionSpec kListenOptions[] = {
      .help = "What Kafka clients are told to connect to; by default the address that they dialled."},
 };
 
+constexpr OptionSpec kBrokerOptions[] = {
+    {.name = "auto_create_topics",
+     .type = OptionType::kBoolean,
+     .fallback = "true",
+     .help = "Whether a topic that a client names and that does not exist is created (auto.create.topics.enable)."},
+    {.name = "default_partitions",
+     .type = OptionType::kInteger,
+     .fallback = "1",
+     .min = 1,
+     .max = 10'000,
+     .help = "Partitions of topics that are created without a count (num.partitions)."},
+    {.name = "retention_check_interval",
+     .type = OptionType::kDuration,
+     .fallback = "5m",
+     .min = 100,
+     .max = 24LL * 3600 * 1000,
+     .help = "How often segments are looked for that retention lets go (log.retention.check.interval.ms)."},
+    {.name = "group_initial_rebalance_delay",
+     .type = OptionType::kDuration,
+     .fallback = "50ms",
+     .min = 0,
+     .max = 60'000,
+     .help = "How long the first member of an empty group waits for more (group.initial.rebalance.delay.ms)."},
+};
+
 constexpr std::string_view kFormats[] = {"json", "csv", "raw"};
 constexpr OptionSpec kStreamOptions[] = {
     {.name = "topic", .help = "The topic to read; the stream's own name by default."},
@@ -91,6 +116,7 @@ constexpr OptionSpec kDashboardOptions[] = {
 }  // namespace
 
 constinit const flow::ComponentSpec kListenSpec{"listen", "Addresses that the program listens on.", kListenOptions};
+constinit const flow::ComponentSpec kBrokerSpec{"broker", "The embedded broker.", kBrokerOptions};
 constinit const flow::ComponentSpec kStreamSpec{"streams", "A topic seen as typed columns.", kStreamOptions};
 constinit const flow::ComponentSpec kPipelineSpec{
     "pipelines", "SQL over a stream, with its results in a topic, exactly once.", kPipelineOptions};
@@ -104,6 +130,7 @@ std::span<const Section> sections() {
        Shape::kSpecial},
       {"data", "The folder of the log and of pipelines' state; `--data` overrides it.", Shape::kSpecial},
       {"listen", "Addresses that the program listens on.", Shape::kOptions, &kListenSpec},
+      {"broker", "The embedded broker.", Shape::kOptions, &kBrokerSpec},
       {"topics", "Topics to create: `partitions`, `replication.factor` and Kafka's own topic properties.",
        Shape::kSpecial},
       {"ingest", "Ways in for devices, each by its component's name.", Shape::kSpecial},

@@ -22,6 +22,7 @@ struct Section {
 std::span<const Section> sections();
 
 extern const flow::ComponentSpec kListenSpec;
+extern const flow::ComponentSpec kBrokerSpec;
 extern const flow::ComponentSpec kStreamSpec;  ///< Beside its options: `columns`.
 extern const flow::ComponentSpec kPipelineSpec;
 extern const flow::ComponentSpec kSinkSpec;       ///< What names and switches a sink, beside the runner's and its own.
