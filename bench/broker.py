@@ -1,45 +1,52 @@
-"""Produce throughput, latency, processor time and memory: Headrace and Apache Kafka side by side, in one run.
+"""The broker beside Apache Kafka, in one run on one machine: throughput, processor time, latency and memory.
 
-The Java client is Kafka's own kafka-producer-perf-test, the native one librdkafka (confluent-kafka's). acks=all; Headrace syncs
-every batch to the disk before its ack, Kafka does not. Each row of the table is one case: both servers in turn.
+Three servers take every case in turn: Headrace with an fsync before each ack (its default), Headrace with `flush: os`, and Kafka,
+whose ack never waits for the disk. Clients: Kafka's own kafka-producer-perf-test (java), librdkafka through confluent-kafka, whose
+Python loop is its bound (librdkafka), and `headrace bench`, which costs less than any server (native). acks=all everywhere.
 """
 
 import re
+import statistics
 import time
 from pathlib import Path
 
 from confluent_kafka import Producer
-from harness import Headrace
+from harness import BIN, Headrace
 from servers.kafka import Kafka, tool
 
 from bench import measure
 
-RECORDS_JAVA = 2_000_000
-RECORDS_NATIVE = 2_000_000
-BATCHES = ((16384, 5), (262144, 10))
+#: (client, value bytes, partitions, batch bytes, records)
+PRODUCE = [
+    ("java", 100, 1, 16384, 2_000_000), ("java", 100, 8, 16384, 2_000_000), ("java", 100, 8, 262144, 2_000_000),
+    ("java", 1024, 1, 16384, 300_000), ("java", 1024, 8, 262144, 500_000),
+    ("librdkafka", 100, 1, 16384, 500_000), ("librdkafka", 100, 8, 262144, 500_000),
+    ("native", 100, 1, 16384, 5_000_000), ("native", 100, 8, 16384, 10_000_000), ("native", 100, 1, 262144, 10_000_000),
+    ("native", 100, 8, 262144, 10_000_000), ("native", 1024, 1, 16384, 1_000_000), ("native", 1024, 8, 262144, 1_500_000),
+]
+LINGER_MS = {16384: 5, 262144: 10}
 
 
-def java_perf(bootstrap, topic, batch, linger):
-    out = tool("kafka-producer-perf-test", "--bootstrap-server", bootstrap, "--topic", topic, "--num-records", RECORDS_JAVA,
-               "--record-size", 100, "--throughput", -1, "--command-property", "acks=all", f"batch.size={batch}",
-               f"linger.ms={linger}", seconds=600).stdout.strip().splitlines()[-1]
+def java(server, topic, size, batch, records):
+    out = tool("kafka-producer-perf-test", "--bootstrap-server", server.bootstrap, "--topic", topic, "--num-records", records,
+               "--record-size", size, "--throughput", -1, "--command-property", "acks=all", f"batch.size={batch}",
+               f"linger.ms={LINGER_MS[batch]}", seconds=600).stdout.strip().splitlines()[-1]
     rate, p99 = re.search(r"sent, ([0-9.]+) records/sec.* ([0-9]+) ms 99th", out).groups()
-    return float(rate), float(p99)
+    return float(rate), float(p99), records
 
 
-def native_perf(bootstrap, topic, batch, linger):
-    """librdkafka through confluent-kafka: the Python loop is its own bound, the same for both servers."""
+def librdkafka(server, topic, size, batch, records):
     latencies = []
-    producer = Producer({"bootstrap.servers": bootstrap, "acks": "all", "batch.size": batch, "linger.ms": linger,
-                         "queue.buffering.max.messages": 1_000_000, "dr_cb": True, "delivery.report.only.error": False})
-    value = b"x" * 100
+    producer = Producer({"bootstrap.servers": server.bootstrap, "acks": "all", "batch.size": batch, "linger.ms": LINGER_MS[batch],
+                         "queue.buffering.max.messages": 1_000_000})
+    value = b"x" * size
     begin = time.perf_counter()
-    for i in range(RECORDS_NATIVE // 4):
+    for i in range(records):
         report = None
         if i % 1000 == 0:
-            sent = time.perf_counter()
+            producer.poll(0)
 
-            def report(error, _, sent=sent):
+            def report(error, _, sent=time.perf_counter()):
                 latencies.append(time.perf_counter() - sent)
         while True:
             try:
@@ -47,56 +54,138 @@ def native_perf(bootstrap, topic, batch, linger):
                 break
             except BufferError:
                 producer.poll(0.01)
-        if i % 1000 == 0:
-            producer.poll(0)
     producer.flush()
-    seconds = time.perf_counter() - begin
-    latencies.sort()
-    return RECORDS_NATIVE / 4 / seconds, latencies[len(latencies) * 99 // 100] * 1000
+    return records / (time.perf_counter() - begin), statistics.quantiles(latencies, n=100)[98] * 1000, records
 
 
-CLIENTS = {"java": (java_perf, RECORDS_JAVA), "librdkafka": (native_perf, RECORDS_NATIVE // 4)}
+def native(server, topic, size, batch, records):
+    found = load(server, "produce", topic, "--size", size, "--batch-bytes", batch, "--records", records)
+    return found["rate"], found["p99_us"] / 1000, int(found["records"])
 
 
-def one(name, pid, bootstrap, create, client, partitions, batch, linger):
-    topic = f"{client}-{partitions}-{batch}"
-    create(topic, partitions)
-    perf, records = CLIENTS[client]
-    with measure.Cost(pid) as cost:
-        rate, p99 = perf(bootstrap, topic, batch, linger)
-    return {"server": name, "rate": rate, "p99": p99, "cpu": cost.cpu / records * 1e6, "memory": measure.memory_mib(pid)}
+CLIENTS = {"java": java, "librdkafka": librdkafka, "native": native}
 
 
-def rows_of(case, ours, theirs):
-    ratio = lambda key: f"{ours[key] / max(theirs[key], 1e-9):.2f}"  # noqa: E731
-    cell = lambda key, form: f"{ours[key]:{form}} / {theirs[key]:{form}}"  # noqa: E731
-    return [case, cell("rate", ",.0f"), ratio("rate"), cell("p99", ".0f"), cell("cpu", ".2f"), ratio("cpu"), cell("memory", ".0f"),
-            ratio("memory")]
+def load(server, *arguments):
+    """What `headrace bench` prints, as numbers."""
+    out = measure.run([BIN, "bench", *arguments, "-b", server.bootstrap])
+    return {name: float(value) for name, value in re.findall(r"(\w+)=([0-9.]+)", out)}
+
+
+class Server:
+    """One of the three: its address and process, and topics made in its way."""
+
+    def __init__(self, name, bootstrap, pid, configs=()):
+        self.name, self.bootstrap, self.pid, self.configs = name, bootstrap, pid, configs
+
+    def create(self, topic, partitions):
+        options = [part for config in self.configs for part in ("-c", config)]
+        measure.run([BIN, "topic", "create", topic, "-p", partitions, "-b", self.bootstrap, *options])
+
+    def delete(self, topic):
+        measure.run([BIN, "topic", "delete", topic, "-b", self.bootstrap])
+
+
+def cells(servers, results, key, form):
+    return " / ".join(f"{results[s.name][key]:{form}}" for s in servers)
+
+
+def ratios(servers, results, key):
+    kafka = results[servers[-1].name][key]
+    return " / ".join(f"{results[s.name][key] / max(kafka, 1e-9):.2f}" for s in servers[:-1])
+
+
+def produce_case(server, client, size, partitions, batch, records):
+    topic = f"{client}-{size}-{partitions}-{batch}"
+    server.create(topic, partitions)
+    measure.reset_peak(server.pid)
+    with measure.Cost(server.pid) as cost:
+        rate, p99, sent = CLIENTS[client](server, topic, size, batch, records)
+    result = {"rate": rate, "p99": p99, "cpu": cost.cpu / sent * 1e6, "memory": measure.memory_mib(server.pid)}
+    server.delete(topic)
+    return result
+
+
+def produce(servers):
+    rows = []
+    for client, size, partitions, batch, records in PRODUCE:
+        results = {s.name: produce_case(s, client, size, partitions, batch, records) for s in servers}
+        rows.append([f"{client}, {size} B, {partitions} p, {batch // 1024} KiB", cells(servers, results, "rate", ",.0f"),
+                     ratios(servers, results, "rate"), cells(servers, results, "cpu", ".2f"), ratios(servers, results, "cpu"),
+                     cells(servers, results, "p99", ".1f"), cells(servers, results, "memory", ".0f")])
+        print("  " + " | ".join(rows[-1]), flush=True)
+    return measure.table(["client, value, partitions, batch", "records/s", "to Kafka's", "broker CPU s per M", "to Kafka's",
+                          "p99 ms", "peak MiB"], rows)
+
+
+def consume_case(server, consumers, groups):
+    with measure.Cost(server.pid) as cost:
+        found = load(server, "consume", "consumed", "--consumers", consumers, "--groups", groups)
+    return {"rate": found["rate"], "cpu": cost.cpu / found["records"] * 1e6, "memory": measure.memory_mib(server.pid)}
+
+
+def consume(servers):
+    for server in servers:
+        server.create("consumed", 8)
+        load(server, "produce", "consumed", "--records", 5_000_000)
+    rows = []
+    for consumers, groups in ((1, 1), (4, 1), (1, 50)):
+        for server in servers:
+            measure.reset_peak(server.pid)
+        results = {s.name: consume_case(s, consumers, groups) for s in servers}
+        rows.append([f"{groups} x {consumers}", cells(servers, results, "rate", ",.0f"), ratios(servers, results, "rate"),
+                     cells(servers, results, "cpu", ".3f"), ratios(servers, results, "cpu"), cells(servers, results, "memory", ".0f")])
+        print("  " + " | ".join(rows[-1]), flush=True)
+    return measure.table(["groups x consumers", "records/s", "to Kafka's", "broker CPU s per M", "to Kafka's", "peak MiB"], rows)
+
+
+def steady(server):
+    topic = "steady"
+    server.create(topic, 1)
+    load(server, "latency", topic, "--seconds", 3)
+    found = load(server, "latency", topic, "--seconds", 10)
+    return {"mean": found["mean_us"] / 1000, "p99": found["p99_us"] / 1000}
+
+
+def one_by_one(server):
+    """Kafka's EndToEndLatency: one record at a time, produced and consumed."""
+    topic = "one-by-one"
+    server.create(topic, 1)
+    out = tool("kafka-e2e-latency", "--bootstrap-server", server.bootstrap, "--topic", topic, "--num-records", 10000, "--producer-acks",
+               "all", "--record-size", 100, seconds=300).stdout
+    return {"mean": float(re.search(r"Avg latency: ([0-9.]+)", out)[1]), "p99": float(re.search(r"99th = ([0-9.]+)", out)[1])}
+
+
+def latency(servers):
+    rows = []
+    for name, case in (("20,000 records/s, native", steady), ("one at a time, EndToEndLatency", one_by_one)):
+        results = {s.name: case(s) for s in servers}
+        rows.append([name, cells(servers, results, "mean", ".2f"), ratios(servers, results, "mean"), cells(servers, results, "p99", ".2f"),
+                     ratios(servers, results, "p99")])
+        print("  " + " | ".join(rows[-1]), flush=True)
+    return measure.table(["load", "mean ms", "to Kafka's", "p99 ms", "to Kafka's"], rows)
 
 
 def main(folder):
     folder = Path(folder)
-    server = Headrace(folder / "headrace", "").start()
+    ours = Headrace(folder / "headrace", "").start()
+    ours_os = Headrace(folder / "headrace-os", "").start()
     kafka = Kafka(folder / "kafka", heap="1g").start()
-    rows = []
+    servers = [Server("commit", ours.kafka, ours.process.pid), Server("os", ours_os.kafka, ours_os.process.pid, ("flush=os",)),
+               Server("kafka", kafka.bootstrap, kafka.processes[1].pid)]
     try:
-        def create_ours(topic, partitions):
-            measure.run([server.command()[0], "topic", "create", topic, "-p", partitions, "-b", server.kafka])
-
-        def create_theirs(topic, partitions):
-            kafka.tool("kafka-topics", "--create", "--topic", topic, "--partitions", partitions)
-
-        for client in CLIENTS:
-            for partitions in (1, 8):
-                for batch, linger in BATCHES:
-                    ours = one("headrace", server.process.pid, server.kafka, create_ours, client, partitions, batch, linger)
-                    theirs = one("kafka", kafka.processes[1].pid, kafka.bootstrap, create_theirs, client, partitions, batch, linger)
-                    rows.append(rows_of(f"{client}, {partitions} p, batch {batch}", ours, theirs))
-                    print("  " + " | ".join(rows[-1]), flush=True)
+        for server in servers:  # The JVM compiles what it will need.
+            server.create("warm-up", 8)
+            load(server, "produce", "warm-up", "--records", 5_000_000)
+            load(server, "consume", "warm-up")
+            server.delete("warm-up")
+        parts = [("Latency, 100-byte records", latency(servers)), ("Produce", produce(servers)),
+                 ("Consume a cached topic, 100-byte records, native", consume(servers))]
     finally:
-        server.stop()
+        ours.stop()
+        ours_os.stop()
         kafka.stop()
-    print(f"\nProduce, 100-byte records, acks=all: Headrace (fsync before each ack, fdatasync here "
-          f"{measure.fsync_us(folder):.0f} us) / Apache Kafka 4.3.1 (no fsync)\n")
-    print(measure.table(["client, partitions, batch", "records/s", "ratio", "p99 ms", "broker CPU s per M", "ratio", "peak MiB",
-                         "ratio"], rows))
+    print(f"\nCells: Headrace, fsync before each ack / Headrace, flush: os / Apache Kafka 4.3.1. An fdatasync takes "
+          f"{measure.fsync_us(folder):.0f} us here.\n")
+    for title, table in parts:
+        print(f"{title}:\n\n{table}\n")

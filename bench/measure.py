@@ -21,6 +21,11 @@ def memory_mib(pid, what="VmHWM"):
     return int(re.search(rf"{what}:\s+(\d+) kB", text)[1]) / 1024
 
 
+def reset_peak(pid):
+    """Lets the peak of memory_mib begin anew (proc(5), clear_refs)."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
 class Cost:
     """CPU seconds of a process between begin and end of a `with`."""
 

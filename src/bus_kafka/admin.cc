@@ -416,8 +416,8 @@ Status KafkaAdmin::commit(std::string_view group, const std::vector<bus::Positio
 }  // namespace
 
 Result<std::unique_ptr<bus::Admin>> make_admin(const Properties& properties) {
-  // A consumer's kind of handle: looking a topic up through a producer's would create it. The group is never joined, but
-  // without one librdkafka crashes where a coordinator that moves answers ListConsumerGroupOffsets (librdkafka #5040).
+  // A consumer's kind of handle: looking a topic up through a producer's would create it. The group is never joined,
+  // but without one librdkafka crashes when a coordinator on the move answers an offsets request (librdkafka #5040).
   ASSIGN_OR_RETURN(Handle handle,
                    Handle::make(RD_KAFKA_CONSUMER, {{"client.id", "headrace-admin"}}, properties,
                                 {{"allow.auto.create.topics", "false"}, {"group.id", "headrace-admin"}}));
