@@ -8,8 +8,13 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 BIN = os.environ.get("HEADRACE_BIN", str(ROOT / "build/release/headrace"))
+# What takes minutes runs with HEADRACE_DEEP=1 only: ./dev interop does that.
+DEEP = bool(os.environ.get("HEADRACE_DEEP"))
+deep = pytest.mark.skipif(not DEEP, reason="takes minutes: ./dev interop, or HEADRACE_DEEP=1")
 FREE_PORTS = "listen: {kafka: '127.0.0.1:0', mqtt: '127.0.0.1:0', http: '127.0.0.1:0'}\n"
 
 
