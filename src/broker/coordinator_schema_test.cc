@@ -84,6 +84,18 @@ TEST(TransactionSchema, RoundTripsInEveryStateAndCutsAreErrors) {
     EXPECT_EQ(*decoded, transaction);
     expect_every_cut_fails(bytes, decode_transaction_value);
   }
+  StoredTransaction bumped{.producer = {ProducerId(9), 5},
+                           .previous = {ProducerId(9), 4},
+                           .timeout_ms = 60000,
+                           .state = TransactionState::kPrepareCommit,
+                           .partitions = {{"a", PartitionId(0)}, {"a", PartitionId(3)}, {"b", PartitionId(1)}}};
+  EXPECT_EQ(*decode_transaction_value(as_text(encode_transaction_value(bumped))), bumped);
+  expect_every_cut_fails(encode_transaction_value(bumped), decode_transaction_value);
+  bumped.producer = {ProducerId(10), 0};
+  bumped.previous = {ProducerId(9), kProducerEpochMax};
+  bumped.state = TransactionState::kCompleteCommit;
+  bumped.partitions.clear();
+  EXPECT_EQ(*decode_transaction_value(as_text(encode_transaction_value(bumped))), bumped);
   EXPECT_EQ(**decode_transaction_key(encode_transaction_key("tx")), "tx");
 }
 

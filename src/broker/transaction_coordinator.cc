@@ -119,10 +119,9 @@ Result<ProducerIdentity> TransactionCoordinator::new_producer_id() {
   return ProducerIdentity{ProducerId(next_id_++), 0};
 }
 
-/// A higher epoch; when there is none left, a new id. The last epoch is kept for a marker that fences.
+/// A higher epoch; when there is none left, a new id.
 Result<ProducerIdentity> TransactionCoordinator::next_identity(const ProducerIdentity& current) {
-  constexpr int16_t kEpochMax = std::numeric_limits<int16_t>::max() - 1;
-  if (current.id == kNoProducerId || current.epoch >= kEpochMax) return new_producer_id();
+  if (current.id == kNoProducerId || current.epoch >= kProducerEpochMax) return new_producer_id();
   return ProducerIdentity{current.id, static_cast<int16_t>(current.epoch + 1)};
 }
 
@@ -135,7 +134,7 @@ void TransactionCoordinator::init(std::string_view id, std::chrono::milliseconds
   TransactionRef transaction = find_or_create(id);
   std::unique_lock lock(transaction->mutex);
   const StoredTransaction& stored = transaction->stored;
-  if (current && *current != stored.producer && *current != transaction->previous) {
+  if (current && *current != stored.producer && *current != stored.previous) {
     return lock.unlock(), done({CoordinatorError::kProducerFenced, {}});
   }
   if (transaction->busy) return lock.unlock(), done({CoordinatorError::kConcurrentTransactions, {}});
@@ -164,7 +163,6 @@ void TransactionCoordinator::init_idle(const TransactionRef& transaction, std::c
                             .state = TransactionState::kEmpty,
                             .update_time_ms = env_.clock.wall_ms()};
   // In force at once, so that the older producer is fenced from here on; known to the new one when it is durable.
-  transaction->previous = {};
   transaction->stored = changed;
   transaction->busy = true;
   lock.unlock();
@@ -211,7 +209,7 @@ void TransactionCoordinator::add_partitions(std::string_view id, ProducerIdentit
     stored.state = TransactionState::kOngoing;
     stored.partitions.clear();
     stored.start_time_ms = env_.clock.wall_ms();
-    transaction->previous = {};
+    stored.previous = {};
   }
   size_t before = stored.partitions.size();
   stored.partitions.insert(partitions.begin(), partitions.end());
@@ -271,7 +269,7 @@ void TransactionCoordinator::end(std::string_view id, ProducerIdentity producer,
   if (!transaction) return done({CoordinatorError::kInvalidProducerIdMapping, {}});
   std::unique_lock lock(transaction->mutex);
   const StoredTransaction& stored = transaction->stored;
-  bool retried = producer == transaction->previous && transaction->previous.id != kNoProducerId;
+  bool retried = producer == stored.previous && stored.previous.id != kNoProducerId;
   CoordinatorError error = retried ? CoordinatorError::kNone : check_identity(*transaction, producer);
   if (error == CoordinatorError::kNone && transaction->busy) error = CoordinatorError::kConcurrentTransactions;
   if (error != CoordinatorError::kNone) return lock.unlock(), done({error, {}});

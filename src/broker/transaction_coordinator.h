@@ -6,11 +6,11 @@
 //                               +------------------- partitions added -----------------------+
 //
 // What is on the disk when: Prepare* with all partitions before the first marker is written, so that a crash can only
-// find a transaction undecided (it is aborted) or decided (its markers are written again, which changes nothing).
-// Complete* is on the disk before the next transaction begins, so that markers that are written again never meet
-// records of a later one. Ongoing is written but not waited for: after a crash the partitions themselves tell which
-// transactions are open in them, and those that no Prepare* decided are aborted under a higher epoch, so that what
-// their producers still send is refused.
+// find a transaction undecided (it stays open, for its producer to end or its timeout to abort) or decided (its markers
+// are written again, which changes nothing). Complete* is on the disk before the next transaction begins, so that
+// markers that are written again never meet records of a later one. Ongoing is written but not waited for: when a power
+// loss takes it, the partitions themselves tell which transactions are open in them, and whatever was acknowledged in
+// them is there.
 #pragma once
 
 #include <atomic>
@@ -34,12 +34,12 @@ namespace headrace::broker {
 
 class TransactionCoordinator final : public Transactions {
  public:
-  /// Reads what `state_topic` holds; recover() then ends what a crash left open.
+  /// Reads what `state_topic` holds; recover() then goes on with what a crash left open.
   static Result<std::unique_ptr<TransactionCoordinator>> open(const Environment& environment, Topics& topics,
                                                               std::shared_ptr<const Topic> state_topic,
                                                               GroupCoordinator& groups, Timers& timers);
   ~TransactionCoordinator() override;
-  /// Completes prepared transactions, aborts open ones; returns when all of them are ended.
+  /// Completes prepared transactions and returns when they are ended; the timeouts of open ones begin anew.
   void recover();
 
   Result<ProducerIdentity> new_producer_id() override;
@@ -61,7 +61,6 @@ class TransactionCoordinator final : public Transactions {
     std::string id;
     std::mutex mutex;                ///< Of what follows.
     StoredTransaction stored;        ///< As it is meant to be; on the disk as told at the top.
-    ProducerIdentity previous;       ///< Before the last bump: a retried end is known by it.
     bool busy = false;               ///< A change is on its way to the disk.
     int appending = 0;               ///< produce() calls that passed the check and have not appended yet.
     Function<void()> when_appended;  ///< What an end waits with while appending > 0.

@@ -44,7 +44,7 @@ void TransactionCoordinator::begin_end(std::unique_lock<std::mutex> lock, const 
     Result<ProducerIdentity> next = next_identity(stored.producer);
     if (!next.ok()) return lock.unlock(), done({CoordinatorError::kNotAvailable, {}});
     ending->next = *next;
-    transaction->previous = stored.producer;
+    stored.previous = stored.producer;
   }
   ending->partitions = stored.partitions;
   ending->done = std::move(done);
@@ -74,7 +74,7 @@ void TransactionCoordinator::prepare(const EndingRef& ending) {
       std::lock_guard lock(ending->transaction->mutex);
       ending->transaction->stored.state = TransactionState::kOngoing;
       ending->transaction->stored.producer = ending->before;
-      ending->transaction->previous = {};
+      ending->transaction->stored.previous = {};
       ending->transaction->busy = false;
     }
     ending->done({CoordinatorError::kNotAvailable, {}});
@@ -206,9 +206,23 @@ void TransactionCoordinator::recover() {
       continue;
     }
     if (stored.state != TransactionState::kOngoing && found.empty()) continue;
+    if (!found.empty() && epochs[stored.producer.id] != stored.producer.epoch) {
+      // Left open by a producer that a newer one has fenced.
+      stored.state = TransactionState::kOngoing;
+      stored.partitions.insert(found.mapped().begin(), found.mapped().end());
+      begin_end(std::move(lock), transaction, /*commit=*/false, /*bump_epoch=*/true, waiting());
+      continue;
+    }
+    if (stored.state != TransactionState::kOngoing) {
+      // It began, and the record of that is lost.
+      stored.partitions.clear();
+      stored.start_time_ms = env_.clock.wall_ms();
+      stored.previous = {};
+    }
     stored.state = TransactionState::kOngoing;
     if (!found.empty()) stored.partitions.insert(found.mapped().begin(), found.mapped().end());
-    begin_end(std::move(lock), transaction, /*commit=*/false, /*bump_epoch=*/true, waiting());
+    lock.unlock();
+    begin_timer(transaction);
   }
   // Open transactions whose very id was not on the disk yet: nobody can commit them any more.
   for (const auto& [producer, partitions] : open) {

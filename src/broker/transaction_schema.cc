@@ -7,12 +7,91 @@
 namespace headrace::broker {
 namespace {
 
+constexpr int16_t kKeyVersion = 0;
 constexpr int16_t kVersion = 0;
+constexpr int16_t kFlexibleVersion = 1;
+constexpr uint64_t kPreviousProducerIdTag = 0;
+constexpr uint64_t kClientTransactionVersionTag = 2;
+constexpr int16_t kEpochBumpingVersion = 2;  ///< The transaction version whose ends bump the epoch.
 /// Kafka's status numbers; 6 (Dead) and 7 (PrepareEpochFence) are never written.
 constexpr int8_t kStatusMax = 5;
 
 Error damaged(std::string_view what) {
   return {ErrorCode::kCorrupt, "__transaction_state: " + std::string(what) + " can't be read"};
+}
+
+/// Strings, counts and tags of either version.
+class ValueWriter {
+ public:
+  ValueWriter(codec::Writer& writer, bool flexible) : writer_(writer), flexible_(flexible) {}
+
+  void count(size_t count) {
+    if (flexible_)
+      writer_.write_unsigned_varint(count + 1);
+    else
+      writer_.write(static_cast<int32_t>(count));
+  }
+  void no_array() {
+    if (flexible_)
+      writer_.write_unsigned_varint(0);
+    else
+      writer_.write(int32_t{-1});
+  }
+  void text(std::string_view text) {
+    if (!flexible_) return write_string(writer_, text);
+    writer_.write_unsigned_varint(text.size() + 1);
+    writer_.write_text(text);
+  }
+  void no_tags() {
+    if (flexible_) writer_.write_unsigned_varint(0);
+  }
+  template <typename T>
+  void tag(uint64_t number, T value) {
+    writer_.write_unsigned_varint(number);
+    writer_.write_unsigned_varint(sizeof(T));
+    writer_.write(value);
+  }
+
+ private:
+  codec::Writer& writer_;
+  const bool flexible_;
+};
+
+class ValueReader {
+ public:
+  ValueReader(codec::Reader& reader, bool flexible) : reader_(reader), flexible_(flexible) {}
+
+  /// -1: no array.
+  int64_t count() {
+    return flexible_ ? static_cast<int64_t>(reader_.read_unsigned_varint()) - 1 : reader_.read<int32_t>();
+  }
+  std::string text() {
+    if (!flexible_) return read_string(reader_);
+    uint64_t size = reader_.read_unsigned_varint();
+    if (size == 0) return reader_.fail(), std::string();
+    return std::string(reader_.read_text(size - 1));
+  }
+  /// Calls take(number, reader of the tag's bytes) for each tag.
+  template <typename Take>
+  void tags(Take take) {
+    if (!flexible_) return;
+    for (uint64_t left = reader_.read_unsigned_varint(); left > 0 && reader_.ok(); --left) {
+      uint64_t number = reader_.read_unsigned_varint();
+      codec::Reader bytes(reader_.read_bytes(reader_.read_unsigned_varint()));
+      take(number, bytes);
+      if (!bytes.ok()) reader_.fail();
+    }
+  }
+
+ private:
+  codec::Reader& reader_;
+  const bool flexible_;
+};
+
+/// The identity that an end with a bump replaced: one epoch less, or the last one of the id before.
+ProducerIdentity identity_before(const ProducerIdentity& producer, ProducerId previous_id) {
+  int16_t epoch = previous_id == producer.id ? static_cast<int16_t>(producer.epoch - 1) : kProducerEpochMax;
+  return {previous_id, epoch};
 }
 
 }  // namespace
@@ -32,36 +111,47 @@ std::string_view to_string(TransactionState state) {
 std::string encode_transaction_key(std::string_view transactional_id) {
   Bytes out;
   codec::Writer writer(out);
-  writer.write(kVersion);
+  writer.write(kKeyVersion);
   write_string(writer, transactional_id);
   return std::string(as_text(out));
 }
 
 Bytes encode_transaction_value(const StoredTransaction& transaction) {
+  bool flexible = transaction.previous.id != kNoProducerId;
   Bytes out;
   codec::Writer writer(out);
-  writer.write(kVersion);
+  ValueWriter values(writer, flexible);
+  writer.write(flexible ? kFlexibleVersion : kVersion);
   writer.write(transaction.producer.id.value);
   writer.write(transaction.producer.epoch);
   writer.write(transaction.timeout_ms);
   writer.write(static_cast<int8_t>(transaction.state));
   std::map<std::string_view, std::vector<int32_t>> topics;
   for (const TopicPartition& tp : transaction.partitions) topics[tp.topic].push_back(tp.partition.value);
-  writer.write(transaction.state == TransactionState::kEmpty ? int32_t{-1} : static_cast<int32_t>(topics.size()));
+  if (transaction.state == TransactionState::kEmpty)
+    values.no_array();
+  else
+    values.count(topics.size());
   for (const auto& [topic, partitions] : topics) {
-    write_string(writer, topic);
-    writer.write(static_cast<int32_t>(partitions.size()));
+    values.text(topic);
+    values.count(partitions.size());
     for (int32_t partition : partitions) writer.write(partition);
+    values.no_tags();
   }
   writer.write(transaction.update_time_ms);
   writer.write(transaction.start_time_ms);
+  if (flexible) {
+    writer.write_unsigned_varint(2);
+    values.tag(kPreviousProducerIdTag, transaction.previous.id.value);
+    values.tag(kClientTransactionVersionTag, kEpochBumpingVersion);
+  }
   return out;
 }
 
 Result<std::optional<std::string>> decode_transaction_key(std::string_view key) {
   codec::Reader reader(as_bytes(key));
   auto version = reader.read<int16_t>();
-  if (reader.ok() && version != kVersion) return std::optional<std::string>();
+  if (reader.ok() && version != kKeyVersion) return std::optional<std::string>();
   std::string id = read_string(reader);
   if (!reader.ok()) return damaged("a key");
   return std::optional(std::move(id));
@@ -70,7 +160,11 @@ Result<std::optional<std::string>> decode_transaction_key(std::string_view key) 
 Result<StoredTransaction> decode_transaction_value(std::string_view value) {
   codec::Reader reader(as_bytes(value));
   auto version = reader.read<int16_t>();
-  if (version != kVersion) return damaged("a transaction of version " + std::to_string(version));
+  if (version != kVersion && version != kFlexibleVersion) {
+    return damaged("a transaction of version " + std::to_string(version));
+  }
+  ValueReader values(reader, version == kFlexibleVersion);
+  auto no_tags = [](uint64_t, codec::Reader&) {};
   StoredTransaction transaction;
   transaction.producer.id = ProducerId(reader.read<int64_t>());
   transaction.producer.epoch = reader.read<int16_t>();
@@ -78,17 +172,25 @@ Result<StoredTransaction> decode_transaction_value(std::string_view value) {
   auto status = reader.read<int8_t>();
   if (status < 0 || status > kStatusMax) return damaged("a transaction of status " + std::to_string(status));
   transaction.state = static_cast<TransactionState>(status);
-  auto topics = reader.read<int32_t>();
-  for (int32_t i = 0; i < topics && reader.ok(); ++i) {
-    std::string topic = read_string(reader);
-    auto partitions = reader.read<int32_t>();
-    for (int32_t k = 0; k < partitions && reader.ok(); ++k) {
+  for (int64_t topics = values.count(); topics > 0 && reader.ok(); --topics) {
+    std::string topic = values.text();
+    for (int64_t partitions = values.count(); partitions > 0 && reader.ok(); --partitions) {
       transaction.partitions.insert({topic, PartitionId(reader.read<int32_t>())});
     }
+    values.tags(no_tags);
   }
   transaction.update_time_ms = reader.read<int64_t>();
   transaction.start_time_ms = reader.read<int64_t>();
+  ProducerId previous = kNoProducerId;
+  int16_t client_version = 0;
+  values.tags([&](uint64_t number, codec::Reader& bytes) {
+    if (number == kPreviousProducerIdTag) previous = ProducerId(bytes.read<int64_t>());
+    if (number == kClientTransactionVersionTag) client_version = bytes.read<int16_t>();
+  });
   if (!reader.ok()) return damaged("a transaction");
+  if (previous != kNoProducerId && client_version >= kEpochBumpingVersion) {
+    transaction.previous = identity_before(transaction.producer, previous);
+  }
   return transaction;
 }
 

@@ -1,9 +1,13 @@
-// The records of __transaction_state, as Apache Kafka writes them (TransactionLogKey and TransactionLogValue, version
-// 0).
+// The records of __transaction_state, as Apache Kafka writes them (TransactionLogKey version 0, TransactionLogValue
+// versions 0 and 1).
 //
 //   key   := version:i16(=0) transactional_id:string
-//   value := version:i16(=0) producer_id:i64 producer_epoch:i16 timeout_ms:i32 status:i8 count:i32 (-1: none)
-//            (topic:string count:i32 partition:i32*)* update_time_ms:i64 start_time_ms:i64
+//   value := version:i16 producer_id:i64 producer_epoch:i16 timeout_ms:i32 status:i8 count (none: -1, or null)
+//            (topic count partition:i32* [tags])* update_time_ms:i64 start_time_ms:i64 [tags]
+//
+// Version 1 is flexible: compact strings and counts, and tags; it is written when there is something to tag: 0, the
+// producer id of the transaction that ended last (i64), and 2, its producer's transaction version (i16). Version 2
+// (KIP-890) means that the end bumped the epoch.
 #pragma once
 
 #include <set>
@@ -17,6 +21,8 @@ namespace headrace::broker {
 /// What is durable of a transactional id.
 struct StoredTransaction {
   ProducerIdentity producer;
+  /// The identity before the last end, when that bumped the epoch (KIP-890): who asks for this end again is known by it.
+  ProducerIdentity previous{};
   int32_t timeout_ms = 0;
   TransactionState state = TransactionState::kEmpty;
   std::set<TopicPartition> partitions;  ///< While the transaction is open or being ended.

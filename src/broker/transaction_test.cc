@@ -138,18 +138,51 @@ TEST_F(TransactionTest, ATransactionThatTakesTooLongIsAborted) {
   EXPECT_THAT(values_in(*partition()), IsEmpty());
 }
 
-TEST_F(TransactionTest, ARestartAbortsWhatWasOpenAndKeepsWhatWasCommitted) {
+TEST_F(TransactionTest, ARestartKeepsWhatWasOpenForItsProducerToEnd) {
   auto me = init().producer;
   add(me);
-  ASSERT_TRUE(produce_in(me, "kept", 0).ok());
+  ASSERT_TRUE(produce_in(me, "a", 0).ok());
   me = end(me, true, true).producer;
   add(me);
-  ASSERT_TRUE(produce_in(me, "open", 0).ok());
+  ASSERT_TRUE(produce_in(me, "b", 0).ok());
   restart();
-  EXPECT_EQ(state(), TransactionState::kCompleteAbort);
+  EXPECT_EQ(state(), TransactionState::kOngoing);
+  EXPECT_THAT(values_in(*partition()), ElementsAre("a"));
+  EXPECT_EQ(add(me, 1), Error::kNone);
+  EXPECT_TRUE(produce_in(me, "c", 1).ok());
+  EXPECT_TRUE(produce_in(me, "other", 0, 1).ok());
+  EXPECT_EQ(end(me, true, true).error, Error::kNone);
+  EXPECT_THAT(values_in(*partition()), ElementsAre("a", "b", "c"));
+  EXPECT_THAT(values_in(*partition(1)), ElementsAre("other"));
+}
+
+TEST_F(TransactionTest, ATransactionWithoutRecordsStaysOpenOverARestart) {
+  auto me = init().producer;
+  add(me);
+  restart();
+  EXPECT_EQ(end(me, true).error, Error::kNone);
+}
+
+TEST_F(TransactionTest, AfterARestartTheTimeoutStillAborts) {
+  auto me = init(50ms).producer;
+  add(me);
+  ASSERT_TRUE(produce_in(me, "slow", 0).ok());
+  restart();
+  while (state() != TransactionState::kCompleteAbort) std::this_thread::yield();
   EXPECT_EQ(partition()->last_stable(), partition()->high_watermark());
-  EXPECT_THAT(values_in(*partition()), ElementsAre("kept"));
-  EXPECT_EQ(add(me), Error::kProducerFenced);
+  EXPECT_THAT(values_in(*partition()), IsEmpty());
+}
+
+TEST_F(TransactionTest, AnEndWhoseAnswerARestartTookIsAnsweredAgain) {
+  auto me = init().producer;
+  add(me);
+  ASSERT_TRUE(produce_in(me, "a", 0).ok());
+  auto next = end(me, true, true).producer;
+  restart();
+  EXPECT_EQ(end(me, true, true).producer, next);
+  EXPECT_EQ(end(me, false, true).error, Error::kInvalidTxnState);
+  add(next);
+  EXPECT_EQ(end(me, true, true).error, Error::kProducerFenced);
 }
 
 /// Every state that a crash can leave, written behind the coordinator's back.
@@ -184,16 +217,27 @@ class TransactionRestart : public TransactionTest {
     values.push_back("next");
     EXPECT_EQ(values_in(*partition()), values);
   }
+  void expect_open() {
+    EXPECT_EQ(state(), TransactionState::kOngoing);
+    EXPECT_EQ(partition()->last_stable(), Offset(0));
+    EXPECT_EQ(end(transactions().describe("tx")->producer, true).error, Error::kNone);
+    expect_ended({"r"});
+  }
 };
 
-TEST_F(TransactionRestart, UndecidedIsAborted) {
+TEST_F(TransactionRestart, UndecidedStaysOpen) {
   restart_in(TransactionState::kOngoing, 0);
-  EXPECT_EQ(state(), TransactionState::kCompleteAbort);
-  expect_ended({});
+  expect_open();
 }
 
-TEST_F(TransactionRestart, BegunButNotRecordedIsAborted) {
+TEST_F(TransactionRestart, BegunButNotRecordedStaysOpen) {
   restart_in(TransactionState::kEmpty, 0);
+  expect_open();
+}
+
+TEST_F(TransactionRestart, OpenUnderAFencedEpochIsAborted) {
+  restart_in(TransactionState::kEmpty, 1);
+  EXPECT_EQ(state(), TransactionState::kCompleteAbort);
   expect_ended({});
 }
 
@@ -214,9 +258,9 @@ TEST_F(TransactionRestart, DecidedToAbortIsAborted) {
   expect_ended({});
 }
 
-TEST_F(TransactionRestart, OpenAgainAfterACompleteOneIsAborted) {
+TEST_F(TransactionRestart, OpenAgainAfterACompleteOneStaysOpen) {
   restart_in(TransactionState::kCompleteCommit, 0);
-  expect_ended({});
+  expect_open();
 }
 
 TEST_F(TransactionRestart, EpochsThatRunOutGiveWayToANewId) {
@@ -291,6 +335,10 @@ class CrashScript {
     auto a = (*opened)->partition({"out", PartitionId(0)}), b = (*opened)->partition({"out", PartitionId(1)});
     ASSERT_TRUE((a && b) || !out_created);
     if (!a || !b) return;
+    // What was open is ended by the next producer of the id.
+    auto bus = make_embedded_bus(**opened);
+    auto producer = bus->transactional_producer("copier");
+    ASSERT_TRUE(producer.ok()) << producer.error().message;
     auto as = values_in(*a), bs = values_in(*b);
     EXPECT_EQ(as.size(), bs.size());
     EXPECT_GE(as.size(), committed);
@@ -301,9 +349,6 @@ class CrashScript {
     int64_t position = (*opened)->groups().fetch("g", {{{"in", PartitionId(0)}}}, true)[0].offset.offset.value;
     EXPECT_EQ(position, as.empty() ? -1 : static_cast<int64_t>(as.size()));
     // And it goes on.
-    auto bus = make_embedded_bus(**opened);
-    auto producer = bus->transactional_producer("copier");
-    ASSERT_TRUE(producer.ok()) << producer.error().message;
     EXPECT_TRUE((*producer)->begin().ok());
     EXPECT_TRUE((*producer)->produce({"out", PartitionId(0)}, batch_of({"after"})).ok());
     Status ended = (*producer)->commit();

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,6 +21,9 @@ struct ProducerIdentity {
   int16_t epoch = -1;
   friend bool operator==(const ProducerIdentity&, const ProducerIdentity&) = default;
 };
+
+/// The last epoch that a producer gets. The one above it is kept for a marker that fences.
+constexpr int16_t kProducerEpochMax = std::numeric_limits<int16_t>::max() - 1;
 
 struct IdentityAnswer {
   CoordinatorError error = CoordinatorError::kNone;
