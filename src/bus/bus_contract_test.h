@@ -53,6 +53,7 @@ class BusContract : public testing::TestWithParam<BusFactory> {
   }
   std::string topic(int32_t partitions = 1, std::map<std::string, std::string> configs = {}) {
     std::string name = unique("contract");
+    configs.emplace("retention.ms", "-1");  // The records are of 2023: a cluster's retention would take them.
     Status created = admin().create_topic({.name = name, .partitions = partitions, .configs = std::move(configs)});
     EXPECT_TRUE(created.ok()) << created.error().message;
     return name;

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <optional>
+#include <utility>
 
 #include "bus_kafka/internal/parts.h"
 #include "bus_kafka/internal/produce_record.h"
@@ -14,8 +15,12 @@ namespace {
 /// The longest wait for one step of a transaction; after it the step has timed out and the transaction is to be
 /// aborted.
 constexpr int kStepTimeoutMs = 30'000;
-/// How long an abort waits for what was produced before it.
-constexpr int kFlushTimeoutMs = 5'000;
+/// How long an abort waits for what was produced before it when the transaction has failed already: librdkafka sends
+/// nothing more then, but what is on its way may still be answered.
+constexpr int kFailedFlushTimeoutMs = 5'000;
+/// Longer than the steps of a transaction take one after the other on a slow cluster, which would else abort it and fence
+/// a producer that is still waiting.
+constexpr std::string_view kTransactionTimeoutMs = "120000";
 /// The most that a transaction holds in memory before produce() waits for the cluster.
 constexpr std::string_view kQueueKbytes = "65536";
 
@@ -46,12 +51,20 @@ class KafkaTransactionalProducer final : public bus::TransactionalProducer {
 
   Handle handle_;
   TopicHandles topics_;  // After the handle: destroyed before it.
+  bool failed_ = false;  ///< The open transaction can only be aborted.
 };
 
 Status KafkaTransactionalProducer::abort() {
-  // What was produced goes out first: an abort that overtakes the partitions' entry into the transaction asks the
-  // coordinator to end one that it does not know, which librdkafka 2.0 takes for fatal.
-  rd_kafka_flush(handle_.get(), kFlushTimeoutMs);
+  // What was produced goes out first: an abort that overtakes the partitions' entry into the transaction (which waits
+  // while the cluster completes the one before) asks the coordinator to end one that it does not know, which librdkafka
+  // takes for fatal some time later.
+  bool failed = std::exchange(failed_, false);
+  auto flushed = rd_kafka_flush(handle_.get(), failed ? kFailedFlushTimeoutMs : kStepTimeoutMs);
+  if (flushed != RD_KAFKA_RESP_ERR_NO_ERROR && !failed) {
+    return Error{ErrorCode::kFenced,
+                 "aborting a transaction: the cluster does not take what was produced; a new producer of the "
+                 "transactional id ends it"};
+  }
   return retried("aborting a transaction", [&] { return rd_kafka_abort_transaction(handle_.get(), kStepTimeoutMs); });
 }
 
@@ -63,6 +76,7 @@ Status KafkaTransactionalProducer::retried(std::string_view doing, Step step) {
     Owned<rd_kafka_error_t> error(step());
     rd_kafka_poll(handle_.get(), 0);
     if (!error) return {};
+    failed_ = failed_ || rd_kafka_error_txn_requires_abort(error.get());
     if (!rd_kafka_error_is_retriable(error.get()) || std::chrono::steady_clock::now() > deadline) {
       return to_error(error.get(), doing);
     }
@@ -123,16 +137,17 @@ Status KafkaTransactionalProducer::commit_positions(std::string_view group,
 
 Result<std::unique_ptr<bus::TransactionalProducer>> make_transactional_producer(const Properties& properties,
                                                                                 const std::string& transactional_id) {
-  ASSIGN_OR_RETURN(
-      Handle handle,
-      Handle::make(RD_KAFKA_PRODUCER,
-                   {{"client.id", transactional_id}, {"linger.ms", "1"}, {"message.max.bytes", "1000000000"}},
-                   properties,
-                   {{"transactional.id", transactional_id},
-                    {"enable.idempotence", "true"},
-                    {"queue.buffering.max.messages", "0"},
-                    {"allow.auto.create.topics", "false"},
-                    {"queue.buffering.max.kbytes", std::string(kQueueKbytes)}}));
+  ASSIGN_OR_RETURN(Handle handle, Handle::make(RD_KAFKA_PRODUCER,
+                                               {{"client.id", transactional_id},
+                                                {"linger.ms", "1"},
+                                                {"message.max.bytes", "1000000000"},
+                                                {"transaction.timeout.ms", std::string(kTransactionTimeoutMs)}},
+                                               properties,
+                                               {{"transactional.id", transactional_id},
+                                                {"enable.idempotence", "true"},
+                                                {"queue.buffering.max.messages", "0"},
+                                                {"allow.auto.create.topics", "false"},
+                                                {"queue.buffering.max.kbytes", std::string(kQueueKbytes)}}));
   auto producer = std::make_unique<KafkaTransactionalProducer>(std::move(handle));
   RETURN_IF_ERROR(producer->init());
   return std::unique_ptr<bus::TransactionalProducer>(std::move(producer));
