@@ -12,12 +12,18 @@ namespace {
 constexpr int64_t kLongMax = std::numeric_limits<int64_t>::max();
 constexpr int64_t kIntMax = std::numeric_limits<int32_t>::max();
 
+constexpr std::string_view kKeptCompression = "Accepted for compatibility: batches keep the producer's compression.";
+constexpr std::string_view kNoTiers = "Accepted for compatibility: there is no tiered storage.";
+
 // Kafka's topic options (org.apache.kafka.common.config.TopicConfig) and this broker's own `flush`, sorted by name.
 constexpr ConfigSpec kTable[] = {
     {"cleanup.policy", ConfigType::kList, "delete", 0, 0, "delete,compact",
      "What happens to old records: delete whole segments, keep the last record of each key, or both."},
+    {"compression.gzip.level", ConfigType::kInt, "-1", -1, 9, "", kKeptCompression},
+    {"compression.lz4.level", ConfigType::kInt, "9", 1, 17, "", kKeptCompression},
     {"compression.type", ConfigType::kString, "producer", 0, 0, "producer,uncompressed,gzip,snappy,lz4,zstd",
      "Accepted for compatibility: batches keep the producer's compression."},
+    {"compression.zstd.level", ConfigType::kInt, "3", -131072, 22, "", kKeptCompression},
     {"delete.retention.ms", ConfigType::kLong, "86400000", 0, kLongMax, "", "How long compaction keeps tombstones."},
     {"file.delete.delay.ms", ConfigType::kLong, "60000", 0, kLongMax, "",
      "Accepted for compatibility: files are removed at once."},
@@ -30,6 +36,8 @@ constexpr ConfigSpec kTable[] = {
     {"flush.ms", ConfigType::kLong, "9223372036854775807", 0, kLongMax, "",
      "How often flush=interval flushes; 1000 when not set."},
     {"index.interval.bytes", ConfigType::kInt, "4096", 0, kIntMax, "", "Bytes of log between two index entries."},
+    {"local.retention.bytes", ConfigType::kLong, "-2", -2, kLongMax, "", kNoTiers},
+    {"local.retention.ms", ConfigType::kLong, "-2", -2, kLongMax, "", kNoTiers},
     {"max.compaction.lag.ms", ConfigType::kLong, "9223372036854775807", 1, kLongMax, "",
      "The longest that a record may stay uncompacted."},
     {"max.message.bytes", ConfigType::kInt, "1048588", 0, kIntMax, "", "The largest batch that is accepted, in bytes."},
@@ -46,6 +54,9 @@ constexpr ConfigSpec kTable[] = {
     {"min.insync.replicas", ConfigType::kInt, "1", 1, kIntMax, "", "Accepted for compatibility: there is one replica."},
     {"preallocate", ConfigType::kBoolean, "false", 0, 0, "",
      "Accepted for compatibility: segments always grow in preallocated steps."},
+    {"remote.log.copy.disable", ConfigType::kBoolean, "false", 0, 0, "", kNoTiers},
+    {"remote.log.delete.on.disable", ConfigType::kBoolean, "false", 0, 0, "", kNoTiers},
+    {"remote.storage.enable", ConfigType::kBoolean, "false", 0, 0, "false", kNoTiers},
     {"retention.bytes", ConfigType::kLong, "-1", -1, kLongMax, "",
      "The size of a partition from which on its oldest segments are deleted; -1: no limit."},
     {"retention.ms", ConfigType::kLong, "604800000", -1, kLongMax, "", "How long segments are kept; -1: for ever."},
@@ -167,7 +178,9 @@ Result<std::string> normalize_topic_config(std::string_view name, std::string_vi
     case ConfigType::kDouble: return normalize_double(*spec, value);
     case ConfigType::kList: return normalize_list(*spec, value);
     case ConfigType::kBoolean:
-      if (!is_choice("true,false", value)) return wrong(name, value, "true or false");
+      if (!is_choice(spec->choices.empty() ? "true,false" : spec->choices, value)) {
+        return wrong(name, value, spec->choices.empty() ? "true or false" : spec->choices);
+      }
       return std::string(value);
     case ConfigType::kString:
       if (!is_choice(spec->choices, value)) return wrong(name, value, "one of " + std::string(spec->choices));

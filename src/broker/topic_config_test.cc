@@ -30,11 +30,13 @@ TEST(TopicConfig, HumanUnitsBecomeKafkasNumbers) {
 }
 
 TEST(TopicConfig, WrongValuesSayWhatIsAllowed) {
-  const std::pair<const char*, const char*> wrong[] = {{"retention.ms", "soon"},    {"retention.ms", "-2"},
-                                                       {"segment.bytes", "5"},      {"cleanup.policy", "shred"},
-                                                       {"cleanup.policy", ""},      {"flush", "sometimes"},
-                                                       {"max.message.bytes", "7d"}, {"min.cleanable.dirty.ratio", "2"},
-                                                       {"no.such.thing", "1"},      {"min.insync.replicas", "0"}};
+  const std::pair<const char*, const char*> wrong[] = {
+      {"retention.ms", "soon"},         {"retention.ms", "-2"},
+      {"segment.bytes", "5"},           {"cleanup.policy", "shred"},
+      {"cleanup.policy", ""},           {"flush", "sometimes"},
+      {"max.message.bytes", "7d"},      {"min.cleanable.dirty.ratio", "2"},
+      {"no.such.thing", "1"},           {"min.insync.replicas", "0"},
+      {"remote.storage.enable", "true"}};
   for (auto [name, value] : wrong) {
     auto result = normalize_topic_config(name, value);
     ASSERT_FALSE(result.ok()) << name;
