@@ -18,8 +18,8 @@ constexpr int kStepTimeoutMs = 30'000;
 /// How long an abort waits for what was produced before it when the transaction has failed already: librdkafka sends
 /// nothing more then, but what is on its way may still be answered.
 constexpr int kFailedFlushTimeoutMs = 5'000;
-/// Longer than the steps of a transaction take one after the other on a slow cluster, which would else abort it and fence
-/// a producer that is still waiting.
+/// Longer than the steps of a transaction take one after the other on a slow cluster, which would else abort it and
+/// fence a producer that is still waiting.
 constexpr std::string_view kTransactionTimeoutMs = "120000";
 /// The most that a transaction holds in memory before produce() waits for the cluster.
 constexpr std::string_view kQueueKbytes = "65536";
