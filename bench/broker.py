@@ -81,6 +81,7 @@ class Server:
     def create(self, topic, partitions):
         options = [part for config in self.configs for part in ("-c", config)]
         measure.run([BIN, "topic", "create", topic, "-p", partitions, "-b", self.bootstrap, *options])
+        time.sleep(2)  # Until Kafka's partitions have leaders.
 
     def delete(self, topic):
         measure.run([BIN, "topic", "delete", topic, "-b", self.bootstrap])

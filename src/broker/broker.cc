@@ -58,7 +58,7 @@ class BrokerImpl final : public Broker {
       : options_(std::move(options)),
         clock_(clock),
         files_(files),
-        flusher_(options_.flush_threads),
+        flusher_(options_.flush_threads, clock),
         timers_(clock),
         maintenance_(clock),
         env_{options_, metrics, clock, files, flusher_} {}

@@ -1,54 +1,110 @@
 #include "broker/flusher.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "broker/partition.h"
 
 namespace headrace::broker {
+namespace {
 
-Flusher::Flusher(int threads) {
+using State = FlushTurn::State;
+/// The longest that an append waits for others to share its fdatasync.
+constexpr std::chrono::nanoseconds kGatherMax = std::chrono::milliseconds(2);
+
+}  // namespace
+
+Flusher::Flusher(int threads, os::Clock& clock) : clock_(clock) {
   for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
 }
 
 Flusher::~Flusher() { stop(); }
 
 void Flusher::enqueue(std::shared_ptr<Partition> partition) {
-  {
-    std::lock_guard lock(mutex_);
-    if (stopping_ || partition->flush_state_ == Partition::FlushState::kQueued ||
-        partition->flush_state_ == Partition::FlushState::kFlushingAgain) {
+  std::lock_guard lock(mutex_);
+  if (stopping_) return;
+  FlushTurn& turn = partition->flush_turn_;
+  ++turn.waiting;
+  switch (turn.state) {
+    case State::kIdle: return push(std::move(partition));
+    case State::kFlushing: turn.state = State::kFlushingAgain; return;
+    case State::kGathering:
+      if (turn.waiting >= turn.gather) end_gathering(partition);
       return;
-    }
-    if (partition->flush_state_ == Partition::FlushState::kFlushing) {
-      partition->flush_state_ = Partition::FlushState::kFlushingAgain;
-      return;
-    }
-    partition->flush_state_ = Partition::FlushState::kQueued;
-    queue_.push_back(std::move(partition));
+    case State::kQueued:
+    case State::kFlushingAgain: return;
   }
-  wake_.notify_one();
+}
+
+void Flusher::push(std::shared_ptr<Partition> partition) {
+  partition->flush_turn_.state = State::kQueued;
+  queue_.push_back(std::move(partition));
+  if (idle_ > 0) wake_.notify_one();
+}
+
+void Flusher::end_gathering(const std::shared_ptr<Partition>& partition) {
+  std::erase(gathering_, partition);
+  push(partition);
+}
+
+std::chrono::nanoseconds Flusher::take_due() {
+  constexpr std::chrono::nanoseconds kNever = std::chrono::hours(1);
+  if (gathering_.empty()) return kNever;
+  auto now = clock_.monotonic();
+  auto next = kNever;
+  std::erase_if(gathering_, [&](std::shared_ptr<Partition>& partition) {
+    auto left = partition->flush_turn_.due - now;
+    if (left.count() > 0 && !stopping_) {
+      next = std::min(next, left);
+      return false;
+    }
+    push(std::move(partition));
+    return true;
+  });
+  return next;
 }
 
 void Flusher::run() {
   std::unique_lock lock(mutex_);
   while (true) {
-    wake_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
-    if (queue_.empty()) return;
-    std::shared_ptr<Partition> partition = std::move(queue_.front());
-    queue_.pop_front();
-    partition->flush_state_ = Partition::FlushState::kFlushing;
-    lock.unlock();
-    partition->flush_now();
-    lock.lock();
-    bool again = partition->flush_state_ == Partition::FlushState::kFlushingAgain;
-    partition->flush_state_ = again ? Partition::FlushState::kQueued : Partition::FlushState::kIdle;
-    if (again) {
-      queue_.push_back(std::move(partition));
-      wake_.notify_one();
+    auto next = take_due();
+    if (!queue_.empty()) {
+      std::shared_ptr<Partition> partition = std::move(queue_.front());
+      queue_.pop_front();
+      flush(lock, std::move(partition));
+    } else if (stopping_) {
+      return;
     } else {
-      lock.unlock();
-      partition.reset();
-      lock.lock();
+      ++idle_;
+      wake_.wait_for(lock, next);
+      --idle_;
     }
   }
+}
+
+void Flusher::flush(std::unique_lock<std::mutex>& lock, std::shared_ptr<Partition> partition) {
+  FlushTurn& turn = partition->flush_turn_;
+  turn.state = State::kFlushing;
+  int answered = std::exchange(turn.waiting, 0);
+  ++flushing_;
+  lock.unlock();
+  auto begin = clock_.monotonic();
+  partition->flush_now();
+  auto end = clock_.monotonic();
+  lock.lock();
+  --flushing_;
+  if (turn.state == State::kFlushing) {
+    turn.state = State::kIdle;
+    lock.unlock();
+    partition.reset();
+    lock.lock();
+    return;
+  }
+  if (flushing_ > 0 || !queue_.empty()) return push(std::move(partition));  // It gathers while others are flushed.
+  turn.state = State::kGathering;
+  turn.gather = answered + turn.waiting;
+  turn.due = end + std::min((end - begin) / 2, kGatherMax);
+  gathering_.push_back(std::move(partition));
 }
 
 void Flusher::stop() {

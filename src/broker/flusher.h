@@ -1,6 +1,7 @@
 // Group commit: threads that flush partitions with something new in them, once for everything that waits.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <memory>
@@ -8,28 +9,56 @@
 #include <thread>
 #include <vector>
 
+#include "os/clock.h"
+
 namespace headrace::broker {
 
 class Partition;
 
-/// Thread-safe. While a partition is being flushed, what is appended to it gathers for its next flush: the busier, the
-/// more batches share one fdatasync.
+/// A partition's turn at the flusher, whose lock guards it.
+struct FlushTurn {
+  enum class State {
+    kIdle,
+    kGathering,  ///< Something waits; so do those who were just answered, to share the next fdatasync.
+    kQueued,
+    kFlushing,
+    kFlushingAgain,  ///< Something was appended meanwhile.
+  };
+  State state = State::kIdle;
+  int waiting = 0;                  ///< Appends since the last flush began.
+  int gather = 0;                   ///< Under kGathering: as many need no further waiting.
+  std::chrono::nanoseconds due{0};  ///< Under kGathering: when it ends at the latest.
+};
+
+/// Thread-safe. While a partition is being flushed, what is appended to it gathers for its next flush. Producers with
+/// several requests in flight would fall into two halves so, one on its way to the disk while the other waits: after a
+/// flush those who were answered get half the time that it took to come back (as with PostgreSQL's commit_delay), which
+/// makes one fdatasync of two. Nobody who is alone ever waits.
 class Flusher {
  public:
-  explicit Flusher(int threads);
+  Flusher(int threads, os::Clock& clock);
   ~Flusher();
 
-  /// Has `partition` flushed soon. Cheap when it is queued already.
+  /// Has `partition` flushed soon; once for each append. Cheap when it is queued already.
   void enqueue(std::shared_ptr<Partition> partition);
   /// Flushes what is queued, then ends the threads. Afterwards enqueue() does nothing.
   void stop();
 
  private:
   void run();
+  void flush(std::unique_lock<std::mutex>& lock, std::shared_ptr<Partition> partition);
+  void push(std::shared_ptr<Partition> partition);
+  void end_gathering(const std::shared_ptr<Partition>& partition);
+  /// Queues what has gathered long enough; how long until there is more.
+  std::chrono::nanoseconds take_due();
 
+  os::Clock& clock_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<std::shared_ptr<Partition>> queue_;  ///< Each partition at most once: bounded by their number.
+  std::deque<std::shared_ptr<Partition>> queue_;       ///< Each partition at most once: bounded by their number.
+  std::vector<std::shared_ptr<Partition>> gathering_;  ///< Likewise.
+  int idle_ = 0;                                       ///< Threads that wait.
+  int flushing_ = 0;                                   ///< Threads that flush.
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };

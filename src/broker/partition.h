@@ -17,6 +17,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "broker/data_waiter.h"
+#include "broker/flusher.h"
 #include "broker/topic_config.h"
 #include "bus/bus.h"
 #include "flow/metrics.h"
@@ -24,8 +25,6 @@
 #include "record/batch.h"
 
 namespace headrace::broker {
-
-class Flusher;
 
 /// An acknowledged append.
 struct Produced {
@@ -150,8 +149,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   Offset seen_last_stable_;
 
   std::chrono::nanoseconds lazy_flush_at_{0};  ///< The maintenance thread's.
-  enum class FlushState { kIdle, kQueued, kFlushing, kFlushingAgain };
-  FlushState flush_state_ = FlushState::kIdle;  ///< The flusher's lock guards it.
+  FlushTurn flush_turn_;
 };
 
 }  // namespace headrace::broker

@@ -29,9 +29,13 @@ struct Position {
   friend auto operator<=>(const Position&, const Position&) = default;
 };
 
-/// Where an appended batch went: the offset of its first record.
+/// Where an appended batch went.
 struct Appended {
-  Offset base_offset;
+  Offset base_offset;           ///< Of its first record.
+  std::vector<Offset> offsets;  ///< Of each record, where others' records came between them; else empty.
+  Offset offset_of(size_t record) const {
+    return offsets.empty() ? base_offset + static_cast<int64_t>(record) : offsets[record];
+  }
 };
 using ProduceCallback = Function<void(Result<Appended>)>;
 

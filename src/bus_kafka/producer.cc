@@ -1,9 +1,7 @@
 // The idempotent producer: a batch is handed over record by record and answered when the last one is.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <atomic>
-#include <limits>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -27,8 +25,22 @@ struct InFlight {
   size_t bytes = 0;
   std::atomic<int32_t> left{1};  ///< Records not yet reported, and one while produce() is still adding.
   std::mutex mutex;
-  int64_t first_offset = std::numeric_limits<int64_t>::max();
+  int64_t delivered = 0;
+  bus::Appended appended;
   std::optional<Error> error;
+
+  /// Reports come in the order of the records (idempotence), but librdkafka may have sent them in several batches.
+  void add_delivered(Offset offset) {
+    if (delivered == 0) appended.base_offset = offset;
+    bool follows = appended.offsets.empty() && offset == appended.base_offset + delivered;
+    if (!follows) {
+      for (int64_t i = static_cast<int64_t>(appended.offsets.size()); i < delivered; ++i) {
+        appended.offsets.push_back(appended.base_offset + i);
+      }
+      appended.offsets.push_back(offset);
+    }
+    ++delivered;
+  }
 };
 
 class KafkaProducer final : public bus::Producer {
@@ -115,7 +127,7 @@ void KafkaProducer::on_delivered(rd_kafka_t*, const rd_kafka_message_t* message,
     producer->fail(*flight, producer->handle_->error(message->err, "producing to " + to_string(flight->tp)));
   } else {
     std::lock_guard lock(flight->mutex);
-    flight->first_offset = std::min(flight->first_offset, message->offset);
+    flight->add_delivered(Offset(message->offset));
   }
   producer->release(flight);
 }
@@ -130,7 +142,7 @@ void KafkaProducer::release(InFlight* flight) {
   std::unique_ptr<InFlight> owner(flight);
   in_flight_bytes_.fetch_sub(flight->bytes, std::memory_order_relaxed);
   if (flight->error) return flight->done(std::move(*flight->error));
-  flight->done(bus::Appended{Offset(flight->first_offset)});
+  flight->done(std::move(flight->appended));
 }
 
 }  // namespace

@@ -129,11 +129,11 @@ class Append : public std::enable_shared_from_this<Append> {
  private:
   struct Place {
     int32_t partition;
-    int64_t index;  ///< Among the request's records of that partition.
+    size_t index;  ///< Among the request's records of that partition.
   };
 
   Status place(int32_t partitions) {
-    std::map<int32_t, int64_t> counts;
+    std::map<int32_t, size_t> counts;
     auto rotation = static_cast<int32_t>(shared_->rotation++ % static_cast<uint32_t>(partitions));
     for (const RequestRecord& record : records_.records) {
       int32_t partition = record.partition ? *record.partition
@@ -179,7 +179,7 @@ class Append : public std::enable_shared_from_this<Append> {
       if (&place != places_.data()) response.body += ',';
       response.body += fmt::format("{{\"partition\":{},", place.partition);
       if (result.ok()) {
-        response.body += fmt::format("\"offset\":{}}}", result.value().base_offset.value + place.index);
+        response.body += fmt::format("\"offset\":{}}}", result.value().offset_of(place.index).value);
         ++committed;
       } else {
         response.body += fmt::format("\"error\":{}}}", quoted(to_string(result.error().code)));
@@ -219,7 +219,9 @@ class HttpIngest final : public flow::Ingest {
     catalog_.when_known(topic, [topic, append] {
       int32_t partitions = topic->partitions;
       if (partitions > 0) return append->start(topic->name, partitions);
-      append->fail({ErrorCode::kNotFound, fmt::format("there is no topic \"{}\"", topic->name)});
+      append->fail({ErrorCode::kNotFound,
+                    fmt::format("there is no topic \"{}\"; name it under `topics`, or: headrace topic create {}",
+                                topic->name, topic->name)});
     });
   }
 

@@ -76,6 +76,8 @@ struct ApiTraits {
   /// Requests of this API do not wait for the responses of earlier ones of this API on their connection. All others are
   /// handled one after the other, as Kafka does.
   bool pipelined = false;
+  /// The handler keeps nothing of the request's record batches once it has returned, and so gets them without a copy.
+  bool borrows_records = false;
 };
 
 struct Api : ApiTraits {

@@ -114,7 +114,8 @@ void KafkaSession::start_request(BytesView frame) {
     return responses_->open(*api, frame.size())->complete(unsupported_api_versions(peek<int32_t>(frame, 4)));
   }
 
-  wire::kafka::Decoder in{SharedBytes(Bytes(frame.begin(), frame.end()))};
+  wire::kafka::Decoder in(api->borrows_records ? SharedBytes(nullptr, frame)
+                                               : SharedBytes(Bytes(frame.begin(), frame.end())));
   auto header =
       wire::kafka::decode<wire::kafka::RequestHeader>(in, wire::kafka::request_header_version(api->request, version));
   if (!header.ok()) return refuse(header.error().message);

@@ -91,6 +91,14 @@ class Batch {
   /// The same without the CRC, for bytes that this process has checked before.
   static Result<Batch> parse_trusted(SharedBytes bytes);
 
+  /// The same batch in memory of its own.
+  Batch copy() const {
+    Batch own;
+    own.header_ = header_;
+    own.bytes_ = SharedBytes(Bytes(bytes_.view().begin(), bytes_.view().end()));
+    return own;
+  }
+
   const BatchHeader& header() const { return header_; }
   const SharedBytes& bytes() const { return bytes_; }
   size_t size() const { return bytes_.size(); }

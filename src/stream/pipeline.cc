@@ -23,7 +23,7 @@ constexpr auto kIdleWait = 1000ms;
 class PipelineThread final : public Pipeline {
  public:
   PipelineThread(std::string name, std::unique_ptr<PipelineTask> task, flow::MetricsRegistry& metrics, uint64_t seed)
-      : component_("pipeline/" + name), task_(std::move(task)), metrics_(metrics), backoff_({}, seed) {
+      : component_("pipeline " + name), task_(std::move(task)), metrics_(metrics), backoff_({}, seed) {
     set_state("starting", "");
     thread_ = std::thread([this] { run(); });
   }

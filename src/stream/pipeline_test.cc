@@ -10,7 +10,7 @@ namespace {
 
 std::string state_of(flow::MetricsRegistry& metrics) {
   for (const auto& state : metrics.states()) {
-    if (state.component == "pipeline/p") return state.state;
+    if (state.component == "pipeline p") return state.state;
   }
   return "";
 }

@@ -59,6 +59,7 @@ class Produce : public std::enable_shared_from_this<Produce> {
     } else {
       for (auto& one : appends) append(one);
     }
+    request_.topic_data.clear();  // Its batches are the connection's, until start() returns.
     done_one();
   }
 
@@ -98,7 +99,10 @@ class Produce : public std::enable_shared_from_this<Produce> {
   void join_transaction(std::vector<Append> appends) {
     reply_.slot().hold_followers();
     std::vector<TopicPartition> partitions;
-    for (const auto& one : appends) partitions.push_back(one.partition->tp());
+    for (auto& one : appends) {
+      partitions.push_back(one.partition->tp());
+      one.batch = one.batch.copy();
+    }
     const auto& header = appends[0].batch.header();
     auto joined = [self = shared_from_this(), appends = std::move(appends)](broker::CoordinatorError error) mutable {
       for (auto& one : appends) {
@@ -206,8 +210,8 @@ void produce(const Call& call, ProduceRequest request, Reply<ProduceResponse> re
 }  // namespace
 
 const Api& api_0() {
-  static const Api api =
-      make_api<0, produce>({.name = "Produce", .versions = "3-13", .advertised = "0-13", .pipelined = true});
+  static const Api api = make_api<0, produce>(
+      {.name = "Produce", .versions = "3-13", .advertised = "0-13", .pipelined = true, .borrows_records = true});
   return api;
 }
 
