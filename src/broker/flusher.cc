@@ -21,30 +21,40 @@ Flusher::Flusher(int threads, os::Clock& clock) : clock_(clock) {
 Flusher::~Flusher() { stop(); }
 
 void Flusher::enqueue(std::shared_ptr<Partition> partition) {
-  std::lock_guard lock(mutex_);
-  if (stopping_) return;
+  Wake whom;
+  {
+    std::lock_guard lock(mutex_);
+    if (stopping_) return;
+    whom = enqueue_locked(std::move(partition));
+  }
+  wake(whom);
+}
+
+Flusher::Wake Flusher::enqueue_locked(std::shared_ptr<Partition> partition) {
   FlushTurn& turn = partition->flush_turn_;
   ++turn.waiting;
   switch (turn.state) {
-    case State::kIdle: return push(std::move(partition));
-    case State::kFlushing: turn.state = State::kFlushingAgain; return;
+    case State::kIdle: push(std::move(partition)); return idle_ > 0 ? Wake::kIdle : Wake::kGatherer;
+    case State::kFlushing: turn.state = State::kFlushingAgain; return Wake::kNobody;
     case State::kGathering:
-      if (turn.waiting >= turn.gather) end_gathering(partition);
-      return;
+      if (turn.waiting < turn.gather) return Wake::kNobody;
+      std::erase(gathering_, partition);
+      push(std::move(partition));
+      return Wake::kGatherer;
     case State::kQueued:
-    case State::kFlushingAgain: return;
+    case State::kFlushingAgain: break;
   }
+  return Wake::kNobody;
+}
+
+void Flusher::wake(Wake whom) {
+  if (whom == Wake::kIdle) idle_wake_.notify_one();
+  if (whom == Wake::kGatherer) gatherer_wake_.notify_one();
 }
 
 void Flusher::push(std::shared_ptr<Partition> partition) {
   partition->flush_turn_.state = State::kQueued;
   queue_.push_back(std::move(partition));
-  if (idle_ > 0) wake_.notify_one();
-}
-
-void Flusher::end_gathering(const std::shared_ptr<Partition>& partition) {
-  std::erase(gathering_, partition);
-  push(partition);
 }
 
 std::chrono::nanoseconds Flusher::take_due() {
@@ -71,14 +81,25 @@ void Flusher::run() {
     if (!queue_.empty()) {
       std::shared_ptr<Partition> partition = std::move(queue_.front());
       queue_.pop_front();
+      if (!queue_.empty() && idle_ > 0) idle_wake_.notify_one();
       flush(lock, std::move(partition));
     } else if (stopping_) {
       return;
     } else {
-      ++idle_;
-      wake_.wait_for(lock, next);
-      --idle_;
+      wait(lock, next);
     }
+  }
+}
+
+void Flusher::wait(std::unique_lock<std::mutex>& lock, std::chrono::nanoseconds next) {
+  if (!gathering_.empty() && !gatherer_) {
+    gatherer_ = true;
+    gatherer_wake_.wait_for(lock, next);
+    gatherer_ = false;
+  } else {
+    ++idle_;
+    idle_wake_.wait(lock);
+    --idle_;
   }
 }
 
@@ -112,7 +133,8 @@ void Flusher::stop() {
     std::lock_guard lock(mutex_);
     stopping_ = true;
   }
-  wake_.notify_all();
+  idle_wake_.notify_all();
+  gatherer_wake_.notify_all();
   for (auto& thread : threads_) {
     if (thread.joinable()) thread.join();
   }

@@ -45,20 +45,26 @@ class Flusher {
   void stop();
 
  private:
+  /// Whom a change concerns, to be woken once the lock is given back: waking under it would wake into a wait.
+  enum class Wake { kNobody, kIdle, kGatherer };
+
   void run();
+  void wait(std::unique_lock<std::mutex>& lock, std::chrono::nanoseconds next);
+  void wake(Wake whom);
+  Wake enqueue_locked(std::shared_ptr<Partition> partition);
   void flush(std::unique_lock<std::mutex>& lock, std::shared_ptr<Partition> partition);
   void push(std::shared_ptr<Partition> partition);
-  void end_gathering(const std::shared_ptr<Partition>& partition);
   /// Queues what has gathered long enough; how long until there is more.
   std::chrono::nanoseconds take_due();
 
   os::Clock& clock_;
   std::mutex mutex_;
-  std::condition_variable wake_;
+  std::condition_variable idle_wake_, gatherer_wake_;
   std::deque<std::shared_ptr<Partition>> queue_;       ///< Each partition at most once: bounded by their number.
   std::vector<std::shared_ptr<Partition>> gathering_;  ///< Likewise.
-  int idle_ = 0;                                       ///< Threads that wait.
+  int idle_ = 0;                                       ///< Threads that wait for work.
   int flushing_ = 0;                                   ///< Threads that flush.
+  bool gatherer_ = false;                              ///< One thread waits for what gathers.
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };

@@ -48,7 +48,22 @@ Loop::Loop(size_t index)
     : index_(index), context_(1), work_(asio::make_work_guard(context_)), receive_space_(kReceiveSpaceBytes) {}
 
 void Loop::post(Function<void()> task) {
-  asio::post(context_, [task = std::move(task)]() mutable { task(); });
+  bool first;
+  {
+    std::lock_guard lock(posted_mutex_);
+    first = posted_.empty();
+    posted_.push_back(std::move(task));
+  }
+  if (first) asio::post(context_, [this] { run_posted(); });
+}
+
+void Loop::run_posted() {
+  {
+    std::lock_guard lock(posted_mutex_);
+    running_posted_.swap(posted_);
+  }
+  for (auto& task : running_posted_) task();
+  running_posted_.clear();
 }
 
 std::unique_ptr<EventLoop::Timer> Loop::after(std::chrono::milliseconds delay, Function<void()> task) {

@@ -4,6 +4,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <vector>
 
@@ -36,6 +37,7 @@ class Loop final : public EventLoop {
   void destroy_at_end(std::shared_ptr<TcpConnection> connection);
 
  private:
+  void run_posted();
   void end_iteration();
   void run_tasks();
   void flush_connections();
@@ -46,6 +48,9 @@ class Loop final : public EventLoop {
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   std::vector<uint8_t> receive_space_;
   // Each list has a twin that is worked off while the first one fills again.
+  std::mutex posted_mutex_;
+  std::vector<Function<void()>> posted_;  // What other threads post wakes the loop once, however much it is.
+  std::vector<Function<void()>> running_posted_;
   std::vector<Function<void()>> tasks_, running_tasks_;
   std::vector<std::shared_ptr<TcpConnection>> dirty_, flushing_;
   std::vector<std::shared_ptr<TcpConnection>> doomed_, destroying_;
