@@ -326,16 +326,19 @@ class Latest(Actor):
     """Compaction: each key's newest version stays; a tombstone takes the key away."""
 
     KEYS = 40
+    # All of the topic is read then; what is acknowledged in between is looked for too.
+    CHECK_EVERY = 10
 
     def __init__(self, bootstrap, seed):
         super().__init__(bootstrap, seed)
         self.producer = idempotent(bootstrap, **{"compression.type": "lz4"})
         self.version = 0
+        self.checks = 0
         self.sent = {}  # The versions of a key; a negative one is a tombstone.
         self.acknowledged = {}
 
     def step(self):
-        for _ in range(20):
+        for _ in range(10):
             self.version += 1
             key = b"k%d" % self.chance.randrange(self.KEYS)
             gone = self.chance.random() < 0.1
@@ -362,6 +365,14 @@ class Latest(Actor):
         return dict(self.acknowledged)
 
     def check(self, acknowledged):
+        self.checks += 1
+        if self.checks % self.CHECK_EVERY == 0:
+            self.check_all(acknowledged)
+
+    def finish(self):
+        self.check_all(self.answered())
+
+    def check_all(self, acknowledged):
         found = {}
         for partition in range(2):
             for message in read_partition(self.bootstrap, "latest", partition):

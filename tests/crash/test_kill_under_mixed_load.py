@@ -11,7 +11,7 @@ import time
 from mixed_load import ACTORS, TOPICS, Members, Numbers
 
 KILLS = int(os.environ.get("HEADRACE_KILLS", "500" if os.environ.get("HEADRACE_DEEP") else "30"))
-TOLD_EVERY = 50
+TOLD_EVERY = 25
 
 
 def kill_while_starting(server, chance):
