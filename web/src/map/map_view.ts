@@ -50,7 +50,10 @@ export class MapView {
       pick: (x, y) => this.options.onSelect(this.pick(x, y)?.id ?? null),
       reset: () => this.fit(),
     });
-    this.resize = new ResizeObserver(() => this.measure());
+    this.resize = new ResizeObserver(() => {
+      this.measure();  // Which clears what was drawn; the next frame would come too late.
+      this.draw(performance.now());
+    });
     this.resize.observe(host);
     this.measure();
     const loop = (now: number) => {
