@@ -22,6 +22,7 @@ headrace_pkg(lz4 liblz4)
 headrace_pkg(zlib zlib)
 headrace_pkg(curl libcurl)
 headrace_pkg(isal libisal)
+headrace_pkg(re2 re2)
 
 function(headrace_library name library header)
   find_library(${name}_LIBRARY ${library} REQUIRED)

@@ -69,6 +69,8 @@ stream::PipelineSpec pipeline_spec(const PipelineConfig& config) {
   return spec;
 }
 
+constexpr char kPrometheusText[] = "text/plain; version=0.0.4; charset=utf-8";
+
 }  // namespace
 
 /// Members are destroyed from the last to the first: what feeds others goes before what it feeds.
@@ -147,6 +149,10 @@ class Runtime::Impl {
     }
     options.metrics = &metrics_;
     ASSIGN_OR_RETURN(kafka_, kafka::KafkaServer::start(*open_.broker, *loops_, std::move(options)));
+    http_->route("GET", "/metrics/clients",
+                 [metrics = kafka_->client_metrics()](const net::HttpRequest&, net::HttpReply reply) mutable {
+                   reply({.content_type = kPrometheusText, .body = metrics()});
+                 });
     return {};
   }
 

@@ -68,6 +68,7 @@ class BrokerImpl final : public Broker {
 
   const std::string& cluster_id() const override { return topics_->cluster_id(); }
   const BrokerOptions& options() const override { return options_; }
+  Result<os::SpaceInfo> disk_space() const override { return files_.space(options_.data_directory); }
 
   Result<std::shared_ptr<const Topic>> create_topic(const bus::TopicSpec& spec, bool validate_only) override {
     return topics_->create(spec, validate_only);
@@ -92,6 +93,7 @@ class BrokerImpl final : public Broker {
 
   Groups& groups() override { return *groups_; }
   Transactions& transactions() override { return *transactions_; }
+  Settings& settings() override { return *settings_; }
   int64_t apply_retention() override;
 
  private:
@@ -109,6 +111,7 @@ class BrokerImpl final : public Broker {
   Timers maintenance_;  ///< Retention and the like, which wait for the disk.
   Environment env_;
   std::unique_ptr<Topics> topics_;
+  std::unique_ptr<Settings> settings_;
   std::unique_ptr<GroupCoordinator> groups_;
   std::unique_ptr<TransactionCoordinator> transactions_;
 };
@@ -126,6 +129,7 @@ Status BrokerImpl::open() {
   lock_ = *std::move(lock);
 
   ASSIGN_OR_RETURN(topics_, Topics::open(env_));
+  settings_ = std::make_unique<Settings>(*topics_);
   ASSIGN_OR_RETURN(auto offsets_topic,
                    topics_->internal_topic("__consumer_offsets", options_.offsets_partitions, internal_configs()));
   ASSIGN_OR_RETURN(auto state_topic,

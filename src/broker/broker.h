@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "broker/groups.h"
+#include "broker/settings.h"
 #include "broker/topic.h"
 #include "broker/transactions.h"
 #include "bus/bus.h"
@@ -51,6 +52,8 @@ class Broker {
   /// Made once per data directory; Kafka's 22-character form.
   virtual const std::string& cluster_id() const = 0;
   virtual const BrokerOptions& options() const = 0;
+  /// The room on the disk of the data directory.
+  virtual Result<os::SpaceInfo> disk_space() const = 0;
 
   // Topics. What changes them blocks until it is on the disk.
 
@@ -75,6 +78,7 @@ class Broker {
 
   virtual Groups& groups() = 0;
   virtual Transactions& transactions() = 0;
+  virtual Settings& settings() = 0;
 
   /// One round of retention over all partitions, as the background task does it; segments removed.
   virtual int64_t apply_retention() = 0;

@@ -1,5 +1,6 @@
 #include "broker/metadata.h"
 
+#include <algorithm>
 #include <random>
 
 #include "base/logging.h"
@@ -11,6 +12,7 @@ namespace {
 constexpr std::string_view kClusterKey = "cluster";
 constexpr std::string_view kProducerIdsKey = "producer-ids";
 constexpr std::string_view kTopicPrefix = "topic/";
+constexpr std::string_view kSettingsPrefixes[] = {"quota/", "config/"};
 constexpr int8_t kVersion = 0;
 constexpr int8_t kInternalFlag = 1, kDeletingFlag = 2;
 /// The log is written anew when it is this large: a few thousand topics take less.
@@ -27,6 +29,37 @@ std::string read_text(codec::Reader& reader) {
   return std::string(reader.read_text(static_cast<size_t>(std::max(size, 0))));
 }
 
+void write_configs(codec::Writer& writer, const ConfigMap& configs) {
+  writer.write(static_cast<int32_t>(configs.size()));
+  for (const auto& [name, value] : configs) {
+    write_text(writer, name);
+    write_text(writer, value);
+  }
+}
+
+ConfigMap read_configs(codec::Reader& reader) {
+  ConfigMap configs;
+  auto count = reader.read<int32_t>();
+  for (int32_t i = 0; i < count && reader.ok(); ++i) {
+    std::string name = read_text(reader);
+    configs[std::move(name)] = read_text(reader);
+  }
+  return configs;
+}
+
+bool is_settings_key(std::string_view key) {
+  return std::any_of(std::begin(kSettingsPrefixes), std::end(kSettingsPrefixes),
+                     [&](std::string_view prefix) { return key.starts_with(prefix); });
+}
+
+Bytes encode(const ConfigMap& settings) {
+  Bytes out;
+  codec::Writer writer(out);
+  writer.write(kVersion);
+  write_configs(writer, settings);
+  return out;
+}
+
 Bytes encode(const StoredTopic& topic) {
   Bytes out;
   codec::Writer writer(out);
@@ -34,11 +67,7 @@ Bytes encode(const StoredTopic& topic) {
   writer.write(static_cast<int8_t>((topic.internal ? kInternalFlag : 0) | (topic.deleting ? kDeletingFlag : 0)));
   writer.write_bytes(topic.id.bytes);
   writer.write(topic.partitions);
-  writer.write(static_cast<int32_t>(topic.configs.size()));
-  for (const auto& [name, value] : topic.configs) {
-    write_text(writer, name);
-    write_text(writer, value);
-  }
+  write_configs(writer, topic.configs);
   return out;
 }
 
@@ -52,11 +81,7 @@ std::optional<StoredTopic> decode_topic(std::string_view value) {
   BytesView id = reader.read_bytes(topic.id.bytes.size());
   if (reader.ok()) std::copy(id.begin(), id.end(), topic.id.bytes.begin());
   topic.partitions = reader.read<int32_t>();
-  auto count = reader.read<int32_t>();
-  for (int32_t i = 0; i < count && reader.ok(); ++i) {
-    std::string name = read_text(reader);
-    topic.configs[std::move(name)] = read_text(reader);
-  }
+  topic.configs = read_configs(reader);
   if (!reader.ok() || topic.partitions <= 0) return std::nullopt;
   return topic;
 }
@@ -127,9 +152,11 @@ Status Metadata::replay(std::string_view key, std::optional<std::string_view> va
     topics_[name] = *topic;
     return {};
   }
+  if (is_settings_key(key) && !value) return settings_.erase(std::string(key)), Status();
   if (!value) return {};
   codec::Reader reader(as_bytes(*value));
   if (reader.read<int8_t>() != kVersion) return damaged;
+  if (is_settings_key(key)) settings_[std::string(key)] = read_configs(reader);
   if (key == kClusterKey) cluster_id_ = read_text(reader);
   if (key == kProducerIdsKey) next_producer_id_ = reader.read<int64_t>();
   return reader.ok() ? Status() : Status(damaged);
@@ -140,6 +167,7 @@ std::vector<StateLog::Entry> Metadata::state() const {
   all.push_back({std::string(kClusterKey), encode_cluster(cluster_id_)});
   all.push_back({std::string(kProducerIdsKey), encode_producer_ids(next_producer_id_)});
   for (const auto& [name, topic] : topics_) all.push_back({std::string(kTopicPrefix) + name, encode(topic)});
+  for (const auto& [key, configs] : settings_) all.push_back({key, encode(configs)});
   return all;
 }
 
@@ -171,6 +199,17 @@ Status Metadata::remove_topic(std::string_view name) {
   Status status = write({std::string(kTopicPrefix) + node.key(), std::nullopt});
   if (!status.ok()) topics_.insert(std::move(node));
   return status;
+}
+
+Status Metadata::put_settings(const std::string& key, const ConfigMap& settings) {
+  CHECK(is_settings_key(key));
+  RETURN_IF_ERROR(write({key, settings.empty() ? std::nullopt : std::optional(encode(settings))}));
+  if (settings.empty()) {
+    settings_.erase(key);
+  } else {
+    settings_[key] = settings;
+  }
+  return {};
 }
 
 Result<int64_t> Metadata::reserve_producer_ids(int64_t count) {

@@ -1,10 +1,13 @@
-// What the broker knows about itself, durable in `__cluster_metadata-0`: its topics, its cluster id, and which producer
-// ids were given out.
+// What the broker knows about itself, durable in `__cluster_metadata-0`: its topics, its cluster id, which producer ids
+// were given out, and settings of other things (settings.h).
 //
 //   key "cluster"          value := version:i8(=0) cluster_id:text
 //   key "producer-ids"     value := version:i8(=0) next:i64
 //   key "topic/<name>"     value := version:i8(=0) flags:i8 id:16 bytes partitions:i32 count:i32 (name:text
-//   value:text)* text := size:i32 bytes
+//   value:text)*
+//   key "quota/<entity>"   value := version:i8(=0) count:i32 (name:text value:text)*   see ClientQuotas::key_of
+//   key "config/<kind>/<name>"                     the same
+//   text := size:i32 bytes
 #pragma once
 
 #include <map>
@@ -39,6 +42,10 @@ class Metadata {
 
   Status put_topic(const std::string& name, const StoredTopic& topic);
   Status remove_topic(std::string_view name);
+  /// By the key of the record.
+  const std::map<std::string, ConfigMap, std::less<>>& settings() const { return settings_; }
+  /// Replaces settings; empty ones are removed.
+  Status put_settings(const std::string& key, const ConfigMap& settings);
   /// The first of `count` producer ids that were never given out.
   Result<int64_t> reserve_producer_ids(int64_t count);
   Status close() { return log_->close(); }
@@ -52,6 +59,7 @@ class Metadata {
   std::string cluster_id_;
   int64_t next_producer_id_ = 0;
   std::map<std::string, StoredTopic, std::less<>> topics_;
+  std::map<std::string, ConfigMap, std::less<>> settings_;
 };
 
 }  // namespace headrace::broker

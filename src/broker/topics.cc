@@ -278,6 +278,16 @@ Result<int64_t> Topics::reserve_producer_ids(int64_t count) {
   return metadata_->reserve_producer_ids(count);
 }
 
+std::map<std::string, ConfigMap, std::less<>> Topics::stored_settings() {
+  std::lock_guard lock(change_mutex_);
+  return metadata_->settings();
+}
+
+Status Topics::put_settings(const std::string& key, const ConfigMap& settings) {
+  std::lock_guard lock(change_mutex_);
+  return metadata_->put_settings(key, settings);
+}
+
 void Topics::close() {
   std::lock_guard lock(change_mutex_);
   for (const TopicRef& topic : all()) {

@@ -49,6 +49,9 @@ class Topics {
 
   const std::string& cluster_id() const { return metadata_->cluster_id(); }
   Result<int64_t> reserve_producer_ids(int64_t count);
+  /// Durable settings of other things, by key: see Metadata.
+  std::map<std::string, ConfigMap, std::less<>> stored_settings();
+  Status put_settings(const std::string& key, const ConfigMap& settings);
   /// Closes every log; nothing is flushed afterwards.
   void close();
 

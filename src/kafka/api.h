@@ -10,6 +10,8 @@
 // it.
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -27,10 +29,12 @@ namespace headrace::kafka {
 /// One request as its handler sees it, beside the decoded message.
 struct Call {
   ServerContext& server;
-  const Peer& peer;
+  Peer& peer;
   net::EventLoop& loop;  ///< The connection's; handlers run on it.
   int16_t version;
   std::string client_id;  ///< Empty when the client sent none.
+  size_t request_bytes = 0;
+  std::chrono::milliseconds throttle{0};  ///< What the client is made to wait for its request_percentage.
 };
 
 /// Where an encoded response goes: back into its connection's order.
@@ -43,6 +47,8 @@ class ResponseSlot {
   virtual void hold_followers() = 0;
   /// Lets them start; complete() does so too. From any thread.
   virtual void release_followers() = 0;
+  /// Takes no further request from the connection for this long. From any thread.
+  virtual void mute(std::chrono::milliseconds wait) = 0;
 };
 
 /// A promise of one response. Call it, or done_without_response(), exactly once, from any thread; when it is destroyed
@@ -57,16 +63,34 @@ class Reply {
     namespace wire = wire::kafka;
     wire::Encoder out;
     wire::encode(out, wire::response_header_version(Response::kSpec, version_), wire::ResponseHeader{correlation_id_});
-    wire::encode(out, version_, response);
-    std::exchange(slot_, nullptr)->complete(out.finish());
+    if constexpr (requires { response.throttle_time_ms; }) {
+      if (throttle_.count() > 0) return finish(out, throttled(response));
+    }
+    finish(out, response);
+  }
+  /// Makes the client wait (KIP-219): the response tells it so, and nothing more is taken from it for that long.
+  void throttle(std::chrono::milliseconds wait) {
+    if (wait <= throttle_) return;
+    throttle_ = wait;
+    slot_->mute(wait);
   }
   void done_without_response() { std::exchange(slot_, nullptr)->complete({}); }
   ResponseSlot& slot() { return *slot_; }
 
  private:
+  Response throttled(Response response) const {
+    response.throttle_time_ms = std::max(response.throttle_time_ms, static_cast<int32_t>(throttle_.count()));
+    return response;
+  }
+  void finish(wire::kafka::Encoder& out, const Response& response) {
+    wire::kafka::encode(out, version_, response);
+    std::exchange(slot_, nullptr)->complete(out.finish());
+  }
+
   std::unique_ptr<ResponseSlot> slot_;
   int32_t correlation_id_;
   int16_t version_;
+  std::chrono::milliseconds throttle_{0};
 };
 
 struct ApiTraits {
@@ -109,7 +133,9 @@ Api make_api(const ApiTraits& traits) {
   api.handle = [](const Call& call, int32_t correlation_id, wire::kafka::Decoder& in,
                   std::unique_ptr<ResponseSlot> slot) -> Status {
     ASSIGN_OR_RETURN(Request request, wire::kafka::decode<Request>(in, call.version));
-    handler(call, std::move(request), Reply<Response>(std::move(slot), correlation_id, call.version));
+    Reply<Response> reply(std::move(slot), correlation_id, call.version);
+    if (call.throttle.count() > 0) reply.throttle(call.throttle);
+    handler(call, std::move(request), std::move(reply));
     return {};
   };
   return api;

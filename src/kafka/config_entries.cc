@@ -13,19 +13,38 @@ ConfigEntry number(std::string name, int64_t value, int64_t kafkas_default, std:
   return {std::move(name), std::to_string(value), type, value == kafkas_default, help};
 }
 
-/// Topic options whose broker-wide default has a name of its own (LogConfig's synonyms).
+/// Topic options and the broker-wide defaults of them (Kafka's ServerTopicConfigSynonyms), by option.
 constexpr std::pair<std::string_view, std::string_view> kTopicDefaults[] = {
     {"cleanup.policy", "log.cleanup.policy"},
     {"compression.type", "compression.type"},
     {"delete.retention.ms", "log.cleaner.delete.retention.ms"},
+    {"file.delete.delay.ms", "log.segment.delete.delay.ms"},
+    {"flush.messages", "log.flush.interval.messages"},
+    {"flush.ms", "log.flush.interval.ms"},
     {"index.interval.bytes", "log.index.interval.bytes"},
+    {"max.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms"},
     {"max.message.bytes", "message.max.bytes"},
+    {"message.timestamp.after.max.ms", "log.message.timestamp.after.max.ms"},
+    {"message.timestamp.before.max.ms", "log.message.timestamp.before.max.ms"},
     {"message.timestamp.type", "log.message.timestamp.type"},
+    {"min.cleanable.dirty.ratio", "log.cleaner.min.cleanable.ratio"},
+    {"min.compaction.lag.ms", "log.cleaner.min.compaction.lag.ms"},
     {"min.insync.replicas", "min.insync.replicas"},
+    {"preallocate", "log.preallocate"},
     {"retention.bytes", "log.retention.bytes"},
     {"retention.ms", "log.retention.ms"},
     {"segment.bytes", "log.segment.bytes"},
+    {"segment.index.bytes", "log.index.size.max.bytes"},
+    {"segment.jitter.ms", "log.roll.jitter.ms"},
     {"segment.ms", "log.roll.ms"},
+    {"unclean.leader.election.enable", "unclean.leader.election.enable"},
+};
+
+constexpr broker::ConfigSpec kClientMetrics[] = {
+    {"interval.ms", ConfigType::kInt, "300000", 100, 3'600'000, "", "How often clients push."},
+    {"match", ConfigType::kList, "", 0, 0, "",
+     "Which clients: selector=expression, all of which must match; empty for all clients."},
+    {"metrics", ConfigType::kList, "", 0, 0, "", "Prefixes of the metrics to push; * for all."},
 };
 
 }  // namespace
@@ -44,6 +63,24 @@ int8_t wire_type(ConfigType type) {
 
 int8_t wire_source(const ConfigEntry& entry) {
   return static_cast<int8_t>(entry.is_default ? ConfigSource::kDefault : ConfigSource::kTopic);
+}
+
+std::string_view broker_default_of(std::string_view topic_option) {
+  for (const auto& [option, name] : kTopicDefaults) {
+    if (option == topic_option) return name;
+  }
+  return topic_option;
+}
+
+std::vector<ConfigEntry> describe_client_metrics(const broker::ConfigMap& set) {
+  std::vector<ConfigEntry> entries;
+  for (const auto& spec : kClientMetrics) {
+    auto found = set.find(spec.name);
+    bool is_default = found == set.end();
+    entries.push_back({std::string(spec.name), is_default ? std::string(spec.fallback) : found->second, spec.type,
+                       is_default, spec.help});
+  }
+  return entries;
 }
 
 std::vector<ConfigEntry> broker_configs(const ServerContext& server, const Peer& peer) {
@@ -73,6 +110,8 @@ std::vector<ConfigEntry> broker_configs(const ServerContext& server, const Peer&
       number("log.retention.check.interval.ms", options.retention_check_interval.count(), 300000,
              "How often old segments are looked for.", ConfigType::kLong),
       number("num.partitions", options.default_partitions, 1, "Partitions of topics that are created without a count."),
+      number("max.incremental.fetch.session.cache.slots", static_cast<int64_t>(server.options.fetch_sessions_max), 1000,
+             "Incremental fetch sessions that are kept."),
       number("offset.metadata.max.bytes", static_cast<int64_t>(options.offset_metadata_bytes_max), 4096,
              "Metadata with a committed position."),
       number("offsets.topic.num.partitions", options.offsets_partitions, 50, "Partitions of __consumer_offsets."),

@@ -13,11 +13,24 @@ namespace headrace::kafka {
 enum class ResourceType : int8_t { kTopic = 2, kBroker = 4, kBrokerLogger = 8, kClientMetrics = 16, kGroup = 32 };
 
 /// Where a value comes from (KIP-226).
-enum class ConfigSource : int8_t { kTopic = 1, kStaticBroker = 4, kDefault = 5 };
+enum class ConfigSource : int8_t {
+  kTopic = 1,
+  kStaticBroker = 4,
+  kDefault = 5,
+  kBrokerLogger = 6,
+  kClientMetrics = 7,
+  kGroup = 8,
+};
 
 int8_t wire_type(broker::ConfigType type);
 /// The source of a topic option's value.
 int8_t wire_source(const broker::ConfigEntry& entry);
+
+/// The broker-wide setting that gives a topic option its default; the option itself where there is none.
+std::string_view broker_default_of(std::string_view topic_option);
+
+/// The settings of a subscription to client metrics on which these are set, sorted.
+std::vector<broker::ConfigEntry> describe_client_metrics(const broker::ConfigMap& set);
 
 /// The broker's settings under Kafka's names, sorted; `is_default` where the value is Kafka's own default.
 std::vector<broker::ConfigEntry> broker_configs(const ServerContext& server, const Peer& peer);

@@ -67,6 +67,7 @@ std::string_view to_string(KafkaError error) {
     case KafkaError::kLeaderNotAvailable: return "LEADER_NOT_AVAILABLE";
     case KafkaError::kNotLeaderOrFollower: return "NOT_LEADER_OR_FOLLOWER";
     case KafkaError::kRequestTimedOut: return "REQUEST_TIMED_OUT";
+    case KafkaError::kReplicaNotAvailable: return "REPLICA_NOT_AVAILABLE";
     case KafkaError::kMessageTooLarge: return "MESSAGE_TOO_LARGE";
     case KafkaError::kOffsetMetadataTooLarge: return "OFFSET_METADATA_TOO_LARGE";
     case KafkaError::kCoordinatorNotAvailable: return "COORDINATOR_NOT_AVAILABLE";
@@ -96,9 +97,12 @@ std::string_view to_string(KafkaError error) {
     case KafkaError::kInvalidProducerIdMapping: return "INVALID_PRODUCER_ID_MAPPING";
     case KafkaError::kInvalidTransactionTimeout: return "INVALID_TRANSACTION_TIMEOUT";
     case KafkaError::kConcurrentTransactions: return "CONCURRENT_TRANSACTIONS";
+    case KafkaError::kTransactionCoordinatorFenced: return "TRANSACTION_COORDINATOR_FENCED";
     case KafkaError::kTransactionalIdAuthorizationFailed: return "TRANSACTIONAL_ID_AUTHORIZATION_FAILED";
+    case KafkaError::kSecurityDisabled: return "SECURITY_DISABLED";
     case KafkaError::kOperationNotAttempted: return "OPERATION_NOT_ATTEMPTED";
     case KafkaError::kKafkaStorageError: return "KAFKA_STORAGE_ERROR";
+    case KafkaError::kLogDirNotFound: return "LOG_DIR_NOT_FOUND";
     case KafkaError::kUnknownProducerId: return "UNKNOWN_PRODUCER_ID";
     case KafkaError::kNonEmptyGroup: return "NON_EMPTY_GROUP";
     case KafkaError::kGroupIdNotFound: return "GROUP_ID_NOT_FOUND";
@@ -110,15 +114,25 @@ std::string_view to_string(KafkaError error) {
     case KafkaError::kMemberIdRequired: return "MEMBER_ID_REQUIRED";
     case KafkaError::kGroupMaxSizeReached: return "GROUP_MAX_SIZE_REACHED";
     case KafkaError::kFencedInstanceId: return "FENCED_INSTANCE_ID";
+    case KafkaError::kElectionNotNeeded: return "ELECTION_NOT_NEEDED";
+    case KafkaError::kNoReassignmentInProgress: return "NO_REASSIGNMENT_IN_PROGRESS";
     case KafkaError::kGroupSubscribedToTopic: return "GROUP_SUBSCRIBED_TO_TOPIC";
     case KafkaError::kInvalidRecord: return "INVALID_RECORD";
     case KafkaError::kUnstableOffsetCommit: return "UNSTABLE_OFFSET_COMMIT";
+    case KafkaError::kThrottlingQuotaExceeded: return "THROTTLING_QUOTA_EXCEEDED";
     case KafkaError::kProducerFenced: return "PRODUCER_FENCED";
+    case KafkaError::kResourceNotFound: return "RESOURCE_NOT_FOUND";
+    case KafkaError::kDuplicateResource: return "DUPLICATE_RESOURCE";
+    case KafkaError::kInvalidUpdateVersion: return "INVALID_UPDATE_VERSION";
     case KafkaError::kUnknownTopicId: return "UNKNOWN_TOPIC_ID";
     case KafkaError::kInconsistentTopicId: return "INCONSISTENT_TOPIC_ID";
     case KafkaError::kTransactionalIdNotFound: return "TRANSACTIONAL_ID_NOT_FOUND";
+    case KafkaError::kFetchSessionTopicIdError: return "FETCH_SESSION_TOPIC_ID_ERROR";
     case KafkaError::kUnreleasedInstanceId: return "UNRELEASED_INSTANCE_ID";
     case KafkaError::kUnsupportedEndpointType: return "UNSUPPORTED_ENDPOINT_TYPE";
+    case KafkaError::kUnknownSubscriptionId: return "UNKNOWN_SUBSCRIPTION_ID";
+    case KafkaError::kTelemetryTooLarge: return "TELEMETRY_TOO_LARGE";
+    case KafkaError::kInvalidRegularExpression: return "INVALID_REGULAR_EXPRESSION";
   }
   return "UNKNOWN";
 }

@@ -26,6 +26,9 @@ class KafkaServerImpl final : public KafkaServer {
     context_->blocking.stop();
   }
   uint16_t port() const override { return listener_->port(); }
+  Function<std::string()> client_metrics() override {
+    return [context = context_] { return context->telemetry.exposition(); };
+  }
 
  private:
   std::shared_ptr<ServerContext> context_;
@@ -49,7 +52,12 @@ const Api* find_api(int16_t key) {
 }
 
 ServerContext::ServerContext(broker::Broker& served, KafkaServerOptions server_options)
-    : broker(served), options(std::move(server_options)), api_metrics_(kApiKeysMax) {
+    : broker(served),
+      options(std::move(server_options)),
+      fetch_sessions({.sessions_max = options.fetch_sessions_max}, os::system_clock(), options.metrics),
+      rates(served.settings(), os::system_clock(), options.metrics),
+      telemetry(served.settings(), os::system_clock(), options.metrics),
+      api_metrics_(kApiKeysMax) {
   flow::MetricsRegistry* registry = options.metrics;
   if (!registry) return;
   connections = &registry->gauge("headrace_kafka_connections", {}, "Open connections of Kafka clients.");

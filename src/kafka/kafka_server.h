@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "base/function.h"
 #include "base/result.h"
 #include "flow/metrics.h"
 
@@ -30,6 +31,7 @@ struct KafkaServerOptions {
   size_t connections_max = 100'000;
   /// A connection that sends nothing for this long (at most twice as long) is closed, unless an answer is due.
   std::chrono::milliseconds connection_idle_max = std::chrono::minutes(10);
+  size_t fetch_sessions_max = 1000;          ///< Kafka's max.incremental.fetch.session.cache.slots.
   flow::MetricsRegistry* metrics = nullptr;  ///< Outlives the server; null: nothing is counted.
 };
 
@@ -42,6 +44,9 @@ class KafkaServer {
   /// Stops listening and closes the connections; requests that were not answered stay unanswered.
   virtual ~KafkaServer() = default;
   virtual uint16_t port() const = 0;
+  /// Gives the metrics that clients have pushed (KIP-714), in the Prometheus text format. May be called from any
+  /// thread, and outlive the server.
+  virtual Function<std::string()> client_metrics() = 0;
 };
 
 /// docs/reference/kafka-apis.md: every API served, with its versions, from the dispatch table.

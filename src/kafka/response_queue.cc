@@ -13,6 +13,7 @@ class QueuedSlot final : public ResponseSlot {
   }
   void hold_followers() override { queue_->entries_[place_ - queue_->first_place_].holding = true; }
   void release_followers() override { queue_->release(place_); }
+  void mute(std::chrono::milliseconds wait) override { queue_->mute(wait); }
 
  private:
   std::shared_ptr<ResponseQueue> queue_;
@@ -35,6 +36,11 @@ void ResponseQueue::complete(uint64_t place, std::vector<SharedBytes> pieces) {
 void ResponseQueue::release(uint64_t place) {
   if (loop_.in_loop()) return release_on_loop(place);
   loop_.post([self = shared_from_this(), place] { self->release_on_loop(place); });
+}
+
+void ResponseQueue::mute(std::chrono::milliseconds wait) {
+  if (loop_.in_loop()) return mute_on_loop(wait);
+  loop_.post([self = shared_from_this(), wait] { self->mute_on_loop(wait); });
 }
 
 void ResponseQueue::abandon() {
@@ -66,6 +72,10 @@ void ResponseQueue::release_on_loop(uint64_t place) {
   if (!connection_ || place < first_place_) return;
   entries_[place - first_place_].holding = false;
   progressed_();
+}
+
+void ResponseQueue::mute_on_loop(std::chrono::milliseconds wait) {
+  if (connection_) mute_(wait);
 }
 
 void ResponseQueue::abandon_on_loop() {

@@ -16,12 +16,15 @@ namespace headrace::kafka {
 /// Slots keep the queue alive after its connection has gone; what they bring then is dropped.
 class ResponseQueue : public std::enable_shared_from_this<ResponseQueue> {
  public:
-  /// `progressed` is called on the loop whenever responses were sent or given up.
-  ResponseQueue(std::shared_ptr<ServerContext> server, net::Connection& connection, Function<void()> progressed)
+  /// `progressed` is called on the loop whenever responses were sent or given up; `mute` when the connection is to be
+  /// left alone for a while.
+  ResponseQueue(std::shared_ptr<ServerContext> server, net::Connection& connection, Function<void()> progressed,
+                Function<void(std::chrono::milliseconds)> mute)
       : server_(std::move(server)),
         loop_(connection.loop()),
         connection_(&connection),
-        progressed_(std::move(progressed)) {}
+        progressed_(std::move(progressed)),
+        mute_(std::move(mute)) {}
 
   /// A place at the end of the queue for a request of `bytes` to `api`.
   std::unique_ptr<ResponseSlot> open(const Api& api, size_t bytes);
@@ -48,15 +51,18 @@ class ResponseQueue : public std::enable_shared_from_this<ResponseQueue> {
   /// From any thread.
   void complete(uint64_t place, std::vector<SharedBytes> pieces);
   void release(uint64_t place);
+  void mute(std::chrono::milliseconds wait);
   void abandon();
   void complete_on_loop(uint64_t place, std::vector<SharedBytes> pieces);
   void release_on_loop(uint64_t place);
+  void mute_on_loop(std::chrono::milliseconds wait);
   void abandon_on_loop();
 
   std::shared_ptr<ServerContext> server_;  ///< Kept for handlers that are still at work when the server has gone.
   net::EventLoop& loop_;
   net::Connection* connection_;
   Function<void()> progressed_;
+  Function<void(std::chrono::milliseconds)> mute_;
   std::deque<Entry> entries_;
   uint64_t first_place_ = 0;  ///< Of entries_.front().
   size_t bytes_ = 0;

@@ -8,6 +8,9 @@
 #include "broker/broker.h"
 #include "flow/metrics.h"
 #include "kafka/blocking_tasks.h"
+#include "kafka/client_rates.h"
+#include "kafka/client_telemetry.h"
+#include "kafka/fetch_session.h"
 #include "kafka/kafka_server.h"
 #include "net/event_loops.h"
 
@@ -18,11 +21,17 @@ struct Api;
 /// The id of this one broker, which is also the controller, every partition's leader and every group's coordinator.
 inline constexpr int32_t kNodeId = 1;
 
+/// The user of a connection that was not authenticated, as quotas know it.
+inline constexpr char kAnonymousUser[] = "ANONYMOUS";
+
 /// Both ends of a connection.
 struct Peer {
   std::string client_host;  ///< "127.0.0.1"
   std::string local_host;   ///< The address that the client dialled.
   uint16_t local_port = 0;
+  uint16_t client_port = 0;
+  std::string software_name, software_version;  ///< As the client's ApiVersions told them (KIP-511).
+  std::string user = kAnonymousUser;
 };
 
 /// Counters of one API; null without a registry.
@@ -38,6 +47,9 @@ struct ServerContext {
   broker::Broker& broker;
   const KafkaServerOptions options;
   BlockingTasks blocking;
+  FetchSessionCache fetch_sessions;
+  ClientRates rates;
+  ClientTelemetry telemetry;
   flow::Metric* connections = nullptr;
   flow::Metric* refused_requests = nullptr;
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <tuple>
+
 #include "base/logging.h"
 #include "kafka/api.h"
 #include "kafka/api_versions.h"
@@ -28,8 +30,10 @@ std::pair<std::string, uint16_t> split_address(const std::string& address) {
 }
 
 Peer peer_of(const net::Connection& connection) {
-  auto [local_host, local_port] = split_address(connection.local_address());
-  return {split_address(connection.remote_address()).first, std::move(local_host), local_port};
+  Peer peer;
+  std::tie(peer.client_host, peer.client_port) = split_address(connection.remote_address());
+  std::tie(peer.local_host, peer.local_port) = split_address(connection.local_address());
+  return peer;
 }
 
 }  // namespace
@@ -38,9 +42,11 @@ KafkaSession::KafkaSession(std::shared_ptr<ServerContext> server, net::Connectio
     : server_(std::move(server)),
       connection_(connection),
       peer_(peer_of(connection)),
-      responses_(std::make_shared<ResponseQueue>(server_, connection, [this] { on_progress(); })) {
+      responses_(std::make_shared<ResponseQueue>(
+          server_, connection, [this] { on_progress(); }, [this](std::chrono::milliseconds wait) { mute(wait); })) {
   if (server_->connections) server_->connections->add(1);
   watch_idleness();
+  if (auto wait = server_->rates.connect(peer_.client_host); wait.count() > 0) turn_away(wait);
 }
 
 KafkaSession::~KafkaSession() {
@@ -69,6 +75,7 @@ void KafkaSession::on_drained() { resume(); }
 void KafkaSession::on_close() {
   closing_ = true;
   idle_timer_.reset();
+  mute_timer_.reset();
   responses_->detach();
 }
 
@@ -90,6 +97,7 @@ size_t KafkaSession::next_request(BytesView bytes) {
 }
 
 bool KafkaSession::may_start(int16_t key, size_t size) const {
+  if (mute_timer_) return false;
   if (connection_.queued_bytes() > kQueuedResponseBytesMax) return false;
   if (responses_->requests() == 0) return true;
   if (responses_->requests() >= kInFlightRequestsMax || responses_->bytes() + size > kInFlightBytesMax) return false;
@@ -119,10 +127,31 @@ void KafkaSession::start_request(BytesView frame) {
   auto header =
       wire::kafka::decode<wire::kafka::RequestHeader>(in, wire::kafka::request_header_version(api->request, version));
   if (!header.ok()) return refuse(header.error().message);
-  Call call{*server_, peer_, connection_.loop(), version, std::move(header->client_id).value_or("")};
+  Call call{*server_, peer_, connection_.loop(), version, std::move(header->client_id).value_or(""), frame.size()};
+  bool rated = server_->rates.active();
+  auto began = rated ? os::system_clock().monotonic() : std::chrono::nanoseconds(0);
+  if (rated) call.throttle = server_->rates.wait(RateKind::kRequest, peer_.user, call.client_id);
   auto status = api->handle(call, header->correlation_id, in, responses_->open(*api, frame.size()));
+  if (rated) {
+    std::chrono::duration<double> took = os::system_clock().monotonic() - began;
+    server_->rates.record(RateKind::kRequest, peer_.user, call.client_id, took.count());
+  }
   if (!status.ok()) return refuse(status.error().message);
   had_valid_request_ = true;
+}
+
+void KafkaSession::mute(std::chrono::milliseconds wait) {
+  mute_timer_ = connection_.loop().after(wait, [this] { unmute(); });
+}
+
+void KafkaSession::unmute() {
+  mute_timer_.reset();
+  active_ = true;  // It was we who wanted silence.
+  resume();
+}
+
+void KafkaSession::turn_away(std::chrono::milliseconds wait) {
+  mute_timer_ = connection_.loop().after(wait, [this] { connection_.close_now(); });
 }
 
 void KafkaSession::refuse(std::string_view why) {

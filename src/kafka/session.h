@@ -45,6 +45,11 @@ class KafkaSession final : public net::Session {
   bool may_start(int16_t key, size_t size) const;
   void refuse(std::string_view why);
   void on_progress();
+  /// Takes no request for this long, for the sake of a quota.
+  void mute(std::chrono::milliseconds wait);
+  void unmute();
+  /// Closes a connection that is one too many for its address, when it has waited.
+  void turn_away(std::chrono::milliseconds wait);
   void resume();
   void watch_idleness();
 
@@ -57,6 +62,7 @@ class KafkaSession final : public net::Session {
   bool peer_ended_ = false;
   bool active_ = false;  ///< Since idleness was last looked at.
   std::unique_ptr<net::EventLoop::Timer> idle_timer_;
+  std::unique_ptr<net::EventLoop::Timer> mute_timer_;  ///< While muted.
   bool closing_ = false;
 };
 

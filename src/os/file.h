@@ -50,6 +50,12 @@ enum class OpenMode {
   kCreateTruncated,  ///< Read and write; emptied when it exists.
 };
 
+/// The room of a file system, in bytes.
+struct SpaceInfo {
+  uint64_t free_bytes = 0;   ///< What this process may still write.
+  uint64_t total_bytes = 0;  ///< Used room included.
+};
+
 /// Thread-safe. Names only become durable with sync_directory() of the directory that holds them.
 class FileSystem {
  public:
@@ -67,8 +73,8 @@ class FileSystem {
   virtual Status sync_directory(const std::string& directory) = 0;
   /// Creates `path` and takes an exclusive lock on it. kUnavailable at once when another process holds it.
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
-  /// Bytes that this process may still write to the file system of `path`.
-  virtual Result<uint64_t> free_bytes(const std::string& path) = 0;
+  /// The room of the file system that holds `path`. Cheap: a call that reads no disk.
+  virtual Result<SpaceInfo> space(const std::string& path) = 0;
 };
 
 /// The machine's own files.

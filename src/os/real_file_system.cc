@@ -184,10 +184,11 @@ class RealFileSystem final : public FileSystem {
     return io_error(errno, "locking", path);
   }
 
-  Result<uint64_t> free_bytes(const std::string& path) override {
+  Result<SpaceInfo> space(const std::string& path) override {
     struct statvfs info;
     if (::statvfs(path.c_str(), &info) != 0) return io_error(errno, "reading the free space of", path);
-    return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
+    return SpaceInfo{static_cast<uint64_t>(info.f_bavail) * info.f_frsize,
+                     static_cast<uint64_t>(info.f_blocks) * info.f_frsize};
   }
 };
 

@@ -428,9 +428,9 @@ Result<std::unique_ptr<FileLock>> SimulatedFileSystem::lock(const std::string& p
   return std::unique_ptr<FileLock>(std::make_unique<SimulatedLock>(*this, path));
 }
 
-Result<uint64_t> SimulatedFileSystem::free_bytes(const std::string&) {
+Result<SpaceInfo> SimulatedFileSystem::space(const std::string&) {
   std::lock_guard lock(mutex_);
-  return capacity_ - std::min(capacity_, used_bytes());
+  return SpaceInfo{capacity_ - std::min(capacity_, used_bytes()), capacity_};
 }
 
 }  // namespace headrace::os

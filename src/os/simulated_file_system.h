@@ -93,7 +93,7 @@ class SimulatedFileSystem final : public FileSystem {
   Status remove(const std::string& path) override;
   Status sync_directory(const std::string& directory) override;
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
-  Result<uint64_t> free_bytes(const std::string& path) override;
+  Result<SpaceInfo> space(const std::string& path) override;
 
  private:
   friend class SimulatedFile;

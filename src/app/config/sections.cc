@@ -17,7 +17,8 @@ constexpr OptionSpec kListenOptions[] = {
      .help = "Address of the MQTT server; it listens when `ingest` has `mqtt`."},
     {.name = "http", .fallback = "127.0.0.1:8080", .help = "Address of the console, the HTTP API and HTTP ingest."},
     {.name = "advertised.kafka",
-     .help = "What Kafka clients are told to connect to; by default the address that they dialled."},
+     .help = "What Kafka clients are told to connect to; by default the address that they dialled, which is wrong only "
+             "behind something that forwards another address or port."},
 };
 
 constexpr OptionSpec kBrokerOptions[] = {

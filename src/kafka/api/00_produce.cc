@@ -6,6 +6,7 @@
 // - acks=1 and acks=all are answered when the batch is as durable as the topic asks for (fsynced by default). Several
 //   requests of a connection wait for the same fsync; answers leave in the order of the requests.
 // - acks=0 gets no answer; an error closes the connection, which is all that such a client can notice.
+// - Over the client's producer_byte_rate the batches are appended all the same, and the client has to wait (KIP-219).
 // - Topics are not created here: clients ask for metadata first.
 // - timeout_ms is not used: nothing here waits for other brokers.
 //
@@ -45,7 +46,10 @@ class Produce : public std::enable_shared_from_this<Produce> {
   Produce(const Call& call, ProduceRequest request, Reply<ProduceResponse> reply)
       : broker_(call.server.broker), version_(call.version), request_(std::move(request)), reply_(std::move(reply)) {}
 
-  void start() {
+  void start(const Call& call) {
+    auto wait = call.server.rates.record(RateKind::kProduce, call.peer.user, call.client_id,
+                                         static_cast<double>(call.request_bytes));
+    if (wait.count() > 0) reply_.throttle(wait);
     std::vector<Append> appends;
     response_.responses.resize(request_.topic_data.size());
     for (size_t t = 0; t < request_.topic_data.size(); ++t) {
@@ -204,7 +208,7 @@ class Produce : public std::enable_shared_from_this<Produce> {
 };
 
 void produce(const Call& call, ProduceRequest request, Reply<ProduceResponse> reply) {
-  std::make_shared<Produce>(call, std::move(request), std::move(reply))->start();
+  std::make_shared<Produce>(call, std::move(request), std::move(reply))->start(call);
 }
 
 }  // namespace

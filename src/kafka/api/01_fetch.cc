@@ -6,7 +6,10 @@
 // - max_bytes and partition_max_bytes are honoured, except that the first batch of the response is always sent
 //   (KIP-74).
 // - read_committed readers see nothing at or above the last stable offset, and are told the aborted transactions.
-// - No fetch sessions (KIP-227): the session id is always 0, which makes clients name all partitions each time.
+// - Sessions (KIP-227, fetch_session.h): epoch 0 asks for one, which is given while there is room; requests in it name
+//   changes only, and answers hold the partitions with news. Those that had records go to the end of the order, so that
+//   a busy partition does not keep the others from their turn.
+// - Over the client's consumer_byte_rate the answer is empty, and tells how long to wait (KIP-219).
 // - Requests of followers (a replica id) are refused: there are none.
 //
 // Version notes:
@@ -16,6 +19,7 @@
 
 #include "broker/data_waiter.h"
 #include "kafka/api.h"
+#include "kafka/fetch_session.h"
 #include "kafka/topics.h"
 #include "wire/kafka/messages/01_fetch.h"
 
@@ -27,6 +31,7 @@ using wire::kafka::FetchResponse;
 using PartitionRequest = FetchRequest::Topic::Partition;
 using PartitionData = FetchResponse::FetchableTopicResponse::PartitionData;
 
+constexpr int16_t kSessionsSince = 7;
 constexpr int16_t kTopicIdsSince = 13;
 /// The most that one response carries, whatever the client asks for: Kafka's fetch.max.bytes of brokers.
 constexpr int32_t kFetchBytesMax = 55 << 20;
@@ -36,18 +41,30 @@ constexpr int32_t kFetchWaitMsMax = 60'000;
 /// A fetch from its request to its response; on the connection's loop, except that partitions fire its waiter anywhere.
 class Fetch : public std::enable_shared_from_this<Fetch> {
  public:
-  Fetch(const Call& call, FetchRequest request, Reply<FetchResponse> reply)
-      : broker_(call.server.broker),
+  /// `session`: of an incremental request; null for one that names all its partitions.
+  Fetch(const Call& call, FetchRequest request, std::shared_ptr<FetchSession> session, Reply<FetchResponse> reply)
+      : server_(call.server),
         loop_(call.loop),
+        user_(call.peer.user),
+        client_id_(call.client_id),
         by_id_(call.version >= kTopicIdsSince),
+        wants_session_(call.version >= kSessionsSince && request.session_epoch == kInitialFetchEpoch),
         request_(std::move(request)),
+        session_(std::move(session)),
         reply_(std::move(reply)),
-        isolation_(request_.isolation_level == 0 ? bus::Isolation::kReadUncommitted : bus::Isolation::kReadCommitted) {}
+        isolation_(request_.isolation_level == 0 ? bus::Isolation::kReadUncommitted : bus::Isolation::kReadCommitted) {
+    bytes_max_ = std::min(request_.max_bytes, kFetchBytesMax);
+    if (auto most = server_.rates.fetch_bytes_max(user_, client_id_)) bytes_max_ = std::min(bytes_max_, *most);
+  }
 
   void start() {
+    auto lock = lock_session();
     read();
-    if (failed_ || total_bytes_ >= request_.min_bytes || request_.max_wait_ms <= 0 || readers_.empty()) return answer();
-    wait();
+    bool enough = failed_ || total_bytes_ >= request_.min_bytes || request_.max_wait_ms <= 0 || readers_.empty();
+    if (!enough) return wait();
+    FetchResponse response = take_response();
+    if (lock) lock.unlock();
+    reply_(response);
   }
 
  private:
@@ -55,25 +72,46 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
     std::shared_ptr<broker::Partition> partition;
     Offset next;
   };
+  /// One partition's part of the response, while it is not certain that it is sent.
+  struct Read {
+    const std::string* topic;
+    const wire::kafka::Uuid* topic_id;
+    PartitionData data;
+    FetchSession::Entries::iterator entry;  ///< In an incremental request.
+  };
+
+  /// The session's mutex; no lock without a session.
+  std::unique_lock<std::mutex> lock_session() const {
+    return session_ ? std::unique_lock(session_->mutex) : std::unique_lock<std::mutex>();
+  }
 
   void read() {
-    response_ = FetchResponse();
+    reads_.clear();
     readers_.clear();
     total_bytes_ = 0;
-    response_.responses.reserve(request_.topics.size());
-    for (const auto& topic : request_.topics) {
-      auto& out = response_.responses.emplace_back();
-      out.topic = topic.topic;
-      out.topic_id = topic.topic_id;
-      out.partitions.reserve(topic.partitions.size());
-      auto found = find_topic(broker_, topic.topic, topic.topic_id, by_id_);
-      for (const auto& partition : topic.partitions) {
-        PartitionData& data = out.partitions.emplace_back();
-        data.partition_index = partition.partition;
-        KafkaError error = found.topic ? read_partition(*found.topic, partition, data) : found.error;
-        if (error != KafkaError::kNone) set_error(data, error);
+    found_for_ = nullptr;
+    if (session_) {
+      session_epoch_ = session_->epoch;
+      reads_.reserve(session_->size());
+      auto& entries = session_->entries();
+      for (auto at = entries.begin(); at != entries.end(); ++at) {
+        read_one(at->topic->name, at->topic->id, at->request).entry = at;
       }
+      return;
     }
+    for (const auto& topic : request_.topics) {
+      for (const auto& partition : topic.partitions) read_one(topic.topic, topic.topic_id, partition);
+    }
+  }
+
+  Read& read_one(const std::string& topic, const wire::kafka::Uuid& topic_id, const PartitionRequest& request) {
+    if (found_for_ != &topic) found_ = find_topic(server_.broker, topic, topic_id, by_id_);
+    found_for_ = &topic;
+    Read& read = reads_.emplace_back(Read{&topic, &topic_id, {}, {}});
+    read.data.partition_index = request.partition;
+    KafkaError error = found_.topic ? read_partition(*found_.topic, request, read.data) : found_.error;
+    if (error != KafkaError::kNone) set_error(read.data, error);
+    return read;
   }
 
   KafkaError read_partition(const broker::Topic& topic, const PartitionRequest& request, PartitionData& out) {
@@ -82,7 +120,7 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
     KafkaError epoch_error = check_leader_epoch(*partition, request.current_leader_epoch);
     if (epoch_error != KafkaError::kNone) return epoch_error;
 
-    int64_t room = std::max<int64_t>(0, std::min(request_.max_bytes, kFetchBytesMax) - total_bytes_);
+    int64_t room = std::max<int64_t>(0, bytes_max_ - total_bytes_);
     int64_t wanted = std::min<int64_t>(std::max(request.partition_max_bytes, 0), room);
     bool first = total_bytes_ == 0;
     Offset offset(request.fetch_offset);
@@ -139,6 +177,7 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
       if (self->waiter_->cancel()) self->read_again();
     });
     for (auto& reader : readers_) reader.partition->add_waiter(waiter_, reader.next, isolation_);
+    reads_.clear();
     readers_.clear();
   }
 
@@ -146,25 +185,89 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
     auto self = shared_from_this();  // The timer's task may hold the last reference.
     timer_.reset();
     waiter_.reset();
-    read();
-    answer();
+    auto lock = lock_session();
+    FetchResponse response;
+    if (session_ && session_->epoch != session_epoch_) {  // Another request of the session came meanwhile.
+      response.error_code = wire_code(KafkaError::kInvalidFetchSessionEpoch);
+    } else {
+      read();
+      response = take_response();
+    }
+    if (lock) lock.unlock();
+    reply_(response);
   }
 
-  void answer() {
+  /// What was read, as far as the client has to hear of it. Partitions may hold a cancelled waiter, and with it this
+  /// fetch, for a while: it keeps no records. The session is locked.
+  FetchResponse take_response() {
+    FetchResponse response;
     readers_.clear();
-    reply_(response_);
-    response_ = FetchResponse();  // Partitions may hold a cancelled waiter, and with it this fetch, for a while.
+    found_ = {};
+    if (session_) response.session_id = session_->id;
+    auto wait =
+        server_.rates.record_unless_over(RateKind::kFetch, user_, client_id_, static_cast<double>(total_bytes_));
+    if (wait.count() > 0) {
+      reply_.throttle(wait);
+      reads_.clear();
+      return response;
+    }
+    if (session_) {
+      take_news(response);
+    } else {
+      auto session = wants_session_ ? new_session() : nullptr;
+      if (session) response.session_id = session->id;
+      for (auto& read : reads_) {
+        auto* entry = session ? session->find(*read.topic, *read.topic_id, read.data.partition_index) : nullptr;
+        if (entry) entry->take_news(read.data);
+        add(response, read);
+      }
+    }
+    reads_.clear();
+    return response;
   }
 
-  broker::Broker& broker_;
+  void take_news(FetchResponse& response) {
+    auto& entries = session_->entries();
+    for (auto& read : reads_) {
+      bool has_records = read.data.records.size() > 0;
+      if (read.entry->take_news(read.data)) add(response, read);
+      if (has_records) entries.splice(entries.end(), entries, read.entry);
+    }
+  }
+
+  std::shared_ptr<FetchSession> new_session() {
+    auto session = server_.fetch_sessions.create(reads_.size(), by_id_);
+    if (session) {
+      std::lock_guard lock(session->mutex);
+      session->update(request_);
+    }
+    return session;
+  }
+
+  static void add(FetchResponse& response, Read& read) {
+    auto& topics = response.responses;
+    if (topics.empty() || topics.back().topic != *read.topic || topics.back().topic_id != *read.topic_id) {
+      topics.push_back({*read.topic, *read.topic_id, {}});
+    }
+    topics.back().partitions.push_back(std::move(read.data));
+  }
+
+  ServerContext& server_;
   net::EventLoop& loop_;
+  const std::string user_, client_id_;
+  int64_t bytes_max_ = 0;
   bool by_id_;
+  bool wants_session_;
   FetchRequest request_;
+  std::shared_ptr<FetchSession> session_;
+  int32_t session_epoch_ = 0;
   Reply<FetchResponse> reply_;
   bus::Isolation isolation_;
 
-  FetchResponse response_;
+  std::vector<Read> reads_;
   std::vector<Reader> readers_;
+  const std::string* found_for_ = nullptr;  ///< The name for which found_ is.
+  FoundTopic found_;
   int64_t total_bytes_ = 0;
   bool failed_ = false;
   std::shared_ptr<broker::DataWaiter> waiter_;
@@ -172,16 +275,23 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
 };
 
 void fetch(const Call& call, FetchRequest request, Reply<FetchResponse> reply) {
-  FetchResponse refusal;
-  if (request.session_id != 0) {
-    refusal.error_code = wire_code(KafkaError::kFetchSessionIdNotFound);
-    return reply(refusal);
-  }
+  auto refuse = [&](KafkaError error) {
+    FetchResponse response;
+    response.error_code = wire_code(error);
+    reply(response);
+  };
   if (request.replica_id >= 0 || request.replica_state.replica_id >= 0) {
-    refusal.error_code = wire_code(KafkaError::kClusterAuthorizationFailed);
-    return reply(refusal);
+    return refuse(KafkaError::kClusterAuthorizationFailed);
   }
-  std::make_shared<Fetch>(call, std::move(request), std::move(reply))->start();
+  FetchSessionCache::Resumed resumed;
+  if (request.session_epoch != kInitialFetchEpoch && request.session_epoch != kFinalFetchEpoch) {
+    resumed = call.server.fetch_sessions.resume(request, call.version >= kTopicIdsSince);
+    if (resumed.error != KafkaError::kNone) return refuse(resumed.error);
+    if (!resumed.session) request.topics.clear();  // The session ended with its last partition.
+  } else if (request.session_id != kNoFetchSession) {
+    call.server.fetch_sessions.remove(request.session_id);
+  }
+  std::make_shared<Fetch>(call, std::move(request), std::move(resumed.session), std::move(reply))->start();
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 // - Answers from the dispatch table, so that nothing is told that is not served (Produce 0-2 excepted, see there).
 // - A version we do not know is answered in version 0 with UNSUPPORTED_VERSION and our versions of ApiVersions
 //   (KIP-511).
-// - Feature transaction.version is 2: transactions follow KIP-890, which clients then use.
+// - Features and their levels are those of features.h.
 //
 // Version notes:
 // - 3 is flexible (with response header 0 all the same) and brings the client's name and version; 4 lets features begin
@@ -13,6 +13,7 @@
 
 #include "kafka/api.h"
 #include "kafka/errors.h"
+#include "kafka/features.h"
 #include "wire/kafka/messages/18_api_versions.h"
 
 namespace headrace::kafka {
@@ -21,7 +22,6 @@ namespace {
 using wire::kafka::ApiVersionsRequest;
 using wire::kafka::ApiVersionsResponse;
 
-constexpr char kTransactionVersion[] = "transaction.version";
 /// Older versions can't tell features that begin at version 0 (KAFKA-17011).
 constexpr int16_t kZeroMinimumSince = 4;
 
@@ -41,10 +41,17 @@ void api_versions(const Call& call, ApiVersionsRequest request, Reply<ApiVersion
     response.error_code = wire_code(KafkaError::kInvalidRequest);
     return reply(response);
   }
+  call.peer.software_name = std::move(request.client_software_name);
+  call.peer.software_version = std::move(request.client_software_version);
   for (const Api* api : api_table()) response.api_keys.push_back(entry_of(*api));
-  if (call.version >= kZeroMinimumSince) response.supported_features.push_back({kTransactionVersion, 0, 2});
+  for (const Feature& feature : kFeatures) {
+    std::string name(feature.name);
+    if (feature.min > 0 || call.version >= kZeroMinimumSince) {
+      response.supported_features.push_back({name, feature.min, feature.max});
+    }
+    response.finalized_features.push_back({name, feature.level, feature.level});
+  }
   response.finalized_features_epoch = 0;
-  response.finalized_features.push_back({kTransactionVersion, 2, 2});
   reply(response);
 }
 

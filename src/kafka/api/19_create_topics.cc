@@ -5,13 +5,17 @@
 // - Partition count and replication factor -1 mean the broker's defaults; the only replication factor is 1. A manual
 //   assignment must name this broker and partitions 0 to n-1.
 // - Configs are checked against the table of topic options: an unknown name or wrong value is INVALID_CONFIG.
+// - Partitions over the client's controller_mutation_rate are refused with THROTTLING_QUOTA_EXCEEDED.
 //
 // Version notes:
-// - 4 allows -1 for the defaults, 5 is flexible and answers with the topic's configs, 7 with its id.
+// - 4 allows -1 for the defaults, 5 is flexible and answers with the topic's configs, 7 with its id. 6 knows
+// THROTTLING_QUOTA_EXCEEDED; older clients have to
+//   wait afterwards instead.
 #include <set>
 
 #include "kafka/api.h"
 #include "kafka/config_entries.h"
+#include "kafka/mutation_quota.h"
 #include "kafka/topics.h"
 #include "wire/kafka/messages/19_create_topics.h"
 
@@ -22,6 +26,9 @@ using wire::kafka::CreateTopicsRequest;
 using wire::kafka::CreateTopicsResponse;
 using TopicRequest = CreateTopicsRequest::CreatableTopic;
 using TopicResponse = CreateTopicsResponse::CreatableTopicResult;
+
+/// From here on clients know THROTTLING_QUOTA_EXCEEDED (KIP-599).
+constexpr int16_t kStrictQuotaSince = 6;
 
 struct Refusal {
   KafkaError error = KafkaError::kNone;
@@ -74,7 +81,7 @@ void set_created(TopicResponse& out, const broker::Topic& topic, size_t partitio
   }
 }
 
-TopicResponse create(broker::Broker& broker, const TopicRequest& topic, bool validate_only) {
+TopicResponse create(broker::Broker& broker, const TopicRequest& topic, bool validate_only, MutationQuota& quota) {
   TopicResponse out;
   out.name = topic.name;
   auto refuse = [&](KafkaError error, std::string message) {
@@ -88,23 +95,26 @@ TopicResponse create(broker::Broker& broker, const TopicRequest& topic, bool val
   spec.name = topic.name;
   spec.partitions = topic.assignments.empty() ? topic.num_partitions : static_cast<int32_t>(topic.assignments.size());
   for (const auto& config : topic.configs) spec.configs[config.name] = *config.value;
+  int32_t wanted = spec.partitions == -1 ? broker.options().default_partitions : spec.partitions;
+  if (!validate_only && !broker.topic(spec.name) && !quota.admit(wanted)) {
+    return refuse(KafkaError::kThrottlingQuotaExceeded, MutationQuota::kExceeded);
+  }
   auto created = broker.create_topic(spec, validate_only);
   if (!created.ok()) {
     bool invalid = created.error().code == ErrorCode::kInvalidArgument;
     return refuse(invalid ? KafkaError::kInvalidPartitions : to_kafka(created.error().code), created.error().message);
   }
-  int32_t wanted = spec.partitions == -1 ? broker.options().default_partitions : spec.partitions;
   set_created(out, **created, static_cast<size_t>(wanted));
   return out;
 }
 
-CreateTopicsResponse create_all(broker::Broker& broker, const CreateTopicsRequest& request) {
+CreateTopicsResponse create_all(broker::Broker& broker, const CreateTopicsRequest& request, MutationQuota& quota) {
   CreateTopicsResponse response;
   std::multiset<std::string> names;
   for (const auto& topic : request.topics) names.insert(topic.name);
   for (const auto& topic : request.topics) {
     if (names.count(topic.name) == 1) {
-      response.topics.push_back(create(broker, topic, request.validate_only));
+      response.topics.push_back(create(broker, topic, request.validate_only, quota));
     } else {
       auto& out = response.topics.emplace_back();
       out.name = topic.name;
@@ -116,8 +126,12 @@ CreateTopicsResponse create_all(broker::Broker& broker, const CreateTopicsReques
 }
 
 void create_topics(const Call& call, CreateTopicsRequest request, Reply<CreateTopicsResponse> reply) {
-  call.server.blocking.run([&broker = call.server.broker, request = std::move(request),
-                            reply = std::move(reply)]() mutable { reply(create_all(broker, request)); });
+  call.server.blocking.run([&broker = call.server.broker, request = std::move(request), reply = std::move(reply),
+                            quota = MutationQuota(call, kStrictQuotaSince)]() mutable {
+    auto response = create_all(broker, request, quota);
+    reply.throttle(quota.wait());
+    reply(response);
+  });
 }
 
 }  // namespace

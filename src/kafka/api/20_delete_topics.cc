@@ -7,6 +7,7 @@
 // - 4 is flexible, 5 adds error messages, 6 names topics by name or id.
 #include "wire/kafka/messages/20_delete_topics.h"
 #include "kafka/api.h"
+#include "kafka/mutation_quota.h"
 #include "kafka/topics.h"
 
 namespace headrace::kafka {
@@ -15,9 +16,10 @@ namespace {
 using wire::kafka::DeleteTopicsRequest;
 using wire::kafka::DeleteTopicsResponse;
 
+constexpr int16_t kStrictQuotaSince = 5;  ///< Clients know THROTTLING_QUOTA_EXCEEDED (KIP-599).
 constexpr int16_t kTopicIdsSince = 6;
 
-void delete_one(broker::Broker& broker, const DeleteTopicsRequest::DeleteTopicState& wanted,
+void delete_one(broker::Broker& broker, const DeleteTopicsRequest::DeleteTopicState& wanted, MutationQuota& quota,
                 DeleteTopicsResponse& response) {
   auto& out = response.responses.emplace_back();
   out.name = wanted.name;
@@ -31,6 +33,11 @@ void delete_one(broker::Broker& broker, const DeleteTopicsRequest::DeleteTopicSt
     out.error_message = "the broker keeps its own records there";
     return;
   }
+  if (!quota.admit(static_cast<int64_t>(found.topic->partitions.size()))) {
+    out.error_code = wire_code(KafkaError::kThrottlingQuotaExceeded);
+    out.error_message = MutationQuota::kExceeded;
+    return;
+  }
   Status deleted = broker.delete_topic(found.topic->name);
   out.error_code = wire_code(deleted);
   if (!deleted.ok()) out.error_message = deleted.error().message;
@@ -41,12 +48,13 @@ void delete_topics(const Call& call, DeleteTopicsRequest request, Reply<DeleteTo
     request.topics.clear();
     for (auto& name : request.topic_names) request.topics.push_back({std::move(name), {}});
   }
-  call.server.blocking.run(
-      [&broker = call.server.broker, request = std::move(request), reply = std::move(reply)]() mutable {
-        DeleteTopicsResponse response;
-        for (const auto& topic : request.topics) delete_one(broker, topic, response);
-        reply(response);
-      });
+  call.server.blocking.run([&broker = call.server.broker, request = std::move(request), reply = std::move(reply),
+                            quota = MutationQuota(call, kStrictQuotaSince)]() mutable {
+    DeleteTopicsResponse response;
+    for (const auto& topic : request.topics) delete_one(broker, topic, quota, response);
+    reply.throttle(quota.wait());
+    reply(response);
+  });
 }
 
 }  // namespace

@@ -4,7 +4,8 @@
 // - Topics (2): every topic option with its value, whether it was set on the topic or is the default, and with
 //   include_synonyms where it comes from.
 // - Brokers (4): this broker's settings, read-only; they come from the configuration file.
-// - No list of names means all. Other resources (loggers, client metrics, groups) have no settings here.
+// - Subscriptions to client metrics (16): their three settings.
+// - No list of names means all. Other resources (loggers, groups) have no settings here.
 //
 // Version notes:
 // - 1 replaces is_default by sources and adds synonyms, 3 adds types and documentation, 4 is flexible.
@@ -51,7 +52,8 @@ void add_topic_configs(const broker::Topic& topic, const Resource& resource, con
     if (!request.include_synonyms) continue;
     if (!entry.is_default) described.synonyms.push_back({entry.name, entry.value, wire_source(entry)});
     std::string fallback(broker::find_topic_config(entry.name)->fallback);
-    described.synonyms.push_back({entry.name, fallback, static_cast<int8_t>(ConfigSource::kDefault)});
+    std::string name(broker_default_of(entry.name));
+    described.synonyms.push_back({std::move(name), fallback, static_cast<int8_t>(ConfigSource::kDefault)});
   }
 }
 
@@ -61,6 +63,19 @@ void add_broker_configs(const ServerContext& server, const Peer& peer, const Res
     if (!wanted(resource, entry.name)) continue;
     auto source = entry.is_default ? ConfigSource::kDefault : ConfigSource::kStaticBroker;
     auto& described = out.configs.emplace_back(entry_of(entry, true, source, request));
+    if (request.include_synonyms) {
+      described.synonyms.push_back({entry.name, entry.value, static_cast<int8_t>(source)});
+    }
+  }
+}
+
+void add_client_metrics(broker::Settings& settings, const Resource& resource, const DescribeConfigsRequest& request,
+                        ResourceResponse& out) {
+  auto set = settings.configs(broker::ResourceKind::kClientMetrics, resource.resource_name);
+  for (const auto& entry : describe_client_metrics(set)) {
+    if (!wanted(resource, entry.name)) continue;
+    auto source = entry.is_default ? ConfigSource::kDefault : ConfigSource::kClientMetrics;
+    auto& described = out.configs.emplace_back(entry_of(entry, false, source, request));
     if (request.include_synonyms) {
       described.synonyms.push_back({entry.name, entry.value, static_cast<int8_t>(source)});
     }
@@ -94,8 +109,10 @@ ResourceResponse describe(const Call& call, const Resource& resource, const Desc
         refuse(out, KafkaError::kInvalidRequest, "the only broker is " + std::to_string(kNodeId));
       }
       return out;
-    case ResourceType::kBrokerLogger:
     case ResourceType::kClientMetrics:
+      add_client_metrics(call.server.broker.settings(), resource, request, out);
+      return out;
+    case ResourceType::kBrokerLogger:
     case ResourceType::kGroup: return out;
   }
   refuse(out, KafkaError::kInvalidRequest, "no such kind of resource");

@@ -8,6 +8,7 @@
 #include "wire/kafka/messages/37_create_partitions.h"
 #include "kafka/api.h"
 #include "kafka/errors.h"
+#include "kafka/mutation_quota.h"
 
 namespace headrace::kafka {
 namespace {
@@ -16,6 +17,8 @@ using wire::kafka::CreatePartitionsRequest;
 using wire::kafka::CreatePartitionsResponse;
 
 /// Assignments name a broker for each new partition: the one there is.
+constexpr int16_t kStrictQuotaSince = 3;  ///< Clients know THROTTLING_QUOTA_EXCEEDED (KIP-599).
+
 bool assignment_fits(const CreatePartitionsRequest::Topic& topic, size_t partitions_before) {
   if (!topic.assignments) return true;
   if (topic.assignments->size() + partitions_before != static_cast<size_t>(topic.count)) return false;
@@ -26,7 +29,7 @@ bool assignment_fits(const CreatePartitionsRequest::Topic& topic, size_t partiti
 }
 
 CreatePartitionsResponse::TopicResult create(broker::Broker& broker, const CreatePartitionsRequest::Topic& topic,
-                                             bool validate_only) {
+                                             bool validate_only, MutationQuota& quota) {
   CreatePartitionsResponse::TopicResult out;
   out.name = topic.name;
   auto refuse = [&](KafkaError error, std::string message) {
@@ -40,6 +43,10 @@ CreatePartitionsResponse::TopicResult create(broker::Broker& broker, const Creat
       !assignment_fits(topic, found->partitions.size())) {
     return refuse(KafkaError::kInvalidReplicaAssignment, "every new partition is assigned to the one broker there is");
   }
+  int64_t added = topic.count - static_cast<int64_t>(found->partitions.size());
+  if (!validate_only && added > 0 && !quota.admit(added)) {
+    return refuse(KafkaError::kThrottlingQuotaExceeded, MutationQuota::kExceeded);
+  }
   Status created = broker.create_partitions(topic.name, topic.count, validate_only);
   if (created.ok()) return out;
   bool invalid = created.error().code == ErrorCode::kInvalidArgument;
@@ -47,13 +54,15 @@ CreatePartitionsResponse::TopicResult create(broker::Broker& broker, const Creat
 }
 
 void create_partitions(const Call& call, CreatePartitionsRequest request, Reply<CreatePartitionsResponse> reply) {
-  call.server.blocking.run(
-      [&broker = call.server.broker, request = std::move(request), reply = std::move(reply)]() mutable {
-        CreatePartitionsResponse response;
-        for (const auto& topic : request.topics)
-          response.results.push_back(create(broker, topic, request.validate_only));
-        reply(response);
-      });
+  call.server.blocking.run([&broker = call.server.broker, request = std::move(request), reply = std::move(reply),
+                            quota = MutationQuota(call, kStrictQuotaSince)]() mutable {
+    CreatePartitionsResponse response;
+    for (const auto& topic : request.topics) {
+      response.results.push_back(create(broker, topic, request.validate_only, quota));
+    }
+    reply.throttle(quota.wait());
+    reply(response);
+  });
 }
 
 }  // namespace

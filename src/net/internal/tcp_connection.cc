@@ -23,6 +23,9 @@ constexpr milliseconds kLingerDeadline{1'000};
 
 std::string to_text(const tcp::endpoint& endpoint) {
   auto address = endpoint.address();
+  // What a socket of both families calls "::ffff:127.0.0.1" was dialled as 127.0.0.1.
+  bool mapped = address.is_v6() && address.to_v6().is_v4_mapped();
+  if (mapped) address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
   auto format = address.is_v6() ? "[{}]:{}" : "{}:{}";
   return fmt::format(fmt::runtime(format), address.to_string(), endpoint.port());
 }

@@ -71,6 +71,9 @@ inline void decode_value(Decoder& in, const Context& at, bool& out) { out = in.i
 template <typename T>
 requires std::is_integral_v<T>
 void decode_value(Decoder& in, const Context& at, T& out) { out = in.integer<T>(at.field); }
+inline void decode_value(Decoder& in, const Context& at, double& out) {
+  out = std::bit_cast<double>(in.integer<int64_t>(at.field));
+}
 void decode_value(Decoder& in, const Context& at, std::string& out);
 void decode_value(Decoder& in, const Context& at, std::optional<std::string>& out);
 void decode_value(Decoder& in, const Context& at, Uuid& out);

@@ -30,6 +30,8 @@ std::string describe_type() {
     return "records";
   } else if constexpr (std::is_same_v<T, bool>) {
     return "bool";
+  } else if constexpr (std::is_same_v<T, double>) {
+    return "float64";
   } else {
     static_assert(std::is_integral_v<T>);
     return (std::is_unsigned_v<T> ? "uint" : "int") + std::to_string(sizeof(T) * 8);

@@ -71,6 +71,9 @@ void encode_value(Encoder& out, const EncodeContext&, T value) {
     out.writer().write<T>(value);
   }
 }
+inline void encode_value(Encoder& out, const EncodeContext&, double value) {
+  out.writer().write(std::bit_cast<int64_t>(value));
+}
 void encode_value(Encoder& out, const EncodeContext& at, const std::string& value);
 void encode_value(Encoder& out, const EncodeContext& at, const std::optional<std::string>& value);
 void encode_value(Encoder& out, const EncodeContext& at, const Uuid& value);

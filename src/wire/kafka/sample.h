@@ -58,6 +58,8 @@ class Sampler {
       out = Records(SharedBytes(Bytes(random_() % 9000, static_cast<uint8_t>(random_()))));
     } else if constexpr (std::is_same_v<T, bool>) {
       out = random_() & 1;
+    } else if constexpr (std::is_same_v<T, double>) {
+      out = static_cast<double>(random_()) / 3;
     } else {
       out = static_cast<T>(random_());
     }

@@ -16,6 +16,7 @@
 //
 // Member types and what they are on the wire:
 //   bool int8_t int16_t uint16_t int32_t int64_t   big-endian
+//   double                                         float64: IEEE 754, big-endian
 //   std::string                                    string (compact in flexible versions)
 //   std::optional<std::string>                     string that may be null in its `nullable` versions
 //   Uuid                                           16 bytes
@@ -27,6 +28,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstdint>
 #include <optional>
@@ -166,6 +168,8 @@ bool equal(const T& a, const T& b) {
     for (const auto& part : a.parts) left.insert(left.end(), part.view().begin(), part.view().end());
     for (const auto& part : b.parts) right.insert(right.end(), part.view().begin(), part.view().end());
     return a.null == b.null && left == right;
+  } else if constexpr (std::is_same_v<T, double>) {
+    return std::bit_cast<int64_t>(a) == std::bit_cast<int64_t>(b);  // Bit by bit, NaN included.
   } else {
     return a == b;
   }

@@ -1,0 +1,151 @@
+// The administrative APIs over sockets, as far as one broker has anything to tell.
+#include <set>
+
+#include "kafka/kafka_server_test_support.h"
+
+namespace headrace::kafka {
+namespace {
+
+using namespace wire::kafka;  // NOLINT: the messages are what this file is about
+
+class AdminTest : public KafkaServerTest {};
+
+TEST_F(AdminTest, AclsAreAnsweredAsWithoutAnAuthorizer) {
+  auto c = client();
+  auto code = wire_code(KafkaError::kSecurityDisabled);
+  EXPECT_EQ(c.call<29>({}, 3).error_code, code);
+  CreateAclsRequest create;
+  create.creations.resize(2);
+  auto created = c.call<30>(create, 3);
+  ASSERT_EQ(created.results.size(), 2u);
+  EXPECT_EQ(created.results[1].error_code, code);
+  DeleteAclsRequest remove;
+  remove.filters.resize(1);
+  EXPECT_EQ(c.call<31>(remove, 3).filter_results.at(0).error_code, code);
+}
+
+TEST_F(AdminTest, LogDirsTellBytesOfPartitionsAndTheDisk) {
+  create("t", 2);
+  auto c = client();
+  auto batch = batch_of({"some", "records"});
+  ASSERT_EQ(produce_error(c.call<0>(produce_request("t", 1, batch.bytes()), 9)), 0);
+  DescribeLogDirsRequest request;
+  request.topics->push_back({"t", {0, 1, 7}});
+  request.topics->push_back({"none", {0}});
+  auto directory = c.call<35>(request, 4).results.at(0);
+  EXPECT_EQ(directory.log_dir, directory_);
+  EXPECT_GT(directory.usable_bytes, 0);
+  EXPECT_GE(directory.total_bytes, directory.usable_bytes);
+  ASSERT_EQ(directory.topics.size(), 1u);
+  ASSERT_EQ(directory.topics[0].partitions.size(), 2u);
+  EXPECT_EQ(directory.topics[0].partitions[0].partition_size, 0);
+  EXPECT_EQ(directory.topics[0].partitions[1].partition_size, static_cast<int64_t>(batch.size()));
+  request.topics.reset();
+  std::set<std::string> all;
+  auto whole = c.call<35>(request, 5);
+  for (const auto& topic : whole.results.at(0).topics) all.insert(topic.name);
+  EXPECT_EQ(all, (std::set<std::string>{"__consumer_offsets", "__transaction_state", "t"}));
+}
+
+TEST_F(AdminTest, ReplicasAreInTheOneDirectory) {
+  create("t");
+  AlterReplicaLogDirsRequest request;
+  request.dirs.push_back({directory_, {{"t", {0, 1}}}});
+  request.dirs.push_back({"/elsewhere", {{"t", {0}}}});
+  auto response = client().call<34>(request, 2);
+  ASSERT_EQ(response.results.size(), 2u);
+  EXPECT_EQ(response.results[0].partitions[0].error_code, 0);
+  EXPECT_EQ(response.results[0].partitions[1].error_code, wire_code(KafkaError::kUnknownTopicOrPartition));
+  EXPECT_EQ(response.results[1].partitions[0].error_code, wire_code(KafkaError::kLogDirNotFound));
+}
+
+TEST_F(AdminTest, LeadersNeedNoElection) {
+  create("t");
+  auto c = client();
+  ElectLeadersRequest request;
+  request.topic_partitions->push_back({"t", {0, 1}});
+  auto response = c.call<43>(request, 2);
+  EXPECT_EQ(response.error_code, 0);
+  ASSERT_EQ(response.replica_election_results.size(), 1u);
+  const auto& results = response.replica_election_results[0].partition_result;
+  EXPECT_EQ(results.at(0).error_code, wire_code(KafkaError::kElectionNotNeeded));
+  EXPECT_EQ(results.at(1).error_code, wire_code(KafkaError::kUnknownTopicOrPartition));
+  request.topic_partitions.reset();
+  EXPECT_TRUE(c.call<43>(request, 2).replica_election_results.empty());
+  request.election_type = 2;
+  EXPECT_EQ(c.call<43>(request, 2).error_code, wire_code(KafkaError::kInvalidRequest));
+}
+
+TEST_F(AdminTest, PartitionsStayOnTheOneBroker) {
+  create("t");
+  auto c = client();
+  AlterPartitionReassignmentsRequest request;
+  auto& topic = request.topics.emplace_back();
+  topic.name = "t";
+  topic.partitions.push_back({0, std::vector<int32_t>{1}});
+  topic.partitions.push_back({0, std::vector<int32_t>{2}});
+  topic.partitions.push_back({0, std::nullopt});
+  topic.partitions.push_back({5, std::vector<int32_t>{1}});
+  auto response = c.call<45>(request, 1);
+  const auto& results = response.responses.at(0).partitions;
+  EXPECT_EQ(results.at(0).error_code, 0);
+  EXPECT_EQ(results.at(1).error_code, wire_code(KafkaError::kInvalidReplicaAssignment));
+  EXPECT_EQ(results.at(2).error_code, wire_code(KafkaError::kNoReassignmentInProgress));
+  EXPECT_EQ(results.at(3).error_code, wire_code(KafkaError::kUnknownTopicOrPartition));
+  auto listed = c.call<46>({}, 0);
+  EXPECT_EQ(listed.error_code, 0);
+  EXPECT_TRUE(listed.topics.empty());
+}
+
+TEST_F(AdminTest, NobodyHasScramCredentials) {
+  auto c = client();
+  DescribeUserScramCredentialsRequest request;
+  EXPECT_TRUE(c.call<50>(request, 0).results.empty());
+  request.users->push_back({"ann"});
+  EXPECT_EQ(c.call<50>(request, 0).results.at(0).error_code, wire_code(KafkaError::kResourceNotFound));
+}
+
+TEST_F(AdminTest, TransactionsAndTheirProducersAreTold) {
+  create("t", 2);
+  auto c = client();
+  InitProducerIdRequest init;
+  init.transactional_id = "tx";
+  init.transaction_timeout_ms = 60'000;
+  auto producer = c.call<22>(init, 4);
+  AddPartitionsToTxnRequest add;
+  add.v3_and_below_transactional_id = "tx";
+  add.v3_and_below_producer_id = producer.producer_id;
+  add.v3_and_below_producer_epoch = producer.producer_epoch;
+  add.v3_and_below_topics.push_back({"t", {1}});
+  ASSERT_EQ(c.call<24>(add, 3).results_by_topic_v3_and_below.at(0).results_by_partition.at(0).partition_error_code, 0);
+
+  DescribeTransactionsRequest describe;
+  describe.transactional_ids = {"tx", "none"};
+  auto states = c.call<65>(describe, 0).transaction_states;
+  ASSERT_EQ(states.size(), 2u);
+  EXPECT_EQ(states[0].transaction_state, "Ongoing");
+  EXPECT_EQ(states[0].producer_id, producer.producer_id);
+  EXPECT_EQ(states[0].transaction_timeout_ms, 60'000);
+  ASSERT_EQ(states[0].topics.size(), 1u);
+  EXPECT_EQ(states[0].topics[0].partitions, std::vector<int32_t>{1});
+  EXPECT_EQ(states[1].error_code, wire_code(KafkaError::kTransactionalIdNotFound));
+
+  auto listed = [&](ListTransactionsRequest request) { return c.call<66>(request, 1).transaction_states.size(); };
+  EXPECT_EQ(listed({}), 1u);
+  EXPECT_EQ(listed({.state_filters = {"Ongoing"}}), 1u);
+  EXPECT_EQ(listed({.state_filters = {"Empty"}}), 0u);
+  EXPECT_EQ(listed({.producer_id_filters = {producer.producer_id + 1}}), 0u);
+  EXPECT_EQ(listed({.duration_filter = 3'600'000}), 0u);
+  auto unknown = c.call<66>({.state_filters = {"Sleeping"}}, 1);
+  EXPECT_EQ(unknown.unknown_state_filters, std::vector<std::string>{"Sleeping"});
+
+  DescribeProducersRequest producers;
+  producers.topics.push_back({"t", {0, 1, 9}});
+  auto partitions = c.call<61>(producers, 0).topics.at(0).partitions;
+  EXPECT_EQ(partitions.at(0).error_code, 0);
+  EXPECT_TRUE(partitions.at(0).active_producers.empty());
+  EXPECT_EQ(partitions.at(2).error_code, wire_code(KafkaError::kUnknownTopicOrPartition));
+}
+
+}  // namespace
+}  // namespace headrace::kafka

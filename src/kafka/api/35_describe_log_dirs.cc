@@ -1,0 +1,69 @@
+// DescribeLogDirs (35): tells the log directory, the room on its disk, and the bytes of each partition in it.
+//
+// Behavior:
+// - There is one log directory, and no partition is being moved: every offset lag is 0. Null for the topics means
+//   all of them, the broker's own included. Unknown topics and partitions are left out.
+// - A partition's size is that of its batches; room that was reserved for later ones does not count.
+//
+// Version notes:
+// - 2 is flexible, 3 adds an error code, 4 the total and usable bytes (KIP-827), 5 whether the directory is cordoned,
+//   which is never so.
+#include "wire/kafka/messages/35_describe_log_dirs.h"
+#include "kafka/api.h"
+#include "kafka/errors.h"
+
+namespace headrace::kafka {
+namespace {
+
+using wire::kafka::DescribeLogDirsRequest;
+using wire::kafka::DescribeLogDirsResponse;
+using Directory = DescribeLogDirsResponse::DescribeLogDirsResult;
+
+void add(const broker::Topic& topic, const std::vector<int32_t>* wanted, Directory& out) {
+  auto& described = out.topics.emplace_back();
+  described.name = topic.name;
+  auto add_one = [&](int32_t index) {
+    auto partition = topic.partition(PartitionId(index));
+    if (partition) described.partitions.push_back({index, partition->log().size_bytes(), 0, false});
+  };
+  if (wanted) {
+    for (int32_t index : *wanted) add_one(index);
+  } else {
+    for (size_t i = 0; i < topic.partitions.size(); ++i) add_one(static_cast<int32_t>(i));
+  }
+}
+
+DescribeLogDirsResponse describe(const broker::Broker& broker, const DescribeLogDirsRequest& request) {
+  DescribeLogDirsResponse response;
+  auto& directory = response.results.emplace_back();
+  directory.log_dir = broker.options().data_directory;
+  auto space = broker.disk_space();
+  if (!space.ok()) {
+    directory.error_code = wire_code(KafkaError::kKafkaStorageError);
+    return response;
+  }
+  directory.total_bytes = static_cast<int64_t>(space->total_bytes);
+  directory.usable_bytes = static_cast<int64_t>(space->free_bytes);
+  if (!request.topics) {
+    for (const auto& topic : broker.topics()) add(*topic, nullptr, directory);
+    return response;
+  }
+  for (const auto& wanted : *request.topics) {
+    if (auto topic = broker.topic(wanted.topic)) add(*topic, &wanted.partitions, directory);
+  }
+  return response;
+}
+
+void describe_log_dirs(const Call& call, DescribeLogDirsRequest request, Reply<DescribeLogDirsResponse> reply) {
+  call.server.blocking.run([&broker = call.server.broker, request = std::move(request),
+                            reply = std::move(reply)]() mutable { reply(describe(broker, request)); });
+}
+
+}  // namespace
+
+const Api& api_35() {
+  static const Api api = make_api<35, describe_log_dirs>({.name = "DescribeLogDirs", .versions = "1-5"});
+  return api;
+}
+
+}  // namespace headrace::kafka

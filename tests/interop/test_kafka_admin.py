@@ -1,0 +1,144 @@
+"""Administration by Kafka's own tools, unchanged. Each start of Java costs a second or two, so tests batch what they
+can."""
+
+import time
+
+import confluent_kafka
+import pytest
+from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec
+from servers.kafka import tool
+
+from harness import wait_until
+
+
+@pytest.fixture
+def server(headrace):
+    return headrace("topics: {t: {partitions: 3}}\n")
+
+
+def run(server, name, *arguments, check=True):
+    done = tool(name, "--bootstrap-server", server.kafka, *arguments, check=check)
+    return done.stdout + done.stderr
+
+
+def produce(server, count=100, partition=0, topic="t", **options):
+    producer = confluent_kafka.Producer({"bootstrap.servers": server.kafka, **options})
+    for i in range(count):
+        producer.produce(topic, b"value %d" % i, partition=partition)
+    producer.flush(10)
+
+
+def test_kafka_configs_of_topics_brokers_and_lists(server):
+    run(server, "kafka-configs", "--alter", "--entity-type", "topics", "--entity-name", "t", "--add-config",
+        "retention.ms=123456,cleanup.policy=[delete,compact]")
+    text = run(server, "kafka-configs", "--describe", "--all", "--entity-type", "topics", "--entity-name", "t")
+    assert "retention.ms=123456" in text and "DYNAMIC_TOPIC_CONFIG:retention.ms=123456" in text
+    assert "DEFAULT_CONFIG:log.segment.bytes=1073741824" in text and "cleanup.policy=delete,compact" in text
+    text = run(server, "kafka-configs", "--describe", "--all", "--entity-type", "brokers", "--entity-name", "1")
+    assert "node.id=1" in text and "log.dirs=" in text
+    admin = AdminClient({"bootstrap.servers": server.kafka})
+    resource = ConfigResource(ConfigResource.Type.TOPIC, "t")
+    assert admin.describe_configs([resource])[resource].result(10)["retention.ms"].value == "123456"
+
+
+def test_quotas_are_set_listed_and_enforced(server):
+    run(server, "kafka-configs", "--alter", "--add-config", "producer_byte_rate=20000,consumer_byte_rate=5000000",
+        "--entity-type", "clients", "--entity-name", "slow")
+    text = run(server, "kafka-configs", "--describe", "--entity-type", "clients")
+    assert "client-id 'slow'" in text and "producer_byte_rate=20000.0" in text
+    run(server, "kafka-configs", "--describe", "--entity-type", "users")
+
+    def seconds_for(client_id):
+        began = time.monotonic()
+        producer = confluent_kafka.Producer({"bootstrap.servers": server.kafka, "client.id": client_id,
+                                             "linger.ms": 0, "batch.size": 20_000})
+        for _ in range(30):
+            producer.produce("t", b"x" * 10_000, partition=0)
+            producer.flush(60)
+        return time.monotonic() - began
+
+    assert seconds_for("fast") < 3
+    # 300 kB at 20 kB/s, of which ten seconds' worth are free: about five seconds are left to wait.
+    assert seconds_for("slow") > 3
+    server.stop()
+    server.start()
+    assert "producer_byte_rate=20000.0" in run(server, "kafka-configs", "--describe", "--entity-type", "clients")
+
+
+def test_log_dirs_reassignments_elections_features_and_cluster(server, tmp_path):
+    produce(server)
+    text = run(server, "org.apache.kafka.tools.LogDirsCommand", "--describe", "--topic-list", "t")
+    assert '"logDirs"' in text and '"partition":"t-0"' in text
+    listed = run(server, "org.apache.kafka.tools.reassign.ReassignPartitionsCommand", "--list")
+    assert "No partition reassignments found" in listed
+    plan = tmp_path / "plan.json"
+    plan.write_text('{"version": 1, "partitions": [{"topic": "t", "partition": 0, "replicas": [1]}]}')
+    run(server, "org.apache.kafka.tools.reassign.ReassignPartitionsCommand", "--execute", "--reassignment-json-file",
+        plan)
+    text = run(server, "org.apache.kafka.tools.LeaderElectionCommand", "--election-type", "preferred",
+               "--all-topic-partitions")
+    assert "Error" not in text and "xception" not in text
+    text = run(server, "org.apache.kafka.tools.FeatureCommand", "describe")
+    assert "transaction.version" in text and "FinalizedVersionLevel: 2" in text and "metadata.version" in text
+    text = tool("org.apache.kafka.tools.ClusterTool", "cluster-id", "--bootstrap-server", server.kafka).stdout
+    assert "Cluster ID: " in text
+    text = tool("org.apache.kafka.tools.ClusterTool", "list-endpoints", "--bootstrap-server", server.kafka).stdout
+    assert server.kafka.split(":")[1] in text
+
+
+def test_acls_need_an_authorizer(server):
+    text = run(server, "kafka.admin.AclCommand", "--list", check=False)
+    assert "No Authorizer is configured" in text
+
+
+def test_records_are_deleted_and_offsets_found(server, tmp_path):
+    produce(server, 100)
+    plan = tmp_path / "delete.json"
+    plan.write_text('{"version": 1, "partitions": [{"topic": "t", "partition": 0, "offset": 40}]}')
+    assert "low_watermark: 40" in run(server, "kafka-delete-records", "--offset-json-file", plan)
+    for when, offset in [("-1", "100"), ("-2", "40"), ("-3", "99"), ("-4", "40")]:
+        text = run(server, "kafka-get-offsets", "--topic-partitions", "t:0", "--time", when)
+        assert f"t:0:{offset}" in text, when
+    admin = AdminClient({"bootstrap.servers": server.kafka})
+    tp = confluent_kafka.TopicPartition("t", 0)
+    assert admin.list_offsets({tp: OffsetSpec.earliest()})[tp].result(10).offset == 40
+
+
+def test_transactions_are_told(server):
+    producer = confluent_kafka.Producer({"bootstrap.servers": server.kafka, "transactional.id": "tx"})
+    producer.init_transactions(10)
+    producer.begin_transaction()
+    producer.produce("t", b"open", partition=0)
+    producer.flush(10)
+    listed = run(server, "kafka-transactions", "list")
+    assert "tx" in listed and "Ongoing" in listed
+    described = run(server, "kafka-transactions", "describe", "--transactional-id", "tx")
+    assert "Ongoing" in described and "t-0" in described
+    producers = run(server, "kafka-transactions", "describe-producers", "--topic", "t", "--partition", 0)
+    assert "CurrentTransactionStartOffset" in producers and len(producers.splitlines()) == 2
+    producer.commit_transaction(10)
+    assert "CompleteCommit" in run(server, "kafka-transactions", "describe", "--transactional-id", "tx")
+
+
+def test_java_clients_push_their_metrics(server):
+    run(server, "org.apache.kafka.tools.ClientMetricsCommand", "--alter", "--name", "all", "--metrics",
+        "org.apache.kafka.producer.", "--interval", 100)
+    described = run(server, "org.apache.kafka.tools.ClientMetricsCommand", "--describe")
+    assert "interval.ms=100" in described and "all" in described
+    tool("kafka-producer-perf-test", "--topic", "t", "--num-records", 20_000, "--record-size", 100, "--throughput", 4000,
+         "--bootstrap-server", server.kafka)
+    import urllib.request
+
+    def pushed():
+        with urllib.request.urlopen(f"http://{server.ready['http']}/metrics/clients") as page:
+            return "kafka_client_org_apache_kafka_producer_" in page.read().decode()
+
+    # The producer has gone; what it pushed is shown for three intervals, so ask for the count of pushes instead.
+    def pushes():
+        with urllib.request.urlopen(f"http://{server.ready['http']}/metrics") as page:
+            for line in page.read().decode().splitlines():
+                if line.startswith("headrace_kafka_client_metrics_pushes_total"):
+                    return int(line.split()[-1])
+        return 0
+
+    assert pushed() or wait_until(pushes, what="a push of metrics")
