@@ -58,7 +58,7 @@ def test_quotas_are_set_listed_and_enforced(server):
         return time.monotonic() - began
 
     assert seconds_for("fast") < 3
-    # 300 kB at 20 kB/s, of which ten seconds' worth are free: about five seconds are left to wait.
+    # 300 kB at 20 kB/s, of which ten seconds' worth are free: at least five seconds are left to wait.
     assert seconds_for("slow") > 3
     server.stop()
     server.start()
@@ -87,7 +87,7 @@ def test_log_dirs_reassignments_elections_features_and_cluster(server, tmp_path)
 
 
 def test_acls_need_an_authorizer(server):
-    text = run(server, "kafka.admin.AclCommand", "--list", check=False)
+    text = run(server, "org.apache.kafka.tools.AclCommand", "--list", check=False)
     assert "No Authorizer is configured" in text
 
 
