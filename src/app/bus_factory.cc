@@ -35,7 +35,9 @@ Result<OpenBus> open_bus(const Config& config, flow::MetricsRegistry& metrics) {
                                   .auto_create_topics = config.broker.auto_create_topics,
                                   .default_partitions = config.broker.default_partitions,
                                   .retention_check_interval = config.broker.retention_check_interval,
-                                  .group_initial_rebalance_delay = config.broker.group_initial_rebalance_delay};
+                                  .group_initial_rebalance_delay = config.broker.group_initial_rebalance_delay,
+                                  .consumer_group_session_timeout = config.broker.consumer_group_session_timeout,
+                                  .consumer_group_heartbeat_interval = config.broker.consumer_group_heartbeat_interval};
     ASSIGN_OR_RETURN(open.broker, broker::Broker::open(std::move(options), metrics));
     open.bus = broker::make_embedded_bus(*open.broker);
     open.label = "embedded";

@@ -30,6 +30,11 @@ std::string_view to_string(CoordinatorError error) {
     case CoordinatorError::kGroupSubscribed: return "group subscribed to topic";
     case CoordinatorError::kOffsetMetadataTooLarge: return "offset metadata too large";
     case CoordinatorError::kUnknownTopicOrPartition: return "unknown topic or partition";
+    case CoordinatorError::kFencedMemberEpoch: return "fenced member epoch";
+    case CoordinatorError::kStaleMemberEpoch: return "stale member epoch";
+    case CoordinatorError::kUnsupportedAssignor: return "unsupported assignor";
+    case CoordinatorError::kInvalidRegex: return "invalid regular expression";
+    case CoordinatorError::kUnsupportedVersion: return "unsupported version";
     case CoordinatorError::kUnstableOffset: return "unstable offset commit";
     case CoordinatorError::kNotAvailable: return "coordinator not available";
     case CoordinatorError::kProducerFenced: return "producer fenced";

@@ -33,6 +33,8 @@ struct BrokerOptions {
   std::chrono::milliseconds group_session_timeout_min{100};
   std::chrono::milliseconds group_session_timeout_max{1800000};
   size_t group_members_max = 10000;
+  std::chrono::milliseconds consumer_group_session_timeout{45000};    ///< group.consumer.session.timeout.ms
+  std::chrono::milliseconds consumer_group_heartbeat_interval{5000};  ///< group.consumer.heartbeat.interval.ms
   std::chrono::milliseconds transaction_timeout_max{900000};          ///< transaction.max.timeout.ms
   std::chrono::milliseconds offsets_retention{7 * 24 * 3600 * 1000};  ///< Of groups without members.
   size_t offset_metadata_bytes_max = 4096;

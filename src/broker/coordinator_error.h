@@ -23,6 +23,11 @@ enum class CoordinatorError {
   kGroupSubscribed,          ///< GROUP_SUBSCRIBED_TO_TOPIC
   kOffsetMetadataTooLarge,   ///< OFFSET_METADATA_TOO_LARGE
   kUnknownTopicOrPartition,  ///< UNKNOWN_TOPIC_OR_PARTITION
+  kFencedMemberEpoch,        ///< FENCED_MEMBER_EPOCH (KIP-848)
+  kStaleMemberEpoch,         ///< STALE_MEMBER_EPOCH (KIP-848)
+  kUnsupportedAssignor,      ///< UNSUPPORTED_ASSIGNOR (KIP-848)
+  kInvalidRegex,             ///< INVALID_REGULAR_EXPRESSION (KIP-848)
+  kUnsupportedVersion,       ///< UNSUPPORTED_VERSION: the request lacks what this kind of group needs.
   kUnstableOffset,           ///< UNSTABLE_OFFSET_COMMIT (KIP-447)
   kNotAvailable,             ///< COORDINATOR_NOT_AVAILABLE: storage failed or the broker is closing; try again.
 

@@ -9,8 +9,6 @@ namespace {
 
 constexpr size_t kOffsetsRecordsBytesMax = 256 << 20;
 
-bool is_offset_record(const OffsetsRecordKey& key) { return std::holds_alternative<OffsetKey>(key); }
-
 }  // namespace
 
 GroupCoordinator::GroupCoordinator(const Environment& environment, Topics& topics,
@@ -18,33 +16,43 @@ GroupCoordinator::GroupCoordinator(const Environment& environment, Topics& topic
     : env_(environment),
       topics_(topics),
       offsets_topic_(std::move(offsets_topic)),
-      machine_({.initial_rebalance_delay = environment.options.group_initial_rebalance_delay,
-                .session_timeout_min = environment.options.group_session_timeout_min,
-                .session_timeout_max = environment.options.group_session_timeout_max,
-                .group_members_max = environment.options.group_members_max},
-               environment.clock, timers, [this](StoredGroup group, Function<void(bool)> done) {
-                 store_group(std::move(group), std::move(done));
-               }) {}
+      machine_(
+          {.initial_rebalance_delay = environment.options.group_initial_rebalance_delay,
+           .session_timeout_min = environment.options.group_session_timeout_min,
+           .session_timeout_max = environment.options.group_session_timeout_max,
+           .group_members_max = environment.options.group_members_max},
+          group_lock_, environment.clock, timers,
+          [this](StoredGroup group, Function<void(bool)> done) { store_group(std::move(group), std::move(done)); }),
+      consumer_groups_({.session_timeout = environment.options.consumer_group_session_timeout,
+                        .heartbeat_interval = environment.options.consumer_group_heartbeat_interval,
+                        .group_members_max = environment.options.group_members_max},
+                       group_lock_, environment.clock, timers, topics,
+                       [this](const std::string& id, std::vector<StateLog::Entry> records, Function<void(bool)> done) {
+                         log_of(id).write(std::move(records), [done = std::move(done)](Result<Offset> written) mutable {
+                           done(written.ok());
+                         });
+                       }) {}
 
 Result<std::unique_ptr<GroupCoordinator>> GroupCoordinator::open(const Environment& environment, Topics& topics,
                                                                  std::shared_ptr<const Topic> offsets_topic,
                                                                  Timers& timers) {
   std::unique_ptr<GroupCoordinator> groups(new GroupCoordinator(environment, topics, std::move(offsets_topic), timers));
-  std::map<std::string, StoredGroup> loaded;
+  Loaded loaded;
   for (size_t i = 0; i < groups->offsets_topic_->partitions.size(); ++i) {
     RETURN_IF_ERROR(groups->load(i, loaded));
   }
-  for (auto& [id, group] : loaded) {
+  for (const auto& [id, group] : loaded.consumer) groups->consumer_groups_.restore(id, group);
+  for (auto& [id, group] : loaded.classic) {
     groups->stored_groups_[id] = group;
     groups->machine_.restore(std::move(group));
   }
   return groups;
 }
 
-Status GroupCoordinator::load(size_t partition, std::map<std::string, StoredGroup>& groups) {
+Status GroupCoordinator::load(size_t partition, Loaded& loaded) {
   const auto& offsets_partition = offsets_topic_->partitions[partition];
   Status status = for_each_batch(offsets_partition->log(), [&](const record::Batch& batch) {
-    return load_batch(offsets_partition->tp().partition, batch, groups);
+    return load_batch(offsets_partition->tp().partition, batch, loaded);
   });
   if (!status.ok()) return status.error().in("reading " + to_string(offsets_partition->tp()));
   logs_.push_back(std::make_unique<CoordinatorLog>(
@@ -52,8 +60,7 @@ Status GroupCoordinator::load(size_t partition, std::map<std::string, StoredGrou
   return {};
 }
 
-Status GroupCoordinator::load_batch(PartitionId partition, const record::Batch& batch,
-                                    std::map<std::string, StoredGroup>& groups) {
+Status GroupCoordinator::load_batch(PartitionId partition, const record::Batch& batch, Loaded& loaded) {
   const record::BatchHeader& header = batch.header();
   if (header.is_control()) {
     auto type = record::control_type(batch);
@@ -62,30 +69,36 @@ Status GroupCoordinator::load_batch(PartitionId partition, const record::Batch& 
   }
   record::RecordReader reader(batch, kOffsetsRecordsBytesMax);
   while (const record::RecordView* record = reader.next()) {
-    if (!record->key) continue;
-    ASSIGN_OR_RETURN(OffsetsRecordKey key, decode_offsets_key(*record->key));
-    if (auto* group = std::get_if<GroupKey>(&key)) {
-      if (!record->value) {
-        groups.erase(group->group_id);
-      } else {
-        ASSIGN_OR_RETURN(groups[group->group_id], decode_group_value(group->group_id, *record->value));
-      }
-    } else if (is_offset_record(key)) {
-      const OffsetKey& offset_key = std::get<OffsetKey>(key);
-      if (!record->value) {
-        auto group_offsets = offsets_.find(offset_key.group_id);
-        if (group_offsets != offsets_.end()) group_offsets->second.erase(offset_key.tp);
-        continue;
-      }
-      ASSIGN_OR_RETURN(CommittedOffset offset, decode_offset_value(*record->value));
-      if (header.is_transactional()) {
-        pending_[{partition, header.producer_id}].push_back({offset_key, std::move(offset), record->offset});
-      } else {
-        apply(offset_key, offset, record->offset);
-      }
-    }
+    if (record->key) RETURN_IF_ERROR(load_record(partition, header, *record, loaded));
   }
   return reader.status();
+}
+
+Status GroupCoordinator::load_record(PartitionId partition, const record::BatchHeader& header,
+                                     const record::RecordView& record, Loaded& loaded) {
+  ASSIGN_OR_RETURN(OffsetsRecordKey key, decode_offsets_key(*record.key));
+  if (auto* group = std::get_if<GroupKey>(&key)) {
+    if (!record.value) return loaded.classic.erase(group->group_id), Status();
+    ASSIGN_OR_RETURN(loaded.classic[group->group_id], decode_group_value(group->group_id, *record.value));
+    return {};
+  }
+  if (auto* consumer = std::get_if<ConsumerRecordKey>(&key)) {
+    return replay_consumer_record(*consumer, record.value, loaded.consumer);
+  }
+  if (!std::holds_alternative<OffsetKey>(key)) return {};
+  const OffsetKey& offset_key = std::get<OffsetKey>(key);
+  if (!record.value) {
+    auto group_offsets = offsets_.find(offset_key.group_id);
+    if (group_offsets != offsets_.end()) group_offsets->second.erase(offset_key.tp);
+    return {};
+  }
+  ASSIGN_OR_RETURN(CommittedOffset offset, decode_offset_value(*record.value));
+  if (header.is_transactional()) {
+    pending_[{partition, header.producer_id}].push_back({offset_key, std::move(offset), record.offset});
+  } else {
+    apply(offset_key, offset, record.offset);
+  }
+  return {};
 }
 
 TopicPartition GroupCoordinator::partition_of(std::string_view group_id) const {
@@ -97,7 +110,14 @@ CoordinatorLog& GroupCoordinator::log_of(std::string_view group_id) {
   return *logs_[static_cast<size_t>(partition_of(group_id).partition.value)];
 }
 
+/// A consumer group without members becomes a classic one.
 void GroupCoordinator::join(JoinGroupRequest request, JoinCallback done) {
+  GroupLock::Section section(group_lock_);
+  if (consumer_groups_.remove(request.group_id, [](bool) {}) == CoordinatorError::kNonEmptyGroup) {
+    JoinGroupAnswer refused{.error = CoordinatorError::kInconsistentProtocol, .member_id = request.member_id};
+    return group_lock_.after_unlock(
+        [done = std::move(done), refused = std::move(refused)]() mutable { done(std::move(refused)); });
+  }
   machine_.join(std::move(request), std::move(done));
 }
 void GroupCoordinator::sync(SyncGroupRequest request, SyncCallback done) {
@@ -106,6 +126,37 @@ void GroupCoordinator::sync(SyncGroupRequest request, SyncCallback done) {
 CoordinatorError GroupCoordinator::heartbeat(const GroupCaller& caller) { return machine_.heartbeat(caller); }
 LeaveGroupAnswer GroupCoordinator::leave(std::string_view group_id, const std::vector<LeavingMember>& members) {
   return machine_.leave(group_id, members);
+}
+
+/// A classic group without members becomes a consumer group.
+void GroupCoordinator::consumer_heartbeat(ConsumerHeartbeatRequest request, ConsumerHeartbeatCallback done) {
+  GroupLock::Section section(group_lock_);
+  if (request.member_epoch == kJoinEpoch && !consumer_groups_.contains(request.group_id)) {
+    CoordinatorError removed = machine_.remove(request.group_id);
+    if (removed == CoordinatorError::kNonEmptyGroup) {
+      ConsumerHeartbeatAnswer refused{.error = CoordinatorError::kGroupIdNotFound,
+                                      .message = "Group " + request.group_id + " is not a consumer group.",
+                                      .member_id = request.member_id};
+      return group_lock_.after_unlock(
+          [done = std::move(done), refused = std::move(refused)]() mutable { done(std::move(refused)); });
+    }
+    if (removed == CoordinatorError::kNone) forget_classic_group(request.group_id, [](bool) {});
+  }
+  consumer_groups_.heartbeat(std::move(request), std::move(done));
+}
+
+/// Takes the group's record off the disk, after those that are on their way. Inside a section.
+void GroupCoordinator::forget_classic_group(const std::string& id, Function<void(bool)> done) {
+  group_lock_.after_unlock([this, id, done = std::move(done)]() mutable {
+    log_of(id).write({{encode_group_key(id), std::nullopt}},
+                     [this, id, done = std::move(done)](Result<Offset> written) mutable {
+                       if (written.ok()) {
+                         std::lock_guard lock(mutex_);
+                         stored_groups_.erase(id);
+                       }
+                       done(written.ok());
+                     });
+  });
 }
 
 void GroupCoordinator::store_group(StoredGroup group, Function<void(bool)> done) {
@@ -134,9 +185,27 @@ void GroupCoordinator::apply(const OffsetKey& key, const CommittedOffset& offset
   if (added || record > entry->second.record) entry->second = {offset, record};
 }
 
+CoordinatorError GroupCoordinator::check_commit(const GroupCaller& caller, bool transactional) {
+  if (!consumer_groups_.contains(caller.group_id)) return machine_.check_commit(caller, transactional);
+  CoordinatorError error = consumer_groups_.check_commit(caller, transactional);
+  // TxnOffsetCommit knows no member epochs.
+  bool translate = transactional && error == CoordinatorError::kStaleMemberEpoch;
+  return translate ? CoordinatorError::kIllegalGeneration : error;
+}
+
+/// Checked and put in line in one section: what a fenced member commits can't come after what its successor does.
 void GroupCoordinator::commit(const GroupCaller& caller, std::vector<OffsetToCommit> offsets, CommitCallback done) {
-  CoordinatorError refused = machine_.check_commit(caller, /*transactional=*/false);
-  if (refused != CoordinatorError::kNone) return done(CommitAnswer(offsets.size(), refused));
+  GroupLock::Section section(group_lock_);
+  CoordinatorError refused = check_commit(caller, /*transactional=*/false);
+  group_lock_.after_unlock(
+      [this, refused, group = caller.group_id, offsets = std::move(offsets), done = std::move(done)]() mutable {
+        if (refused != CoordinatorError::kNone) return done(CommitAnswer(offsets.size(), refused));
+        write_commit(group, std::move(offsets), std::move(done));
+      });
+}
+
+void GroupCoordinator::write_commit(const std::string& group_id, std::vector<OffsetToCommit> offsets,
+                                    CommitCallback done) {
   CommitAnswer reply(offsets.size(), CoordinatorError::kNone);
   std::vector<StateLog::Entry> entries;
   std::vector<size_t> written_ones;
@@ -145,51 +214,60 @@ void GroupCoordinator::commit(const GroupCaller& caller, std::vector<OffsetToCom
     reply[i] = check_offset(offsets[i]);
     if (reply[i] != CoordinatorError::kNone) continue;
     offsets[i].offset.commit_time_ms = now_ms;
-    entries.push_back({encode_offset_key({caller.group_id, offsets[i].tp}), encode_offset_value(offsets[i].offset)});
+    entries.push_back({encode_offset_key({group_id, offsets[i].tp}), encode_offset_value(offsets[i].offset)});
     written_ones.push_back(i);
   }
   if (entries.empty()) return done(std::move(reply));
-  log_of(caller.group_id)
-      .write(std::move(entries),
-             [this, group = caller.group_id, offsets = std::move(offsets), reply = std::move(reply),
-              written_ones = std::move(written_ones), done = std::move(done)](Result<Offset> first) mutable {
-               if (first.ok()) {
-                 std::lock_guard lock(mutex_);
-                 int64_t n = 0;
-                 for (size_t i : written_ones) apply({group, offsets[i].tp}, offsets[i].offset, *first + n++);
-               } else {
-                 for (size_t i : written_ones) reply[i] = CoordinatorError::kNotAvailable;
-               }
-               done(std::move(reply));
-             });
+  log_of(group_id).write(std::move(entries), [this, group = group_id, offsets = std::move(offsets),
+                                              reply = std::move(reply), written_ones = std::move(written_ones),
+                                              done = std::move(done)](Result<Offset> first) mutable {
+    if (first.ok()) {
+      std::lock_guard lock(mutex_);
+      int64_t n = 0;
+      for (size_t i : written_ones) apply({group, offsets[i].tp}, offsets[i].offset, *first + n++);
+    } else {
+      for (size_t i : written_ones) reply[i] = CoordinatorError::kNotAvailable;
+    }
+    done(std::move(reply));
+  });
 }
 
 void GroupCoordinator::commit_in_transaction(const GroupCaller& caller, std::string_view transactional_id,
                                              record::ProducerFields producer, std::vector<OffsetToCommit> offsets,
                                              CommitCallback done) {
   CHECK(transactions_ != nullptr);
-  CoordinatorError refused = machine_.check_commit(caller, /*transactional=*/true);
+  GroupLock::Section section(group_lock_);
+  CoordinatorError refused = check_commit(caller, /*transactional=*/true);
   for (const OffsetToCommit& commit : offsets) {
     // All or none: half a commit in a transaction is worse than none.
     if (refused == CoordinatorError::kNone) refused = check_offset(commit);
   }
-  if (refused != CoordinatorError::kNone || offsets.empty()) return done(CommitAnswer(offsets.size(), refused));
+  group_lock_.after_unlock([this, refused, group = caller.group_id, id = std::string(transactional_id), producer,
+                            offsets = std::move(offsets), done = std::move(done)]() mutable {
+    if (refused != CoordinatorError::kNone || offsets.empty()) return done(CommitAnswer(offsets.size(), refused));
+    write_commit_in_transaction(group, id, producer, std::move(offsets), std::move(done));
+  });
+}
+
+void GroupCoordinator::write_commit_in_transaction(const std::string& group_id, std::string_view transactional_id,
+                                                   record::ProducerFields producer, std::vector<OffsetToCommit> offsets,
+                                                   CommitCallback done) {
   std::vector<StateLog::Entry> entries;
   for (OffsetToCommit& commit : offsets) {
     commit.offset.commit_time_ms = env_.clock.wall_ms();
-    entries.push_back({encode_offset_key({caller.group_id, commit.tp}), encode_offset_value(commit.offset)});
+    entries.push_back({encode_offset_key({group_id, commit.tp}), encode_offset_value(commit.offset)});
   }
   producer.transactional = true;
   producer.base_sequence = -1;
   record::Batch batch = record::with_producer(CoordinatorLog::make_batch(entries, env_.clock.wall_ms()), producer);
-  CoordinatorLog& log = log_of(caller.group_id);
+  CoordinatorLog& log = log_of(group_id);
   auto append = [this, id = std::string(transactional_id), &log](const record::Batch& ready,
                                                                  ProducedCallback produced) {
     transactions_->produce(id, log.partition(), std::span(&ready, 1), std::move(produced));
   };
   log.write(
       {}, std::move(batch), std::move(append),
-      [this, group = caller.group_id, pid = producer.id, offsets = std::move(offsets),
+      [this, group = group_id, pid = producer.id, offsets = std::move(offsets),
        done = std::move(done)](Result<Offset> first) mutable {
         CoordinatorError error = CoordinatorError::kNone;
         if (first.ok()) {
@@ -282,10 +360,11 @@ void GroupCoordinator::forget(const std::vector<OffsetKey>& keys, Function<void(
 void GroupCoordinator::delete_offsets(std::string_view group_id, std::vector<TopicPartition> partitions,
                                       CommitCallback done) {
   GroupDescription group = machine_.describe(group_id);
-  if (group.state == GroupState::kDead && keys_of(group_id).empty()) {
+  if (!contains(group_id)) {
     return done(CommitAnswer(partitions.size(), CoordinatorError::kGroupIdNotFound));
   }
   std::set<std::string> subscribed = machine_.subscribed_topics(group_id);
+  subscribed.merge(consumer_groups_.subscribed_topics(group_id));
   bool opaque_members = !group.members.empty() && group.protocol_type != "consumer";
   CommitAnswer reply(partitions.size(), CoordinatorError::kNone);
   std::vector<OffsetKey> keys;
@@ -307,6 +386,7 @@ void GroupCoordinator::delete_offsets(std::string_view group_id, std::vector<Top
 
 std::vector<GroupListing> GroupCoordinator::list() {
   std::vector<GroupListing> all = machine_.list();
+  for (GroupListing& group : consumer_groups_.list()) all.push_back(std::move(group));
   std::set<std::string> listed;
   for (const GroupListing& group : all) listed.insert(group.group_id);
   std::lock_guard lock(mutex_);
@@ -316,30 +396,39 @@ std::vector<GroupListing> GroupCoordinator::list() {
   return all;
 }
 
+bool GroupCoordinator::contains(std::string_view group_id) {
+  return consumer_groups_.contains(group_id) || machine_.contains(group_id) || !keys_of(group_id).empty();
+}
+
 GroupDescription GroupCoordinator::describe(std::string_view group_id) {
   GroupDescription description = machine_.describe(group_id);
-  if (description.state == GroupState::kDead && !keys_of(group_id).empty()) description.state = GroupState::kEmpty;
+  bool offsets_only =
+      description.state == GroupState::kDead && !consumer_groups_.contains(group_id) && !keys_of(group_id).empty();
+  if (offsets_only) description.state = GroupState::kEmpty;
   return description;
 }
 
 void GroupCoordinator::remove(std::string_view group_id, Function<void(CoordinatorError)> done) {
-  std::vector<OffsetKey> keys = keys_of(group_id);
-  CoordinatorError error = machine_.remove(group_id);
-  if (error == CoordinatorError::kGroupIdNotFound && !keys.empty()) error = CoordinatorError::kNone;
-  if (error != CoordinatorError::kNone) return done(error);
   std::string id(group_id);
-  // The membership's record goes first: offsets without a group are a group without members.
-  log_of(id).write({{encode_group_key(id), std::nullopt}},
-                   [this, id, keys = std::move(keys), done = std::move(done)](Result<Offset> written) mutable {
-                     if (!written.ok()) return done(CoordinatorError::kNotAvailable);
-                     {
-                       std::lock_guard lock(mutex_);
-                       stored_groups_.erase(id);
-                     }
-                     forget(keys, [done = std::move(done)](bool ok) mutable {
-                       done(ok ? CoordinatorError::kNone : CoordinatorError::kNotAvailable);
-                     });
-                   });
+  std::vector<OffsetKey> keys = keys_of(id);
+  GroupLock::Section section(group_lock_);
+  bool consumer = consumer_groups_.contains(id);
+  bool offsets_only = !consumer && !machine_.contains(id) && !keys.empty();
+  CoordinatorError error = CoordinatorError::kNone;
+  if (consumer && !consumer_groups_.describe(id).members.empty()) error = CoordinatorError::kNonEmptyGroup;
+  if (!consumer && !offsets_only) error = machine_.remove(id);
+  if (error != CoordinatorError::kNone) {
+    return group_lock_.after_unlock([error, done = std::move(done)]() mutable { done(error); });
+  }
+  // The membership's records go first: offsets without a group are a group without members.
+  auto forget_offsets = [this, keys = std::move(keys), done = std::move(done)](bool stored) mutable {
+    if (!stored) return done(CoordinatorError::kNotAvailable);
+    forget(keys, [done = std::move(done)](bool ok) mutable {
+      done(ok ? CoordinatorError::kNone : CoordinatorError::kNotAvailable);
+    });
+  };
+  if (!consumer) return forget_classic_group(id, std::move(forget_offsets));
+  CHECK(consumer_groups_.remove(id, std::move(forget_offsets)) == CoordinatorError::kNone);
 }
 
 void GroupCoordinator::topic_deleted(std::string_view topic) {
@@ -365,12 +454,30 @@ void GroupCoordinator::expire_offsets() {
     log_info("group {} has been without members for its retention; its offsets are forgotten", group.group_id);
     remove(group.group_id, [](CoordinatorError) {});
   }
+  for (const GroupListing& group : consumer_groups_.list()) {
+    if (group.state == GroupState::kEmpty) expire_consumer_group(group.group_id, before_ms);
+  }
+}
+
+/// A consumer group keeps no time of its last member's leave: the last commit counts, as in Kafka.
+void GroupCoordinator::expire_consumer_group(const std::string& id, int64_t before_ms) {
+  {
+    std::lock_guard lock(mutex_);
+    auto group = offsets_.find(id);
+    if (group == offsets_.end()) return;
+    for (const auto& [tp, entry] : group->second) {
+      if (entry.offset.commit_time_ms > before_ms) return;
+    }
+  }
+  log_info("group {} has committed nothing for its retention; it and its offsets are forgotten", id);
+  remove(id, [](CoordinatorError) {});
 }
 
 std::optional<std::vector<StateLog::Entry>> GroupCoordinator::snapshot(int32_t partition) {
+  std::vector<StateLog::Entry> state = consumer_groups_.snapshot(
+      [this, partition](const std::string& id) { return partition_of(id).partition.value == partition; });
   std::lock_guard lock(mutex_);
   if (!pending_.empty()) return std::nullopt;
-  std::vector<StateLog::Entry> state;
   for (const auto& [id, group] : stored_groups_) {
     if (partition_of(id).partition.value == partition)
       state.push_back({encode_group_key(id), encode_group_value(group)});

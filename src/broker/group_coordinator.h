@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/consumer_group_machine.h"
 #include "broker/coordinator_log.h"
 #include "broker/group_machine.h"
 #include "broker/groups.h"
@@ -25,6 +26,7 @@ class GroupCoordinator final : public Groups {
   void sync(SyncGroupRequest request, SyncCallback done) override;
   CoordinatorError heartbeat(const GroupCaller& caller) override;
   LeaveGroupAnswer leave(std::string_view group_id, const std::vector<LeavingMember>& members) override;
+  void consumer_heartbeat(ConsumerHeartbeatRequest request, ConsumerHeartbeatCallback done) override;
   void commit(const GroupCaller& caller, std::vector<OffsetToCommit> offsets, CommitCallback done) override;
   void commit_in_transaction(const GroupCaller& caller, std::string_view transactional_id,
                              record::ProducerFields producer, std::vector<OffsetToCommit> offsets,
@@ -32,9 +34,14 @@ class GroupCoordinator final : public Groups {
   std::vector<FetchedOffset> fetch(std::string_view group_id,
                                    const std::optional<std::vector<TopicPartition>>& partitions,
                                    bool require_stable) override;
+  CoordinatorError check_fetch(const GroupCaller& caller) override { return consumer_groups_.check_fetch(caller); }
   void delete_offsets(std::string_view group_id, std::vector<TopicPartition> partitions, CommitCallback done) override;
   std::vector<GroupListing> list() override;
+  bool contains(std::string_view group_id) override;
   GroupDescription describe(std::string_view group_id) override;
+  ConsumerGroupDescription describe_consumer(std::string_view group_id) override {
+    return consumer_groups_.describe(group_id);
+  }
   void remove(std::string_view group_id, Function<void(CoordinatorError)> done) override;
 
   /// The partition of __consumer_offsets that holds a group.
@@ -60,17 +67,30 @@ class GroupCoordinator final : public Groups {
     CommittedOffset offset;
     Offset record;
   };
+  struct Loaded {
+    std::map<std::string, StoredGroup> classic;
+    std::map<std::string, StoredConsumerGroup> consumer;
+  };
   using GroupOffsets = std::map<TopicPartition, Entry>;
 
   GroupCoordinator(const Environment& environment, Topics& topics, std::shared_ptr<const Topic> offsets_topic,
                    Timers& timers);
-  Status load(size_t partition, std::map<std::string, StoredGroup>& groups);
-  Status load_batch(PartitionId partition, const record::Batch& batch, std::map<std::string, StoredGroup>& groups);
+  Status load(size_t partition, Loaded& loaded);
+  Status load_batch(PartitionId partition, const record::Batch& batch, Loaded& loaded);
+  Status load_record(PartitionId partition, const record::BatchHeader& header, const record::RecordView& record,
+                     Loaded& loaded);
+  CoordinatorError check_commit(const GroupCaller& caller, bool transactional);
+  void write_commit(const std::string& group, std::vector<OffsetToCommit> offsets, CommitCallback done);
+  void write_commit_in_transaction(const std::string& group, std::string_view transactional_id,
+                                   record::ProducerFields producer, std::vector<OffsetToCommit> offsets,
+                                   CommitCallback done);
   void store_group(StoredGroup group, Function<void(bool)> done);
   CoordinatorLog& log_of(std::string_view group_id);
   std::optional<std::vector<StateLog::Entry>> snapshot(int32_t partition);
   CoordinatorError check_offset(const OffsetToCommit& offset) const;
   void apply(const OffsetKey& key, const CommittedOffset& offset, Offset record);
+  void forget_classic_group(const std::string& id, Function<void(bool)> done);
+  void expire_consumer_group(const std::string& id, int64_t before_ms);
   void forget(const std::vector<OffsetKey>& keys, Function<void(bool)> done);
   std::vector<OffsetKey> keys_of(std::string_view group_id);
 
@@ -80,12 +100,14 @@ class GroupCoordinator final : public Groups {
   Transactions* transactions_ = nullptr;
   std::vector<std::unique_ptr<CoordinatorLog>> logs_;
 
-  std::mutex mutex_;  ///< Of the offsets; the machine has its own and is never called under this one.
+  GroupLock group_lock_;  ///< Of both machines; a group is in one of them at most.
+  std::mutex mutex_;      ///< Of the offsets; no machine is called under this one.
   std::map<std::string, GroupOffsets, std::less<>> offsets_;
   std::map<std::pair<PartitionId, ProducerId>, std::vector<Pending>> pending_;
   std::map<std::string, StoredGroup, std::less<>> stored_groups_;  ///< As last written.
 
   GroupMachine machine_;
+  ConsumerGroupMachine consumer_groups_;
 };
 
 }  // namespace headrace::broker

@@ -17,12 +17,23 @@ std::string_view to_string(GroupState state) {
     case GroupState::kCompletingRebalance: return "CompletingRebalance";
     case GroupState::kStable: return "Stable";
     case GroupState::kDead: return "Dead";
+    case GroupState::kAssigning: return "Assigning";
+    case GroupState::kReconciling: return "Reconciling";
   }
   return "Unknown";
 }
 
-GroupMachine::GroupMachine(GroupMachineOptions options, os::Clock& clock, Timers& timers, Store store)
+std::string_view to_string(GroupType type) {
+  switch (type) {
+    case GroupType::kClassic: return "classic";
+    case GroupType::kConsumer: return "consumer";
+  }
+  return "unknown";
+}
+
+GroupMachine::GroupMachine(GroupMachineOptions options, GroupLock& lock, os::Clock& clock, Timers& timers, Store store)
     : options_(options),
+      lock_(lock),
       clock_(clock),
       timers_(timers),
       store_(std::move(store)),
@@ -42,14 +53,14 @@ std::string GroupMachine::new_member_id(const JoinGroupRequest& request) {
 
 void GroupMachine::answer(JoinCallback& callback, JoinGroupAnswer answer) {
   if (!callback) return;
-  after_unlock_.push_back(
+  lock_.after_unlock(
       [callback = std::move(callback), answer = std::move(answer)]() mutable { callback(std::move(answer)); });
   callback = {};
 }
 
 void GroupMachine::answer(SyncCallback& callback, SyncGroupAnswer answer) {
   if (!callback) return;
-  after_unlock_.push_back(
+  lock_.after_unlock(
       [callback = std::move(callback), answer = std::move(answer)]() mutable { callback(std::move(answer)); });
   callback = {};
 }
@@ -79,7 +90,7 @@ CoordinatorError GroupMachine::find_member(Group& group, std::string_view member
 }
 
 void GroupMachine::join(JoinGroupRequest request, JoinCallback done) {
-  Section section(*this);
+  GroupLock::Section section(lock_);
   auto refuse = [&](CoordinatorError error) {
     answer(done, JoinGroupAnswer{.error = error, .member_id = request.member_id});
   };
@@ -216,7 +227,7 @@ void GroupMachine::update_and_rebalance(Group& group, Member& member, JoinGroupR
 }
 
 void GroupMachine::sync(SyncGroupRequest request, SyncCallback done) {
-  Section section(*this);
+  GroupLock::Section section(lock_);
   auto refuse = [&](CoordinatorError error) { answer(done, SyncGroupAnswer{.error = error}); };
   if (request.group_id.empty()) return refuse(CoordinatorError::kInvalidGroupId);
   Group* group = find_group(request.group_id);
@@ -233,7 +244,9 @@ void GroupMachine::sync(SyncGroupRequest request, SyncCallback done) {
 
   switch (group->state) {
     case GroupState::kEmpty:
-    case GroupState::kDead: return refuse(CoordinatorError::kUnknownMember);
+    case GroupState::kDead:
+    case GroupState::kAssigning:
+    case GroupState::kReconciling: return refuse(CoordinatorError::kUnknownMember);
     case GroupState::kPreparingRebalance: return refuse(CoordinatorError::kRebalanceInProgress);
     case GroupState::kCompletingRebalance:
       answer(member->syncing, SyncGroupAnswer{.error = CoordinatorError::kRebalanceInProgress});
@@ -251,7 +264,7 @@ void GroupMachine::sync(SyncGroupRequest request, SyncCallback done) {
 }
 
 CoordinatorError GroupMachine::heartbeat(const GroupCaller& caller) {
-  Section section(*this);
+  GroupLock::Section section(lock_);
   if (caller.group_id.empty()) return CoordinatorError::kInvalidGroupId;
   Group* group = find_group(caller.group_id);
   if (!group) return CoordinatorError::kUnknownMember;
@@ -268,7 +281,7 @@ CoordinatorError GroupMachine::heartbeat(const GroupCaller& caller) {
 }
 
 LeaveGroupAnswer GroupMachine::leave(std::string_view group_id, const std::vector<LeavingMember>& members) {
-  Section section(*this);
+  GroupLock::Section section(lock_);
   LeaveGroupAnswer reply;
   if (group_id.empty()) return {CoordinatorError::kInvalidGroupId, {}};
   Group* group = find_group(group_id);
@@ -300,7 +313,7 @@ LeaveGroupAnswer GroupMachine::leave(std::string_view group_id, const std::vecto
 }
 
 CoordinatorError GroupMachine::check_commit(const GroupCaller& caller, bool transactional) {
-  Section section(*this);
+  GroupLock::Section section(lock_);
   if (caller.group_id.empty()) return CoordinatorError::kInvalidGroupId;
   Group* group = find_group(caller.group_id);
   bool simple = caller.generation < 0 && caller.member_id.empty();
@@ -320,7 +333,7 @@ CoordinatorError GroupMachine::check_commit(const GroupCaller& caller, bool tran
 }
 
 std::set<std::string> GroupMachine::subscribed_topics(std::string_view group_id) {
-  Section section(*this);
+  GroupLock::Section section(lock_);
   std::set<std::string> topics;
   Group* group = find_group(group_id);
   if (!group || group->protocol_type != "consumer") return topics;
@@ -340,15 +353,20 @@ std::set<std::string> GroupMachine::subscribed_topics(std::string_view group_id)
   return topics;
 }
 
+bool GroupMachine::contains(std::string_view group_id) {
+  GroupLock::Section section(lock_);
+  return find_group(group_id) != nullptr;
+}
+
 std::vector<GroupListing> GroupMachine::list() {
-  Section section(*this);
+  GroupLock::Section section(lock_);
   std::vector<GroupListing> all;
   for (const auto& [id, group] : groups_) all.push_back({id, group->protocol_type, group->state});
   return all;
 }
 
 GroupDescription GroupMachine::describe(std::string_view group_id) {
-  Section section(*this);
+  GroupLock::Section section(lock_);
   GroupDescription description{.group_id = std::string(group_id)};
   Group* group = find_group(group_id);
   if (!group) return description;
@@ -366,7 +384,7 @@ GroupDescription GroupMachine::describe(std::string_view group_id) {
 }
 
 CoordinatorError GroupMachine::remove(std::string_view group_id) {
-  Section section(*this);
+  GroupLock::Section section(lock_);
   auto found = groups_.find(group_id);
   if (found == groups_.end()) return CoordinatorError::kGroupIdNotFound;
   Group& group = *found->second;
@@ -377,7 +395,7 @@ CoordinatorError GroupMachine::remove(std::string_view group_id) {
 }
 
 bool GroupMachine::is_empty(std::string_view group_id, int64_t* since_ms) {
-  Section section(*this);
+  GroupLock::Section section(lock_);
   Group* group = find_group(group_id);
   if (!group) return *since_ms = -1, true;
   *since_ms = group->state_time_ms;

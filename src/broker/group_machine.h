@@ -14,12 +14,12 @@
 #include <deque>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "broker/group_lock.h"
 #include "broker/group_types.h"
 #include "broker/timers.h"
 #include "os/clock.h"
@@ -55,13 +55,13 @@ struct GroupMachineOptions {
   size_t groups_max = 100000;
 };
 
-/// Thread-safe; callbacks run after the machine's lock is released.
+/// Thread-safe; callbacks run after `lock` is released.
 class GroupMachine {
  public:
   /// Stores a group, then calls back with whether that worked. May call back at once.
   using Store = Function<void(StoredGroup, Function<void(bool stored)>)>;
 
-  GroupMachine(GroupMachineOptions options, os::Clock& clock, Timers& timers, Store store);
+  GroupMachine(GroupMachineOptions options, GroupLock& lock, os::Clock& clock, Timers& timers, Store store);
   ~GroupMachine();
 
   void join(JoinGroupRequest request, JoinCallback done);
@@ -74,6 +74,7 @@ class GroupMachine {
   /// The topics that the members of a "consumer" group subscribe to.
   std::set<std::string> subscribed_topics(std::string_view group_id);
 
+  bool contains(std::string_view group_id);
   std::vector<GroupListing> list();
   GroupDescription describe(std::string_view group_id);
   /// kNone when the group was empty and is forgotten now, else kNonEmptyGroup or kGroupIdNotFound.
@@ -87,7 +88,6 @@ class GroupMachine {
  private:
   struct Member;
   struct Group;
-  class Section;
 
   void new_dynamic_member(Group& group, JoinGroupRequest& request, JoinCallback done);
   void new_static_member(Group& group, JoinGroupRequest& request, JoinCallback done);
@@ -124,12 +124,11 @@ class GroupMachine {
   std::string new_member_id(const JoinGroupRequest& request);
 
   const GroupMachineOptions options_;
+  GroupLock& lock_;
   os::Clock& clock_;
   Timers& timers_;
   Store store_;
 
-  std::mutex mutex_;
-  std::vector<Function<void()>> after_unlock_;
   std::map<std::string, std::unique_ptr<Group>, std::less<>> groups_;
   uint64_t next_member_ = 1;
   std::string member_salt_;

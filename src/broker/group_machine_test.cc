@@ -19,14 +19,14 @@ class GroupMachineTest : public testing::Test {
   static GroupMachineOptions quick() { return {.initial_rebalance_delay = 0ms, .group_members_max = 10}; }
 
   void make(GroupMachineOptions options) {
-    machine_ =
-        std::make_unique<GroupMachine>(options, clock_, timers_, [this](StoredGroup group, Function<void(bool)> done) {
-          stored_.push_back(std::move(group));
-          if (hold_store_)
-            held_store_ = std::move(done);
-          else
-            done(store_works_);
-        });
+    machine_ = std::make_unique<GroupMachine>(options, lock_, clock_, timers_,
+                                              [this](StoredGroup group, Function<void(bool)> done) {
+                                                stored_.push_back(std::move(group));
+                                                if (hold_store_)
+                                                  held_store_ = std::move(done);
+                                                else
+                                                  done(store_works_);
+                                              });
   }
   void SetUp() override { make(quick()); }
 
@@ -111,6 +111,7 @@ class GroupMachineTest : public testing::Test {
     ASSERT_EQ(state(), GroupState::kStable);
   }
 
+  GroupLock lock_;
   os::ManualClock clock_{1700000000000};
   Timers timers_{clock_};
   std::vector<StoredGroup> stored_;

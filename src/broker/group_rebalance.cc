@@ -66,7 +66,7 @@ void GroupMachine::maybe_complete_join(Group& group) {
 }
 
 void GroupMachine::on_rebalance_timer(const std::string& group_id, int64_t round) {
-  Section section(*this);
+  GroupLock::Section section(lock_);
   Group* group = find_group(group_id);
   if (!group || group->state != GroupState::kPreparingRebalance || group->rebalance_round != round) return;
   if (group->initial_delay && group->joined_in_delay && group->initial_left.count() > 0) {
@@ -136,7 +136,7 @@ void GroupMachine::answer_joins(Group& group) {
 
 /// A member that joined and then never synced holds everybody up; it has the rebalance's time.
 void GroupMachine::on_sync_timer(const std::string& group_id, int32_t generation) {
-  Section section(*this);
+  GroupLock::Section section(lock_);
   Group* group = find_group(group_id);
   bool waits = group && group->generation == generation &&
                (group->state == GroupState::kCompletingRebalance || group->state == GroupState::kStable);
@@ -163,7 +163,7 @@ void GroupMachine::leader_synced(Group& group, const std::vector<MemberAssignmen
 }
 
 void GroupMachine::on_stored(const std::string& group_id, int32_t generation, bool stored) {
-  Section section(*this);
+  GroupLock::Section section(lock_);
   Group* group = find_group(group_id);
   if (!group || group->generation != generation || group->state != GroupState::kCompletingRebalance || !group->storing)
     return;
@@ -207,8 +207,7 @@ void GroupMachine::member_gone(Group& group) {
     case GroupState::kStable:
     case GroupState::kCompletingRebalance: return prepare_rebalance(group);
     case GroupState::kPreparingRebalance: return maybe_complete_join(group);
-    case GroupState::kEmpty:
-    case GroupState::kDead: return;
+    default: return;
   }
 }
 
@@ -229,7 +228,7 @@ void GroupMachine::touch(Group& group, Member& member) {
 }
 
 void GroupMachine::on_session_timer(const std::string& group_id, const std::string& member_id) {
-  Section section(*this);
+  GroupLock::Section section(lock_);
   Group* group = find_group(group_id);
   if (!group) return;
   auto found = group->members.find(member_id);
@@ -251,7 +250,7 @@ void GroupMachine::on_session_timer(const std::string& group_id, const std::stri
 
 void GroupMachine::add_pending_member(Group& group, const std::string& member_id, milliseconds timeout) {
   group.pending_members[member_id] = timers_.after(timeout, [this, group_id = group.id, member_id] {
-    Section section(*this);
+    GroupLock::Section section(lock_);
     Group* late = find_group(group_id);
     if (!late || late->pending_members.erase(member_id) == 0) return;
     // Nobody else ever came: the group was only asked for.
@@ -276,13 +275,13 @@ void GroupMachine::store(Group& group, Function<void(bool)> done) {
                               static_cast<int32_t>(member.session_timeout.count()),
                               member.metadata(group.protocol.value_or("")), member.assignment});
   }
-  after_unlock_.push_back([this, stored = std::move(stored), done = std::move(done)]() mutable {
+  lock_.after_unlock([this, stored = std::move(stored), done = std::move(done)]() mutable {
     store_(std::move(stored), std::move(done));
   });
 }
 
 void GroupMachine::restore(StoredGroup stored) {
-  Section section(*this);
+  GroupLock::Section section(lock_);
   auto group = std::make_unique<Group>();
   group->id = stored.group_id;
   group->state = stored.members.empty() ? GroupState::kEmpty : GroupState::kStable;

@@ -79,20 +79,4 @@ struct GroupMachine::Group {
   std::string choose_protocol() const;
 };
 
-/// Holds the machine's lock; runs what was put off until it is released.
-class GroupMachine::Section {
- public:
-  explicit Section(GroupMachine& machine) : machine_(machine), lock_(machine.mutex_) {}
-  ~Section() {
-    std::vector<Function<void()>> work = std::move(machine_.after_unlock_);
-    machine_.after_unlock_.clear();
-    lock_.unlock();
-    for (auto& task : work) task();
-  }
-
- private:
-  GroupMachine& machine_;
-  std::unique_lock<std::mutex> lock_;
-};
-
 }  // namespace headrace::broker

@@ -1,4 +1,5 @@
-// Requests and answers of the classic group protocol, without their wire form. Field names are Kafka's.
+// Requests and answers of the classic group protocol and of committed offsets, without their wire form. Field names are
+// Kafka's.
 #pragma once
 
 #include <chrono>
@@ -78,9 +79,11 @@ struct SyncGroupAnswer {
 /// Who speaks, as in Heartbeat, OffsetCommit and TxnOffsetCommit.
 struct GroupCaller {
   std::string group_id;
-  int32_t generation = -1;  ///< -1 with an empty member id: a "simple" consumer without membership.
+  int32_t generation = -1;  ///< Or member epoch. -1 with an empty member id: a consumer without membership.
   std::string member_id;
   std::optional<std::string> group_instance_id;
+  /// Whether the request's version has member epochs (OffsetCommit v9 and up), which consumer groups insist on.
+  bool knows_member_epochs = true;
 };
 
 struct LeavingMember {
@@ -113,14 +116,30 @@ struct FetchedOffset {
   CoordinatorError error = CoordinatorError::kNone;
 };
 
-enum class GroupState { kEmpty, kPreparingRebalance, kCompletingRebalance, kStable, kDead };
-/// "Empty", "PreparingRebalance", "CompletingRebalance", "Stable", "Dead": as Kafka's tools print them.
+/// The protocol that a group's members speak. Share groups (KIP-932) would be a third.
+enum class GroupType { kClassic, kConsumer };
+/// "classic", "consumer": as Kafka's tools print them.
+std::string_view to_string(GroupType type);
+
+/// Classic groups rebalance by Preparing and CompletingRebalance, consumer groups (KIP-848) by Assigning (the
+/// assignment is older than the group) and Reconciling (members are on their way to it).
+enum class GroupState {
+  kEmpty,
+  kPreparingRebalance,
+  kCompletingRebalance,
+  kStable,
+  kDead,
+  kAssigning,
+  kReconciling,
+};
+/// "Empty", "PreparingRebalance", ...: as Kafka's tools print them.
 std::string_view to_string(GroupState state);
 
 struct GroupListing {
   std::string group_id;
   std::string protocol_type;
   GroupState state;
+  GroupType type = GroupType::kClassic;
 };
 
 struct DescribedMember {

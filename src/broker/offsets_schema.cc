@@ -76,7 +76,10 @@ Result<OffsetsRecordKey> decode_offsets_key(std::string_view key) {
     if (!reader.ok()) return damaged("a group's key");
     return OffsetsRecordKey(std::move(group));
   }
-  if (version != 0 && version != kOffsetKeyVersion) return OffsetsRecordKey(UnknownKey{});
+  if (version != 0 && version != kOffsetKeyVersion) {
+    ASSIGN_OR_RETURN(auto consumer, decode_consumer_key(key));
+    return consumer ? OffsetsRecordKey(*std::move(consumer)) : OffsetsRecordKey(UnknownKey{});
+  }
   OffsetKey offset;
   offset.group_id = read_string(reader);
   offset.tp.topic = read_string(reader);

@@ -17,6 +17,7 @@
 #include <variant>
 
 #include "base/result.h"
+#include "broker/consumer_group_schema.h"
 #include "broker/group_machine.h"
 #include "broker/group_types.h"
 
@@ -32,13 +33,14 @@ struct GroupKey {
 };
 /// A key of a version that is not known (a newer Kafka's): skipped.
 struct UnknownKey {};
-using OffsetsRecordKey = std::variant<OffsetKey, GroupKey, UnknownKey>;
+using OffsetsRecordKey = std::variant<OffsetKey, GroupKey, ConsumerRecordKey, UnknownKey>;
 
 std::string encode_offset_key(const OffsetKey& key);
 std::string encode_group_key(std::string_view group_id);
 Bytes encode_offset_value(const CommittedOffset& offset);
 Bytes encode_group_value(const StoredGroup& group);
 
+/// Keys of consumer groups, too (consumer_group_schema.h).
 Result<OffsetsRecordKey> decode_offsets_key(std::string_view key);
 /// Versions 0 to 3.
 Result<CommittedOffset> decode_offset_value(std::string_view value);

@@ -137,6 +137,7 @@ Status Topics::check_room(int32_t more) const {
 void Topics::publish(TopicRef topic) {
   std::unique_lock lock(map_mutex_);
   topics_.insert_or_assign(topic->name, std::move(topic));
+  version_.fetch_add(1, std::memory_order_release);
 }
 
 Result<Topics::TopicRef> Topics::create(const bus::TopicSpec& spec, bool validate_only) {
@@ -186,6 +187,7 @@ Status Topics::remove(std::string_view name) {
   {
     std::unique_lock map_lock(map_mutex_);
     topics_.erase(topic->name);
+    version_.fetch_add(1, std::memory_order_release);
   }
   bool files_gone = true;
   for (const auto& partition : topic->partitions) {
@@ -265,6 +267,22 @@ std::vector<Topics::TopicRef> Topics::all() const {
   }
   std::sort(all.begin(), all.end(), [](const TopicRef& a, const TopicRef& b) { return a->name < b->name; });
   return all;
+}
+
+std::optional<TopicView::Entry> Topics::find_entry(std::string_view name) const {
+  std::shared_lock lock(map_mutex_);
+  auto found = topics_.find(name);
+  if (found == topics_.end()) return std::nullopt;
+  return Entry{found->second->id, static_cast<int32_t>(found->second->partitions.size())};
+}
+
+std::vector<std::string> Topics::names() const {
+  std::shared_lock lock(map_mutex_);
+  std::vector<std::string> names;
+  for (const auto& [name, topic] : topics_) {
+    if (!topic->internal) names.push_back(name);
+  }
+  return names;
 }
 
 std::shared_ptr<Partition> Topics::partition(const TopicPartition& tp) const {

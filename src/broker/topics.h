@@ -14,6 +14,7 @@
 #include "broker/flusher.h"
 #include "broker/metadata.h"
 #include "broker/topic.h"
+#include "broker/topic_view.h"
 
 namespace headrace::broker {
 
@@ -27,7 +28,7 @@ struct Environment {
 };
 
 /// Thread-safe. Changes are made one at a time and block for the disk; lookups never wait for them.
-class Topics {
+class Topics final : public TopicView {
  public:
   using TopicRef = std::shared_ptr<const Topic>;
 
@@ -45,6 +46,9 @@ class Topics {
   TopicRef find(std::string_view name) const;
   TopicRef find(const Uuid& id) const;
   std::vector<TopicRef> all() const;
+  uint64_t version() const override { return version_.load(std::memory_order_acquire); }
+  std::optional<Entry> find_entry(std::string_view name) const override;
+  std::vector<std::string> names() const override;
   std::shared_ptr<Partition> partition(const TopicPartition& tp) const;
 
   const std::string& cluster_id() const { return metadata_->cluster_id(); }
@@ -80,6 +84,7 @@ class Topics {
   std::mutex change_mutex_;  ///< One change at a time, the disk included. Taken before map_mutex_.
   std::unique_ptr<Metadata> metadata_;
 
+  std::atomic<uint64_t> version_{1};  ///< Of topics_; grows after each change of it.
   mutable std::shared_mutex map_mutex_;
   std::unordered_map<std::string, TopicRef, NameHash, std::equal_to<>> topics_;
 };

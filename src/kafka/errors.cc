@@ -43,6 +43,11 @@ KafkaError to_kafka(broker::CoordinatorError error) {
     case E::kGroupSubscribed: return KafkaError::kGroupSubscribedToTopic;
     case E::kOffsetMetadataTooLarge: return KafkaError::kOffsetMetadataTooLarge;
     case E::kUnknownTopicOrPartition: return KafkaError::kUnknownTopicOrPartition;
+    case E::kFencedMemberEpoch: return KafkaError::kFencedMemberEpoch;
+    case E::kStaleMemberEpoch: return KafkaError::kStaleMemberEpoch;
+    case E::kUnsupportedAssignor: return KafkaError::kUnsupportedAssignor;
+    case E::kInvalidRegex: return KafkaError::kInvalidRegularExpression;
+    case E::kUnsupportedVersion: return KafkaError::kUnsupportedVersion;
     case E::kUnstableOffset: return KafkaError::kUnstableOffsetCommit;
     case E::kNotAvailable: return KafkaError::kCoordinatorNotAvailable;
     case E::kProducerFenced: return KafkaError::kProducerFenced;
@@ -128,7 +133,10 @@ std::string_view to_string(KafkaError error) {
     case KafkaError::kInconsistentTopicId: return "INCONSISTENT_TOPIC_ID";
     case KafkaError::kTransactionalIdNotFound: return "TRANSACTIONAL_ID_NOT_FOUND";
     case KafkaError::kFetchSessionTopicIdError: return "FETCH_SESSION_TOPIC_ID_ERROR";
+    case KafkaError::kFencedMemberEpoch: return "FENCED_MEMBER_EPOCH";
     case KafkaError::kUnreleasedInstanceId: return "UNRELEASED_INSTANCE_ID";
+    case KafkaError::kUnsupportedAssignor: return "UNSUPPORTED_ASSIGNOR";
+    case KafkaError::kStaleMemberEpoch: return "STALE_MEMBER_EPOCH";
     case KafkaError::kUnsupportedEndpointType: return "UNSUPPORTED_ENDPOINT_TYPE";
     case KafkaError::kUnknownSubscriptionId: return "UNKNOWN_SUBSCRIPTION_ID";
     case KafkaError::kTelemetryTooLarge: return "TELEMETRY_TOO_LARGE";

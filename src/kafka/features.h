@@ -18,6 +18,8 @@ inline constexpr Feature kFeatures[] = {
     {"metadata.version", 7, 30, 30},
     // Transactions follow KIP-890, which clients then use.
     {"transaction.version", 0, 2, 2},
+    // There are consumer groups (KIP-848).
+    {"group.version", 0, 1, 1},
 };
 
 }  // namespace headrace::kafka

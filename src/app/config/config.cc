@@ -21,7 +21,9 @@ BrokerConfig read_broker(const YamlNode& node, Problems& problems) {
   return {.auto_create_topics = options.boolean("auto_create_topics"),
           .default_partitions = static_cast<int32_t>(options.integer("default_partitions")),
           .retention_check_interval = options.duration("retention_check_interval"),
-          .group_initial_rebalance_delay = options.duration("group_initial_rebalance_delay")};
+          .group_initial_rebalance_delay = options.duration("group_initial_rebalance_delay"),
+          .consumer_group_session_timeout = options.duration("consumer_group_session_timeout"),
+          .consumer_group_heartbeat_interval = options.duration("consumer_group_heartbeat_interval")};
 }
 
 ListenConfig read_listen(const YamlNode& node, Problems& problems) {

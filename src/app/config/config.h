@@ -40,6 +40,8 @@ struct BrokerConfig {
   int32_t default_partitions;
   std::chrono::milliseconds retention_check_interval;
   std::chrono::milliseconds group_initial_rebalance_delay;
+  std::chrono::milliseconds consumer_group_session_timeout;
+  std::chrono::milliseconds consumer_group_heartbeat_interval;
 };
 
 struct IngestConfig {

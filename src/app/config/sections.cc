@@ -44,6 +44,20 @@ constexpr OptionSpec kBrokerOptions[] = {
      .min = 0,
      .max = 60'000,
      .help = "How long the first member of an empty group waits for more (group.initial.rebalance.delay.ms)."},
+    {.name = "consumer_group_session_timeout",
+     .type = OptionType::kDuration,
+     .fallback = "45s",
+     .min = 1000,
+     .max = 1'800'000,
+     .help =
+         "Silence after which a member of a consumer group (KIP-848) is removed (group.consumer.session.timeout.ms)."},
+    {.name = "consumer_group_heartbeat_interval",
+     .type = OptionType::kDuration,
+     .fallback = "5s",
+     .min = 100,
+     .max = 60'000,
+     .help = "How often members of consumer groups are told to speak up, which is how fast they rebalance "
+             "(group.consumer.heartbeat.interval.ms)."},
 };
 
 constexpr std::string_view kFormats[] = {"json", "csv", "raw"};

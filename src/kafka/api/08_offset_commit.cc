@@ -3,11 +3,12 @@
 // Behavior:
 // - Answered when the positions are on the disk.
 // - A commit without membership (generation -1, empty member id) is taken while the group has no members.
+// - In a consumer group (KIP-848) the generation is the member's epoch; another answers STALE_MEMBER_EPOCH.
 // - retention_time_ms is not used: positions of groups without members live as long as the broker says (KIP-211).
 //
 // Version notes:
 // - 2 is the oldest with what Kafka 4 speaks; 5 drops the retention time, 6 adds leader epochs, 7 static members, 8 is
-//   flexible, 10 names topics by id.
+//   flexible, 9 knows member epochs, 10 names topics by id.
 #include "wire/kafka/messages/08_offset_commit.h"
 #include "kafka/api.h"
 #include "kafka/topics.h"
@@ -18,6 +19,7 @@ namespace {
 using wire::kafka::OffsetCommitRequest;
 using wire::kafka::OffsetCommitResponse;
 
+constexpr int16_t kMemberEpochsSince = 9;
 constexpr int16_t kTopicIdsSince = 10;
 
 /// A response with a place for every partition, and those of them that may be committed.
@@ -55,7 +57,8 @@ void offset_commit(const Call& call, OffsetCommitRequest request, Reply<OffsetCo
   Commit commit = read(call.server.broker, request, call.version >= kTopicIdsSince);
   if (commit.offsets.empty()) return reply(commit.response);
   broker::GroupCaller caller{std::move(request.group_id), request.generation_id_or_member_epoch,
-                             std::move(request.member_id), std::move(request.group_instance_id)};
+                             std::move(request.member_id), std::move(request.group_instance_id),
+                             call.version >= kMemberEpochsSince};
   auto offsets = std::move(commit.offsets);
   call.server.broker.groups().commit(
       caller, std::move(offsets),

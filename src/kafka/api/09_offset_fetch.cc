@@ -2,10 +2,12 @@
 //
 // Behavior:
 // - No list of topics means every position of the group. A partition without a position answers offset -1.
+// - A member of a consumer group (KIP-848) must name its epoch, else the group answers STALE_MEMBER_EPOCH.
 // - With require_stable a position that an open transaction is about to change answers UNSTABLE_OFFSET_COMMIT.
 //
 // Version notes:
-// - 2 lets the list be null, 7 adds require_stable, 8 asks for several groups at once, 10 names topics by id.
+// - 2 lets the list be null, 7 adds require_stable, 8 asks for several groups at once, 9 knows members and their
+//   epochs, 10 names topics by id.
 #include "wire/kafka/messages/09_offset_fetch.h"
 #include "kafka/api.h"
 #include "kafka/topics.h"
@@ -66,6 +68,12 @@ void add_all(broker::Broker& broker, GroupResponse& out, const std::vector<broke
 GroupResponse answer(broker::Broker& broker, const GroupRequest& request, bool require_stable, bool by_id) {
   GroupResponse out;
   out.group_id = request.group_id;
+  auto refused =
+      broker.groups().check_fetch({request.group_id, request.member_epoch, request.member_id.value_or(""), {}});
+  if (refused != broker::CoordinatorError::kNone) {
+    out.error_code = wire_code(refused);
+    return out;
+  }
   if (!request.topics) {
     add_all(broker, out, broker.groups().fetch(request.group_id, std::nullopt, require_stable), by_id);
     return out;

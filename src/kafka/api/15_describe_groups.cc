@@ -1,7 +1,8 @@
 // DescribeGroups (15): tells state and members of groups.
 //
 // Behavior:
-// - A group that does not exist is described as "Dead", and from version 6 on with GROUP_ID_NOT_FOUND.
+// - A group that does not exist, or is a consumer group (KIP-848, see ConsumerGroupDescribe), is described as "Dead",
+//   and from version 6 on with GROUP_ID_NOT_FOUND.
 //
 // Version notes:
 // - 3 adds allowed operations, 4 static members, 5 is flexible, 6 the error message.
@@ -26,7 +27,7 @@ DescribeGroupsResponse::DescribedGroup describe(broker::Groups& groups, const st
   out.protocol_data = std::move(group.protocol);
   if (group.state == broker::GroupState::kDead && version >= kNotFoundSince) {
     out.error_code = wire_code(KafkaError::kGroupIdNotFound);
-    out.error_message = "group " + id + " does not exist";
+    out.error_message = "Group " + id + " not found.";
   }
   for (auto& member : group.members) {
     out.members.push_back({std::move(member.member_id), std::move(member.group_instance_id),

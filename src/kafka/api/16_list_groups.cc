@@ -1,7 +1,8 @@
 // ListGroups (16): lists the groups of this broker.
 //
 // Behavior:
-// - All groups are of type "classic". Filters compare without regard to case; an empty filter lets everything pass.
+// - Types are "classic" and "consumer" (KIP-848). Filters compare without regard to case; an empty filter lets
+//   everything pass.
 //
 // Version notes:
 // - 3 is flexible, 4 adds states, 5 types.
@@ -19,8 +20,6 @@ namespace {
 using wire::kafka::ListGroupsRequest;
 using wire::kafka::ListGroupsResponse;
 
-constexpr char kType[] = "classic";
-
 bool passes(const std::vector<std::string>& filter, const std::string& value) {
   return filter.empty() || std::any_of(filter.begin(), filter.end(), [&](const std::string& wanted) {
            return strcasecmp(wanted.c_str(), value.c_str()) == 0;
@@ -31,8 +30,10 @@ void list_groups(const Call& call, ListGroupsRequest request, Reply<ListGroupsRe
   ListGroupsResponse response;
   for (auto& group : call.server.broker.groups().list()) {
     std::string state(to_string(group.state));
-    if (!passes(request.states_filter, state) || !passes(request.types_filter, kType)) continue;
-    response.groups.push_back({std::move(group.group_id), std::move(group.protocol_type), std::move(state), kType});
+    std::string type(to_string(group.type));
+    if (!passes(request.states_filter, state) || !passes(request.types_filter, type)) continue;
+    response.groups.push_back(
+        {std::move(group.group_id), std::move(group.protocol_type), std::move(state), std::move(type)});
   }
   reply(response);
 }

@@ -27,7 +27,7 @@ void offset_delete(const Call& call, OffsetDeleteRequest request, Reply<OffsetDe
     }
   }
   auto& groups = call.server.broker.groups();
-  if (groups.describe(request.group_id).state == broker::GroupState::kDead) {
+  if (!groups.contains(request.group_id)) {
     response.error_code = wire_code(KafkaError::kGroupIdNotFound);
     response.topics.clear();
     return reply(response);

@@ -1,0 +1,302 @@
+#include "broker/consumer_group_machine.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/logging.h"
+#include "broker/consumer_assignor.h"
+#include "broker/consumer_group_state.h"
+#include "broker/consumer_reconcile.h"
+#include "broker/topic_pattern.h"
+
+// What happens inside a group. Requests are in consumer_group_requests.cc, storing in consumer_group_storage.cc.
+namespace headrace::broker {
+namespace {
+
+/// FNV-1a over everything that an assignment depends on.
+class TopicsHash {
+ public:
+  void add(std::string_view name, const TopicView::Entry& entry) {
+    add_bytes(as_bytes(name));
+    add_bytes(entry.id.bytes);
+    for (int shift = 0; shift < 32; shift += 8) add_byte(static_cast<uint8_t>(entry.partitions >> shift));
+  }
+  int64_t value() const { return static_cast<int64_t>(hash_); }
+
+ private:
+  void add_bytes(BytesView bytes) {
+    for (uint8_t byte : bytes) add_byte(byte);
+    add_byte(0xff);
+  }
+  void add_byte(uint8_t byte) { hash_ = (hash_ ^ byte) * 0x100000001b3u; }
+  uint64_t hash_ = 0xcbf29ce484222325u;
+};
+
+std::vector<std::string> topics_matching(const TopicView& topics, const std::string& expression) {
+  std::vector<std::string> found;
+  auto pattern = TopicPattern::compile(expression);
+  if (!pattern.ok()) return found;
+  for (std::string& name : topics.names()) {
+    if (pattern->matches(name)) found.push_back(std::move(name));
+  }
+  return found;
+}
+
+}  // namespace
+
+ConsumerGroupMachine::ConsumerGroupMachine(ConsumerGroupOptions options, GroupLock& lock, os::Clock& clock,
+                                           Timers& timers, const TopicView& topics, Store store)
+    : options_(options), lock_(lock), clock_(clock), timers_(timers), topics_(topics), store_(std::move(store)) {}
+
+ConsumerGroupMachine::~ConsumerGroupMachine() = default;
+
+ConsumerGroupMachine::Group* ConsumerGroupMachine::find_group(std::string_view id) {
+  auto found = groups_.find(id);
+  return found == groups_.end() ? nullptr : found->second.get();
+}
+
+ConsumerGroupMachine::Member& ConsumerGroupMachine::add_member(Group& group, const ConsumerHeartbeatRequest& request) {
+  Member& member = group.members[request.member_id];
+  member.id = request.member_id;
+  member.info.instance_id = request.instance_id;
+  if (request.instance_id) group.static_members[*request.instance_id] = member.id;
+  group.bump();
+  return member;
+}
+
+/// KIP-345 by KIP-848: who comes back under an instance id takes the place over, with its partitions.
+ConsumerGroupMachine::Member& ConsumerGroupMachine::replace_static_member(Group& group, Member& old,
+                                                                          const std::string& new_id) {
+  timers_.cancel(std::exchange(old.session_timer, 0));
+  timers_.cancel(std::exchange(old.rebalance_timer, 0));
+  group.removed.insert(old.id);
+  group.static_members[*old.info.instance_id] = new_id;
+  auto node = group.members.extract(old.id);
+  node.key() = new_id;
+  Member& member = group.members.insert(std::move(node)).position->second;
+  member.id = new_id;
+  member.current.epoch = member.current.previous_epoch = kJoinEpoch;
+  member.info_changed = member.target_changed = member.current_changed = true;
+  return member;
+}
+
+/// Whether the member's subscription is another now.
+bool ConsumerGroupMachine::update_member(Group& group, Member& member, const ConsumerHeartbeatRequest& request) {
+  ConsumerMemberInfo info = member.info;
+  info.client_id = request.client_id;
+  info.client_host = request.client_host;
+  if (request.rack_id) info.rack_id = request.rack_id;
+  if (request.rebalance_timeout) info.rebalance_timeout_ms = static_cast<int32_t>(request.rebalance_timeout->count());
+  if (request.topics) info.topics = {request.topics->begin(), request.topics->end()};
+  if (request.regex) info.regex = request.regex->empty() ? std::nullopt : request.regex;
+  if (request.assignor) info.assignor = request.assignor;
+  if (info == member.info) return false;
+  bool resubscribed = info.topics != member.info.topics || info.regex != member.info.regex;
+  bool first = member.current.epoch == kJoinEpoch && member.current.previous_epoch < 0;
+  if (!first && (resubscribed || info.assignor != member.info.assignor)) group.bump();
+  member.info = std::move(info);
+  member.info_changed = true;
+  return resubscribed;
+}
+
+/// Looks at the broker's topics when they or what is subscribed to have changed; another outcome is another epoch.
+void ConsumerGroupMachine::refresh_topics(Group& group, bool subscriptions_changed) {
+  uint64_t version = topics_.version();
+  bool topics_changed = group.topics_version != version;
+  if (!topics_changed && !subscriptions_changed) return;
+  group.topics_version = version;
+  std::map<std::string, std::vector<std::string>> patterns;
+  for (const auto& [id, member] : group.members) {
+    if (!member.info.regex || patterns.contains(*member.info.regex)) continue;
+    auto known = group.patterns.find(*member.info.regex);
+    bool fresh = known != group.patterns.end() && !topics_changed;
+    patterns[*member.info.regex] = fresh ? std::move(known->second) : topics_matching(topics_, *member.info.regex);
+  }
+  group.patterns = std::move(patterns);
+
+  std::set<std::string> names;
+  for (const auto& [id, member] : group.members) names.merge(group.topics_of(member));
+  TopicsHash hash;
+  for (const std::string& name : names) {
+    if (auto entry = topics_.find_entry(name)) hash.add(name, *entry);
+  }
+  if (hash.value() == group.epoch.metadata_hash) return;
+  group.epoch.metadata_hash = hash.value();
+  group.bump();
+}
+
+/// The assignor that most members ask for; the first by name among equals.
+std::string_view ConsumerGroupMachine::assignor_of(const Group& group) const {
+  std::map<std::string_view, int> votes;
+  for (const auto& [id, member] : group.members) {
+    if (member.info.assignor) ++votes[*member.info.assignor];
+  }
+  auto most =
+      std::max_element(votes.begin(), votes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  return most == votes.end() ? kDefaultAssignor : most->first;
+}
+
+void ConsumerGroupMachine::update_target(Group& group) {
+  if (group.target_epoch == group.epoch.epoch) return;
+  std::map<std::string, TopicView::Entry> entries;
+  std::vector<AssignorMember> members;
+  for (const auto& [id, member] : group.members) {
+    AssignorMember& out = members.emplace_back(AssignorMember{id, member.info.instance_id, {}, member.target});
+    for (const std::string& name : group.topics_of(member)) {
+      auto known = entries.find(name);
+      if (known == entries.end()) {
+        auto entry = topics_.find_entry(name);
+        if (!entry) continue;
+        known = entries.emplace(name, *entry).first;
+      }
+      out.topics.push_back(known->second.id);
+    }
+    std::sort(out.topics.begin(), out.topics.end());
+  }
+  std::vector<AssignorTopic> topics;
+  for (const auto& [name, entry] : entries) topics.push_back({entry.id, entry.partitions});
+
+  Assignor assign = find_assignor(assignor_of(group));
+  CHECK(assign != nullptr);
+  std::vector<PartitionSet> targets = assign(members, topics);
+  size_t next = 0;
+  for (auto& [id, member] : group.members) {
+    PartitionSet& target = targets[next++];
+    if (target == member.target) continue;
+    member.target = std::move(target);
+    member.target_changed = true;
+  }
+  group.target_epoch = group.epoch.epoch;
+  group.target_epoch_changed = true;
+}
+
+void ConsumerGroupMachine::reconcile_member(Group& group, Member& member, const std::optional<PartitionSet>& owned) {
+  auto is_taken = [&](const TopicIdPartition& item) {
+    return group.taken.contains(item) && !member.current.assigned.contains(item) &&
+           !member.current.revoking.contains(item);
+  };
+  CurrentAssignment next = reconcile(member.current, group.target_epoch, member.target, owned, is_taken);
+  if (next == member.current) return;
+  set_current(group, member, std::move(next));
+  watch_revocation(group, member);
+}
+
+void ConsumerGroupMachine::set_current(Group& group, Member& member, CurrentAssignment next) {
+  group.release(member.current.assigned);
+  group.release(member.current.revoking);
+  for (const PartitionSet* set : {&next.assigned, &next.revoking}) {
+    for (const TopicIdPartition& item : *set) CHECK(group.taken.insert(item).second);
+  }
+  member.current = std::move(next);
+  member.current_changed = true;
+}
+
+void ConsumerGroupMachine::remove_member(Group& group, Member& member) {
+  timers_.cancel(member.session_timer);
+  timers_.cancel(member.rebalance_timer);
+  group.release(member.current.assigned);
+  group.release(member.current.revoking);
+  if (member.info.instance_id) group.static_members.erase(*member.info.instance_id);
+  group.removed.insert(member.id);
+  group.members.erase(std::string(member.id));
+  group.bump();
+}
+
+void ConsumerGroupMachine::touch(Group& group, Member& member) {
+  member.expires = clock_.monotonic() + options_.session_timeout;
+  // One timer a member: it looks at `expires` when it fires and goes on when there were signs of life.
+  if (member.session_timer) return;
+  member.session_timer = timers_.after(options_.session_timeout,
+                                       [this, group_id = group.id, id = member.id] { on_session_timer(group_id, id); });
+}
+
+void ConsumerGroupMachine::on_session_timer(const std::string& group_id, const std::string& member_id) {
+  GroupLock::Section section(lock_);
+  Group* group = find_group(group_id);
+  if (!group) return;
+  auto found = group->members.find(member_id);
+  if (found == group->members.end()) return;
+  Member& member = found->second;
+  auto left = std::chrono::ceil<milliseconds>(member.expires - clock_.monotonic());
+  if (left.count() > 0) {
+    member.session_timer = timers_.after(left, [this, group_id, member_id] { on_session_timer(group_id, member_id); });
+    return;
+  }
+  member.session_timer = 0;
+  log_info("group {}: member {} was silent for its session and is removed", group_id, member_id);
+  remove_member(*group, member);
+  flush(*group);
+}
+
+/// Gives the member its rebalance timeout from now on, when it is to give partitions up.
+void ConsumerGroupMachine::watch_revocation(Group& group, Member& member) {
+  timers_.cancel(std::exchange(member.rebalance_timer, 0));
+  if (member.current.state != MemberState::kUnrevokedPartitions) return;
+  member.rebalance_timer = timers_.after(milliseconds(std::max(member.info.rebalance_timeout_ms, 1)),
+                                         [this, group_id = group.id, id = member.id, epoch = member.current.epoch] {
+                                           on_rebalance_timer(group_id, id, epoch);
+                                         });
+}
+
+void ConsumerGroupMachine::on_rebalance_timer(const std::string& group_id, const std::string& member_id,
+                                              int32_t epoch) {
+  GroupLock::Section section(lock_);
+  Group* group = find_group(group_id);
+  if (!group) return;
+  auto found = group->members.find(member_id);
+  if (found == group->members.end()) return;
+  Member& member = found->second;
+  if (member.current.state != MemberState::kUnrevokedPartitions || member.current.epoch != epoch) return;
+  member.rebalance_timer = 0;
+  log_info("group {}: member {} did not give partitions up in time and is removed", group_id, member_id);
+  remove_member(*group, member);
+  flush(*group);
+}
+
+GroupState ConsumerGroupMachine::state_of(const Group& group) {
+  if (group.members.empty()) return GroupState::kEmpty;
+  if (group.target_epoch < group.epoch.epoch) return GroupState::kAssigning;
+  bool there = std::all_of(group.members.begin(), group.members.end(), [&](const auto& entry) {
+    const CurrentAssignment& current = entry.second.current;
+    return current.state == MemberState::kStable && current.epoch == group.target_epoch;
+  });
+  return there ? GroupState::kStable : GroupState::kReconciling;
+}
+
+std::set<std::string> ConsumerGroupMachine::subscribed_topics(std::string_view group_id) {
+  GroupLock::Section section(lock_);
+  std::set<std::string> topics;
+  Group* group = find_group(group_id);
+  if (!group) return topics;
+  for (const auto& [id, member] : group->members) topics.merge(group->topics_of(member));
+  return topics;
+}
+
+bool ConsumerGroupMachine::contains(std::string_view group_id) {
+  GroupLock::Section section(lock_);
+  return find_group(group_id) != nullptr;
+}
+
+std::vector<GroupListing> ConsumerGroupMachine::list() {
+  GroupLock::Section section(lock_);
+  std::vector<GroupListing> all;
+  for (const auto& [id, group] : groups_) all.push_back({id, "consumer", state_of(*group), GroupType::kConsumer});
+  return all;
+}
+
+ConsumerGroupDescription ConsumerGroupMachine::describe(std::string_view group_id) {
+  GroupLock::Section section(lock_);
+  Group* group = find_group(group_id);
+  if (!group) return {};
+  ConsumerGroupDescription out{.state = state_of(*group),
+                               .epoch = group->epoch.epoch,
+                               .assignment_epoch = group->target_epoch,
+                               .assignor = std::string(assignor_of(*group)),
+                               .members = {}};
+  for (const auto& [id, member] : group->members) {
+    out.members.push_back({id, member.info, member.current.epoch, member.current.assigned, member.target});
+  }
+  return out;
+}
+
+}  // namespace headrace::broker

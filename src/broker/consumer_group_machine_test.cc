@@ -1,0 +1,369 @@
+#include "broker/consumer_group_machine.h"
+
+#include "broker/consumer_group_test_support.h"
+
+namespace headrace::broker {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using Error = CoordinatorError;
+
+/// A machine on a clock that stands still, with a disk that answers at once (or when told).
+class ConsumerGroupMachineTest : public testing::Test {
+ protected:
+  ConsumerGroupMachineTest() { topics_.set("t", 4); }
+  void SetUp() override { make(); }
+
+  void make() {
+    ConsumerGroupOptions options{.session_timeout = 1000ms, .heartbeat_interval = 100ms, .group_members_max = 3};
+    machine_ = std::make_unique<ConsumerGroupMachine>(
+        options, lock_, clock_, *timers_, topics_,
+        [this](const std::string&, std::vector<StateLog::Entry> records, Function<void(bool)> done) {
+          ++writes_;
+          if (store_works_ && !hold_store_) stored_.insert(stored_.end(), records.begin(), records.end());
+          if (hold_store_)
+            held_store_ = std::move(done);
+          else
+            done(store_works_);
+        });
+  }
+  void restart() {
+    machine_.reset();
+    timers_ = std::make_unique<Timers>(clock_);
+    make();
+    for (const auto& [id, group] : replay(stored_)) machine_->restore(id, group);
+  }
+  void pass(milliseconds time) {
+    for (; time > 0ms; time -= 10ms) {
+      clock_.advance(10ms);
+      timers_->run_due();
+    }
+  }
+
+  struct Client {
+    std::string id;
+    std::optional<std::string> instance = std::nullopt;
+    std::vector<std::string> topics{"t"};
+    std::optional<std::string> regex = std::nullopt;
+    std::optional<std::string> assignor = std::nullopt;
+    int32_t epoch = 0;
+    PartitionSet owned = {};
+    std::optional<ConsumerHeartbeatAnswer> answer = std::nullopt;
+  };
+  ConsumerHeartbeatRequest request(const Client& client, int32_t epoch, bool full = true) {
+    ConsumerHeartbeatRequest out{.group_id = "g",
+                                 .member_id = client.id,
+                                 .member_epoch = epoch,
+                                 .instance_id = client.instance,
+                                 .client_id = "client",
+                                 .client_host = "/host"};
+    if (!full) return out;
+    out.rebalance_timeout = 500ms;
+    out.topics = client.topics;
+    out.regex = client.regex;
+    out.assignor = client.assignor;
+    out.owned = epoch == kJoinEpoch ? PartitionSet() : client.owned;
+    return out;
+  }
+  Error send(Client& client, ConsumerHeartbeatRequest sent) {
+    client.answer.reset();
+    machine_->heartbeat(std::move(sent), [&](ConsumerHeartbeatAnswer answer) { client.answer = std::move(answer); });
+    if (!client.answer) return Error::kNone;
+    if (client.answer->error == Error::kNone && client.answer->member_epoch >= 0) {
+      client.epoch = client.answer->member_epoch;
+      if (client.answer->assignment) client.owned = *client.answer->assignment;
+    }
+    return client.answer->error;
+  }
+  Error join(Client& client) { return send(client, request(client, kJoinEpoch)); }
+  /// A heartbeat in which the member says what it has: all it was told.
+  Error beat(Client& client) { return send(client, request(client, client.epoch)); }
+  GroupState state() { return machine_->describe("g").state; }
+
+  GroupLock lock_;
+  os::ManualClock clock_{1700000000000};
+  std::unique_ptr<Timers> timers_ = std::make_unique<Timers>(clock_);
+  FakeTopics topics_;
+  std::vector<StateLog::Entry> stored_;
+  int writes_ = 0;
+  bool store_works_ = true;
+  bool hold_store_ = false;
+  Function<void(bool)> held_store_;
+  std::unique_ptr<ConsumerGroupMachine> machine_;
+};
+
+TEST_F(ConsumerGroupMachineTest, TheFirstMemberGetsEverythingAtOnce) {
+  Client a{"a"};
+  EXPECT_EQ(join(a), Error::kNone);
+  EXPECT_EQ(a.epoch, 2) << "one for the member, one for the topics";
+  EXPECT_EQ(a.owned, topics_.all("t"));
+  EXPECT_EQ(a.answer->heartbeat_interval, 100ms);
+  EXPECT_EQ(state(), GroupState::kStable);
+}
+
+TEST_F(ConsumerGroupMachineTest, APartitionGoesToAnotherOnlyWhenItsOwnerHasConfirmed) {
+  Client a{"a"}, b{"b"};
+  join(a);
+  join(b);
+  EXPECT_TRUE(b.owned.empty());
+  EXPECT_EQ(state(), GroupState::kReconciling);
+  PartitionSet had = a.owned;
+  send(a, request(a, a.epoch, /*full=*/false));
+  ASSERT_TRUE(a.answer->assignment);
+  EXPECT_EQ(a.owned.size(), 2u);
+  beat(b);
+  EXPECT_TRUE(b.owned.empty()) << "a has not confirmed";
+  Client still = a;
+  still.owned = had;
+  EXPECT_EQ(send(a, request(still, a.epoch)), Error::kNone);
+  beat(b);
+  EXPECT_TRUE(b.owned.empty()) << "a says it still has all";
+  beat(a);
+  beat(b);
+  EXPECT_EQ(b.owned.size(), 2u);
+  EXPECT_TRUE(a.owned.intersect(b.owned).empty());
+  EXPECT_EQ(a.epoch, b.epoch);
+  EXPECT_EQ(state(), GroupState::kStable);
+}
+
+TEST_F(ConsumerGroupMachineTest, AnUnchangedHeartbeatWritesNothingAndTellsNoAssignment) {
+  Client a{"a"};
+  join(a);
+  int writes = writes_;
+  EXPECT_EQ(send(a, request(a, a.epoch, /*full=*/false)), Error::kNone);
+  EXPECT_FALSE(a.answer->assignment);
+  EXPECT_EQ(writes_, writes);
+  beat(a);
+  EXPECT_EQ(a.answer->assignment, a.owned) << "who tells everything is told everything";
+}
+
+TEST_F(ConsumerGroupMachineTest, RequestsAreChecked) {
+  Client a{"a"};
+  auto refused = [&](auto change) {
+    ConsumerHeartbeatRequest bad = request(a, kJoinEpoch);
+    change(bad);
+    return send(a, std::move(bad));
+  };
+  EXPECT_EQ(refused([](auto& r) { r.group_id = ""; }), Error::kInvalidRequest);
+  EXPECT_EQ(refused([](auto& r) { r.member_id = ""; }), Error::kInvalidRequest);
+  EXPECT_EQ(refused([](auto& r) { r.instance_id = ""; }), Error::kInvalidRequest);
+  EXPECT_EQ(refused([](auto& r) { r.rebalance_timeout.reset(); }), Error::kInvalidRequest);
+  EXPECT_EQ(refused([](auto& r) { r.topics.reset(); }), Error::kInvalidRequest);
+  EXPECT_EQ(refused([](auto& r) { r.owned.reset(); }), Error::kInvalidRequest);
+  EXPECT_EQ(refused([](auto& r) { r.owned = PartitionSet{{topic_id(1), 0}}; }), Error::kInvalidRequest);
+  EXPECT_EQ(refused([](auto& r) { r.member_epoch = -3; }), Error::kInvalidRequest);
+  EXPECT_EQ(refused([](auto& r) { r.member_epoch = kLeaveStaticEpoch; }), Error::kInvalidRequest);
+  EXPECT_EQ(refused([](auto& r) { r.assignor = "mine"; }), Error::kUnsupportedAssignor);
+  EXPECT_EQ(refused([](auto& r) { r.regex = "(a"; }), Error::kInvalidRegex);
+  EXPECT_EQ(refused([](auto& r) { r.member_epoch = 5; }), Error::kGroupIdNotFound);
+  EXPECT_FALSE(machine_->contains("g"));
+  // Version 0: the broker gives ids.
+  ConsumerHeartbeatRequest old = request(a, kJoinEpoch);
+  old.member_id = "";
+  old.member_id_required = false;
+  EXPECT_EQ(send(a, old), Error::kNone);
+  EXPECT_FALSE(a.answer->member_id.empty());
+}
+
+TEST_F(ConsumerGroupMachineTest, WrongEpochsAreFencedButALostAnswerIsForgiven) {
+  Client a{"a"}, b{"b"};
+  join(a);
+  int32_t before = a.epoch;
+  topics_.set("t", 6);
+  beat(a);
+  EXPECT_GT(a.epoch, before);
+  // The answer was lost: the member comes with the epoch before and what it had.
+  Client lost = a;
+  lost.owned = topics_.all("t").intersect({{topic_id(1), 0}, {topic_id(1), 1}});
+  EXPECT_EQ(send(a, request(lost, before)), Error::kNone);
+  EXPECT_EQ(a.owned.size(), 6u);
+  lost.owned = {{topic_id(9), 0}};
+  EXPECT_EQ(send(a, request(lost, before)), Error::kFencedMemberEpoch) << "has what it was never given";
+  EXPECT_EQ(send(a, request(a, a.epoch + 1)), Error::kFencedMemberEpoch);
+  EXPECT_EQ(send(b, request(b, 3)), Error::kUnknownMember);
+  // A member may begin anew at any time.
+  EXPECT_EQ(join(a), Error::kNone);
+  EXPECT_EQ(a.owned.size(), 6u);
+}
+
+TEST_F(ConsumerGroupMachineTest, TheGroupHasAMaximumOfMembers) {
+  Client clients[] = {{"a"}, {"b"}, {"c"}, {"d"}};
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(join(clients[i]), Error::kNone);
+  EXPECT_EQ(join(clients[3]), Error::kGroupMaxSizeReached);
+  EXPECT_EQ(join(clients[0]), Error::kNone);
+}
+
+TEST_F(ConsumerGroupMachineTest, SilentMembersAreRemovedAndOthersTakeOver) {
+  Client a{"a"}, b{"b"};
+  join(a);
+  join(b);
+  for (int i = 0; i < 30; ++i) {
+    pass(100ms);
+    beat(b);
+  }
+  EXPECT_EQ(b.owned, topics_.all("t"));
+  EXPECT_EQ(beat(a), Error::kUnknownMember);
+}
+
+TEST_F(ConsumerGroupMachineTest, WhoDoesNotGivePartitionsUpInTimeIsRemoved) {
+  Client a{"a"}, b{"b"};
+  join(a);
+  join(b);
+  send(a, request(a, a.epoch, /*full=*/false));
+  for (int i = 0; i < 6; ++i) {
+    pass(100ms);
+    send(a, request(a, a.epoch, /*full=*/false));
+    beat(b);
+  }
+  EXPECT_EQ(a.answer->error, Error::kUnknownMember);
+  EXPECT_EQ(b.owned, topics_.all("t"));
+}
+
+TEST_F(ConsumerGroupMachineTest, LeavingReleasesEverything) {
+  Client a{"a"}, b{"b"};
+  join(a);
+  join(b);
+  EXPECT_EQ(send(a, request(a, kLeaveEpoch, /*full=*/false)), Error::kNone);
+  EXPECT_EQ(a.answer->member_epoch, kLeaveEpoch);
+  EXPECT_EQ(state(), GroupState::kAssigning);
+  beat(b);
+  EXPECT_EQ(b.owned, topics_.all("t"));
+  send(b, request(b, kLeaveEpoch, /*full=*/false));
+  EXPECT_EQ(state(), GroupState::kEmpty);
+}
+
+TEST_F(ConsumerGroupMachineTest, AStaticMemberComesBackToItsPartitionsUnderANewId) {
+  Client a{"a", "one"}, b{"b", "two"};
+  join(a);
+  join(b);
+  beat(a);
+  beat(a);
+  beat(b);
+  PartitionSet had = a.owned;
+  int32_t epoch = machine_->describe("g").epoch;
+  Client again{"a2", "one"};
+  EXPECT_EQ(join(again), Error::kUnreleasedInstanceId);
+  EXPECT_EQ(send(a, request(a, kLeaveStaticEpoch, /*full=*/false)), Error::kNone);
+  EXPECT_EQ(a.answer->member_epoch, kLeaveStaticEpoch);
+  beat(b);
+  EXPECT_EQ(b.owned.size(), 2u) << "its partitions wait for it";
+  EXPECT_EQ(join(again), Error::kNone);
+  EXPECT_EQ(again.owned, had);
+  EXPECT_EQ(machine_->describe("g").epoch, epoch) << "nothing was rebalanced";
+  EXPECT_EQ(beat(a), Error::kFencedInstanceId);
+}
+
+TEST_F(ConsumerGroupMachineTest, AStaticMemberThatDoesNotComeBackIsRemoved) {
+  Client a{"a", "one"}, b{"b"};
+  join(a);
+  join(b);
+  send(a, request(a, kLeaveStaticEpoch, /*full=*/false));
+  for (int i = 0; i < 15; ++i) {
+    pass(100ms);
+    beat(b);
+  }
+  EXPECT_EQ(b.owned, topics_.all("t"));
+}
+
+TEST_F(ConsumerGroupMachineTest, RegularExpressionsFollowTheTopics) {
+  Client a{"a"};
+  a.topics = {};
+  a.regex = "x-.*";
+  join(a);
+  EXPECT_TRUE(a.owned.empty());
+  topics_.set("x-1", 2);
+  topics_.set("ax-1", 2);
+  beat(a);
+  EXPECT_EQ(a.owned, topics_.all("x-1")) << "the whole name must match";
+  EXPECT_THAT(machine_->subscribed_topics("g"), ElementsAre("x-1"));
+  topics_.remove("x-1");
+  send(a, request(a, a.epoch, false));
+  EXPECT_TRUE(a.owned.empty());
+  a.regex = "";
+  a.topics = {"t"};
+  beat(a);
+  beat(a);
+  EXPECT_EQ(a.owned, topics_.all("t"));
+}
+
+TEST_F(ConsumerGroupMachineTest, TheAssignorThatMostAskForIsUsed) {
+  Client a{"a"}, b{"b"};
+  a.assignor = b.assignor = "range";
+  join(a);
+  EXPECT_EQ(machine_->describe("g").assignor, "range");
+  join(b);
+  beat(a);
+  beat(a);
+  EXPECT_EQ(a.owned, (PartitionSet{{topic_id(1), 0}, {topic_id(1), 1}}));
+}
+
+TEST_F(ConsumerGroupMachineTest, NobodyHearsWhatIsNotOnTheDisk) {
+  Client a{"a"};
+  hold_store_ = true;
+  join(a);
+  EXPECT_FALSE(a.answer);
+  hold_store_ = false;
+  held_store_(false);
+  EXPECT_EQ(a.answer->error, Error::kNotAvailable);
+  EXPECT_FALSE(a.answer->assignment);
+  EXPECT_EQ(join(a), Error::kNone);
+  restart();
+  EXPECT_EQ(machine_->describe("g").members.size(), 1u) << "everything was written again";
+  EXPECT_EQ(beat(a), Error::kNone);
+}
+
+TEST_F(ConsumerGroupMachineTest, ARestartGoesOnWhereItWas) {
+  Client a{"a"}, b{"b", "two"};
+  join(a);
+  join(b);
+  beat(a);
+  beat(a);
+  beat(b);
+  ConsumerGroupDescription before = machine_->describe("g");
+  restart();
+  ConsumerGroupDescription after = machine_->describe("g");
+  EXPECT_EQ(after.epoch, before.epoch);
+  EXPECT_EQ(after.state, GroupState::kStable);
+  EXPECT_EQ(send(a, request(a, a.epoch, /*full=*/false)), Error::kNone);
+  EXPECT_EQ(beat(b), Error::kNone);
+  for (int i = 0; i < 15; ++i) {
+    pass(100ms);
+    beat(b);
+  }
+  EXPECT_EQ(b.owned, topics_.all("t")) << "who does not come back after the restart is removed";
+}
+
+TEST_F(ConsumerGroupMachineTest, CommitsAndFetchesMustNameTheMembersEpoch) {
+  Client a{"a"};
+  join(a);
+  EXPECT_EQ(machine_->check_commit({"g", a.epoch, "a", {}}, false), Error::kNone);
+  EXPECT_EQ(machine_->check_commit({"g", a.epoch - 1, "a", {}}, false), Error::kStaleMemberEpoch);
+  EXPECT_EQ(machine_->check_commit({"g", a.epoch, "b", {}}, false), Error::kUnknownMember);
+  EXPECT_EQ(machine_->check_commit({"g", -1, "", {}}, false), Error::kUnknownMember) << "the group has members";
+  EXPECT_EQ(machine_->check_commit({"g", -1, "", {}}, true), Error::kNone);
+  EXPECT_EQ(machine_->check_commit({"g", a.epoch, "a", {}, false}, false), Error::kUnsupportedVersion);
+  EXPECT_EQ(machine_->check_fetch({"g", -1, "", {}}), Error::kNone);
+  EXPECT_EQ(machine_->check_fetch({"g", a.epoch, "a", {}}), Error::kNone);
+  EXPECT_EQ(machine_->check_fetch({"g", a.epoch + 1, "a", {}}), Error::kStaleMemberEpoch);
+  send(a, request(a, kLeaveEpoch, /*full=*/false));
+  EXPECT_EQ(machine_->check_commit({"g", -1, "", {}}, false), Error::kNone);
+}
+
+TEST_F(ConsumerGroupMachineTest, OnlyEmptyGroupsAreDeletedWithAllTheirRecords) {
+  Client a{"a"};
+  EXPECT_EQ(machine_->remove("g", [](bool) {}), Error::kGroupIdNotFound);
+  join(a);
+  EXPECT_EQ(machine_->remove("g", [](bool) {}), Error::kNonEmptyGroup);
+  send(a, request(a, kLeaveEpoch, /*full=*/false));
+  bool removed = false;
+  EXPECT_EQ(machine_->remove("g", [&](bool ok) { removed = ok; }), Error::kNone);
+  EXPECT_TRUE(removed);
+  auto left = replay(stored_);
+  EXPECT_FALSE(left["g"].epoch);
+  restart();
+  EXPECT_FALSE(machine_->contains("g"));
+}
+
+}  // namespace
+}  // namespace headrace::broker

@@ -1,0 +1,199 @@
+// What a heartbeat may ask for: validation, fencing, joining and leaving.
+#include "base/check.h"
+#include "broker/consumer_assignor.h"
+#include "broker/consumer_group_machine.h"
+#include "broker/consumer_group_state.h"
+#include "broker/metadata.h"
+#include "broker/topic_pattern.h"
+
+namespace headrace::broker {
+namespace {
+
+using Error = CoordinatorError;
+
+bool is_empty(const std::optional<std::string>& text) { return text && text->empty(); }
+
+}  // namespace
+
+/// A member tells everything of itself when it joins and after an error, and is told its whole assignment then.
+bool ConsumerGroupMachine::is_full(const ConsumerHeartbeatRequest& request) {
+  return request.member_epoch == kJoinEpoch ||
+         ((request.topics || request.regex) && request.rebalance_timeout && request.owned);
+}
+
+ConsumerGroupMachine::Checked ConsumerGroupMachine::check_request(const ConsumerHeartbeatRequest& request) const {
+  auto invalid = [](std::string message) { return Refusal{Error::kInvalidRequest, std::move(message)}; };
+  if (request.group_id.empty()) return invalid("GroupId can't be empty.");
+  if (is_empty(request.instance_id)) return invalid("InstanceId can't be empty.");
+  if (is_empty(request.rack_id)) return invalid("RackId can't be empty.");
+  bool id_optional = !request.member_id_required && request.member_epoch == kJoinEpoch;
+  if (request.member_id.empty() && !id_optional) return invalid("MemberId can't be empty.");
+  if (request.member_epoch < kLeaveStaticEpoch) return invalid("MemberEpoch is invalid.");
+  if (request.member_epoch == kLeaveStaticEpoch && !request.instance_id) return invalid("InstanceId can't be null.");
+  if (request.member_epoch == kJoinEpoch) {
+    if (!request.rebalance_timeout) return invalid("RebalanceTimeoutMs must be provided in first request.");
+    if (!request.owned || !request.owned->empty()) {
+      return invalid("TopicPartitions must be empty when (re-)joining.");
+    }
+    if (!request.topics && !request.regex) {
+      return invalid("Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.");
+    }
+  }
+  if (request.assignor && !find_assignor(*request.assignor)) {
+    return Refusal{Error::kUnsupportedAssignor,
+                   "ServerAssignor " + *request.assignor + " is not supported. Supported assignors: uniform, range."};
+  }
+  if (request.regex && !request.regex->empty()) {
+    if (auto pattern = TopicPattern::compile(*request.regex); !pattern.ok()) {
+      return Refusal{Error::kInvalidRegex,
+                     "SubscribedTopicRegex `" + *request.regex + "` is not valid: " + pattern.error().message};
+    }
+  }
+  return std::nullopt;
+}
+
+/// A member may be one epoch behind when it has not seen the last answer, and then has nothing but what it was given.
+ConsumerGroupMachine::Checked ConsumerGroupMachine::check_epoch(const Member& member,
+                                                                const ConsumerHeartbeatRequest& request) {
+  int32_t epoch = request.member_epoch;
+  if (epoch == kJoinEpoch || epoch == member.current.epoch) return std::nullopt;
+  bool lost_answer = epoch == member.current.previous_epoch && epoch < member.current.epoch && request.owned &&
+                     member.current.assigned.contains_all(*request.owned);
+  if (lost_answer) return std::nullopt;
+  return Refusal{Error::kFencedMemberEpoch, "The member's epoch is " + std::to_string(epoch) +
+                                                ", the coordinator's for it " + std::to_string(member.current.epoch) +
+                                                ". It must abandon all its partitions and rejoin."};
+}
+
+ConsumerGroupMachine::Checked ConsumerGroupMachine::find_member(Group& group, const ConsumerHeartbeatRequest& request,
+                                                                Member** member) {
+  if (request.instance_id) {
+    auto known = group.static_members.find(*request.instance_id);
+    if (known == group.static_members.end()) {
+      return Refusal{Error::kUnknownMember, "Instance id " + *request.instance_id + " is unknown."};
+    }
+    if (known->second != request.member_id) {
+      return Refusal{Error::kFencedInstanceId,
+                     "Instance id " + *request.instance_id + " belongs to another member by now."};
+    }
+  }
+  auto found = group.members.find(request.member_id);
+  if (found == group.members.end()) {
+    return Refusal{Error::kUnknownMember,
+                   "Member " + request.member_id + " is not a member of group " + group.id + "."};
+  }
+  *member = &found->second;
+  return std::nullopt;
+}
+
+ConsumerGroupMachine::Checked ConsumerGroupMachine::join_or_find(Group& group, const ConsumerHeartbeatRequest& request,
+                                                                 Member** member) {
+  if (request.member_epoch != kJoinEpoch) {
+    if (Checked refused = find_member(group, request, member)) return refused;
+    return check_epoch(**member, request);
+  }
+  if (request.instance_id && group.static_members.contains(*request.instance_id)) {
+    Member& old = group.members.at(group.static_members[*request.instance_id]);
+    if (!old.is_away() && old.id != request.member_id) {
+      return Refusal{Error::kUnreleasedInstanceId,
+                     "Instance id " + *request.instance_id + " is in use by member " + old.id + "."};
+    }
+    *member = old.is_away() ? &replace_static_member(group, old, request.member_id) : &old;
+    return std::nullopt;
+  }
+  if (auto known = group.members.find(request.member_id); known != group.members.end()) {
+    *member = &known->second;
+    return std::nullopt;
+  }
+  if (group.members.size() >= options_.group_members_max) {
+    return Refusal{Error::kGroupMaxSizeReached,
+                   "The group has its maximum of " + std::to_string(options_.group_members_max) + " members."};
+  }
+  *member = &add_member(group, request);
+  return std::nullopt;
+}
+
+/// A static member that goes with epoch -2 keeps its place and its partitions until it comes back or its session ends.
+ConsumerGroupMachine::Checked ConsumerGroupMachine::leave(Group& group, const ConsumerHeartbeatRequest& request) {
+  Member* member = nullptr;
+  if (Checked refused = find_member(group, request, &member)) return refused;
+  if (request.member_epoch == kLeaveEpoch) {
+    remove_member(group, *member);
+    return std::nullopt;
+  }
+  CurrentAssignment away = member->current;
+  away.previous_epoch = std::exchange(away.epoch, kLeaveStaticEpoch);
+  away.state = MemberState::kStable;
+  away.revoking = {};
+  set_current(group, *member, std::move(away));
+  watch_revocation(group, *member);
+  return std::nullopt;
+}
+
+void ConsumerGroupMachine::heartbeat(ConsumerHeartbeatRequest request, ConsumerHeartbeatCallback done) {
+  GroupLock::Section section(lock_);
+  auto refuse = [&](Refusal refusal) {
+    answer_now(std::move(done), {.error = refusal.error,
+                                 .message = std::move(refusal.message),
+                                 .member_id = request.member_id,
+                                 .member_epoch = request.member_epoch});
+  };
+  if (Checked invalid = check_request(request)) return refuse(*std::move(invalid));
+  if (request.member_id.empty()) request.member_id = to_string(random_uuid());
+  Group* group = find_group(request.group_id);
+  if (!group && request.member_epoch != kJoinEpoch) {
+    return refuse({Error::kGroupIdNotFound, "Group " + request.group_id + " is not a consumer group."});
+  }
+  if (!group) {
+    if (groups_.size() >= options_.groups_max) return refuse({Error::kNotAvailable, "There are too many groups."});
+    auto created = std::make_unique<Group>();
+    created->id = request.group_id;
+    created->life = next_life_++;
+    group = groups_.emplace(request.group_id, std::move(created)).first->second.get();
+  }
+  ConsumerHeartbeatAnswer reply{.member_id = request.member_id,
+                                .member_epoch = request.member_epoch,
+                                .heartbeat_interval = options_.heartbeat_interval};
+  if (request.member_epoch < 0) {
+    if (Checked refused = leave(*group, request)) return refuse(*std::move(refused));
+    flush(*group);
+    return answer(*group, std::move(done), std::move(reply));
+  }
+  Member* member = nullptr;
+  if (Checked refused = join_or_find(*group, request, &member)) return refuse(*std::move(refused));
+  PartitionSet before = member->current.assigned;
+  refresh_topics(*group, update_member(*group, *member, request));
+  update_target(*group);
+  reconcile_member(*group, *member, request.owned);
+  touch(*group, *member);
+  flush(*group);
+  reply.member_epoch = member->current.epoch;
+  if (is_full(request) || member->current.assigned != before) reply.assignment = member->current.assigned;
+  answer(*group, std::move(done), std::move(reply));
+}
+
+CoordinatorError ConsumerGroupMachine::check_commit(const GroupCaller& caller, bool transactional) {
+  GroupLock::Section section(lock_);
+  Group* group = find_group(caller.group_id);
+  if (!group) return Error::kGroupIdNotFound;
+  // Who is no member may commit while there are none.
+  if (caller.generation < 0 && group->members.empty()) return Error::kNone;
+  bool anonymous = caller.generation < 0 && caller.member_id.empty() && !caller.group_instance_id;
+  if (transactional && anonymous) return Error::kNone;
+  auto member = group->members.find(caller.member_id);
+  if (member == group->members.end()) return Error::kUnknownMember;
+  if (!caller.knows_member_epochs) return Error::kUnsupportedVersion;
+  return caller.generation == member->second.current.epoch ? Error::kNone : Error::kStaleMemberEpoch;
+}
+
+CoordinatorError ConsumerGroupMachine::check_fetch(const GroupCaller& caller) {
+  GroupLock::Section section(lock_);
+  Group* group = find_group(caller.group_id);
+  bool anonymous = caller.generation < 0 && caller.member_id.empty();
+  if (!group || anonymous) return Error::kNone;
+  auto member = group->members.find(caller.member_id);
+  if (member == group->members.end()) return Error::kUnknownMember;
+  return caller.generation == member->second.current.epoch ? Error::kNone : Error::kStaleMemberEpoch;
+}
+
+}  // namespace headrace::broker

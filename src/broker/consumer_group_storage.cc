@@ -1,0 +1,166 @@
+// What of consumer groups is kept on the disk, and answers that wait for it.
+#include "broker/consumer_group_machine.h"
+#include "broker/consumer_group_state.h"
+
+namespace headrace::broker {
+namespace {
+
+using Type = ConsumerRecordType;
+using Records = std::vector<StateLog::Entry>;
+
+void forget_member(const std::string& group_id, const std::string& member_id, Records& out) {
+  for (Type type : {Type::kCurrentMember, Type::kTargetMember, Type::kMember}) {
+    out.push_back({encode_consumer_key({type, group_id, member_id}), std::nullopt});
+  }
+}
+
+/// Those that nobody has. Records of ours never give a partition to two members; others' might.
+PartitionSet free_ones(const PartitionSet& partitions,
+                       const std::unordered_set<TopicIdPartition, TopicIdPartitionHash>& taken) {
+  std::vector<TopicIdPartition> free;
+  for (const TopicIdPartition& item : partitions) {
+    if (!taken.contains(item)) free.push_back(item);
+  }
+  return PartitionSet(std::move(free));
+}
+
+}  // namespace
+
+void ConsumerGroupMachine::append_records(const Group& group, const Member& member, bool all, Records& out) {
+  auto key = [&](Type type) { return encode_consumer_key({type, group.id, member.id}); };
+  if (all || member.info_changed) out.push_back({key(Type::kMember), encode_consumer_member(member.info)});
+  if (all || member.target_changed) out.push_back({key(Type::kTargetMember), encode_target_member(member.target)});
+  if (all || member.current_changed) out.push_back({key(Type::kCurrentMember), encode_current_member(member.current)});
+}
+
+Records ConsumerGroupMachine::all_records(const Group& group) {
+  Records out;
+  out.push_back({encode_consumer_key({Type::kGroup, group.id, ""}), encode_consumer_epoch(group.epoch)});
+  for (const auto& [id, member] : group.members) append_records(group, member, true, out);
+  out.push_back({encode_consumer_key({Type::kTargetEpoch, group.id, ""}), encode_target_epoch(group.target_epoch)});
+  return out;
+}
+
+/// Sends everything that has changed on its way, as one batch: all or none of it survives a crash.
+void ConsumerGroupMachine::flush(Group& group) {
+  if (group.writing || !group.has_changes()) return;
+  Records records;
+  std::set<std::string> removed = std::exchange(group.removed, {});
+  for (const std::string& id : removed) forget_member(group.id, id, records);
+  if (std::exchange(group.epoch_changed, false)) {
+    records.push_back({encode_consumer_key({Type::kGroup, group.id, ""}), encode_consumer_epoch(group.epoch)});
+  }
+  for (auto& [id, member] : group.members) {
+    append_records(group, member, false, records);
+    member.info_changed = member.target_changed = member.current_changed = false;
+  }
+  if (std::exchange(group.target_epoch_changed, false)) {
+    records.push_back(
+        {encode_consumer_key({Type::kTargetEpoch, group.id, ""}), encode_target_epoch(group.target_epoch)});
+  }
+  group.writing = true;
+  uint64_t write = ++group.last_write;
+  lock_.after_unlock([this, id = group.id, life = group.life, write, records = std::move(records),
+                      removed = std::move(removed)]() mutable {
+    auto done = [this, id, life, write, removed = std::move(removed)](bool stored) {
+      on_stored(id, life, write, stored, removed);
+    };
+    store_(id, std::move(records), std::move(done));
+  });
+}
+
+void ConsumerGroupMachine::on_stored(const std::string& group_id, uint64_t life, uint64_t write, bool stored,
+                                     const std::set<std::string>& removed) {
+  GroupLock::Section section(lock_);
+  Group* group = find_group(group_id);
+  if (!group || group->life != life) return;
+  group->writing = false;
+  if (stored) {
+    group->stored_write = write;
+    while (!group->held.empty() && group->held.front().write <= write) {
+      answer_now(std::move(group->held.front().done), std::move(group->held.front().reply));
+      group->held.pop_front();
+    }
+    return flush(*group);
+  }
+  // What is in memory is ahead of the disk now: nobody hears of it before all of it has been stored anew.
+  group->removed.insert(removed.begin(), removed.end());
+  group->mark_all_changed();
+  for (Group::Held& held : group->held) {
+    held.reply.error = CoordinatorError::kNotAvailable;
+    held.reply.assignment.reset();
+    answer_now(std::move(held.done), std::move(held.reply));
+  }
+  group->held.clear();
+}
+
+void ConsumerGroupMachine::answer(Group& group, ConsumerHeartbeatCallback done, ConsumerHeartbeatAnswer reply) {
+  uint64_t needed = group.last_write + (group.has_changes() ? 1 : 0);
+  if (group.stored_write == needed) return answer_now(std::move(done), std::move(reply));
+  group.held.push_back({needed, std::move(done), std::move(reply)});
+}
+
+void ConsumerGroupMachine::answer_now(ConsumerHeartbeatCallback done, ConsumerHeartbeatAnswer reply) {
+  lock_.after_unlock([done = std::move(done), reply = std::move(reply)]() mutable { done(std::move(reply)); });
+}
+
+CoordinatorError ConsumerGroupMachine::remove(std::string_view group_id, Function<void(bool)> done) {
+  GroupLock::Section section(lock_);
+  Group* group = find_group(group_id);
+  if (!group) return CoordinatorError::kGroupIdNotFound;
+  if (!group->members.empty()) return CoordinatorError::kNonEmptyGroup;
+  Records records;
+  for (const std::string& id : group->removed) forget_member(group->id, id, records);
+  records.push_back({encode_consumer_key({Type::kTargetEpoch, group->id, ""}), std::nullopt});
+  records.push_back({encode_consumer_key({Type::kGroup, group->id, ""}), std::nullopt});
+  for (Group::Held& held : group->held) {
+    held.reply.error = CoordinatorError::kNotAvailable;
+    answer_now(std::move(held.done), std::move(held.reply));
+  }
+  std::string id = group->id;
+  groups_.erase(groups_.find(group_id));
+  lock_.after_unlock([this, id = std::move(id), records = std::move(records), done = std::move(done)]() mutable {
+    store_(id, std::move(records), std::move(done));
+  });
+  return CoordinatorError::kNone;
+}
+
+void ConsumerGroupMachine::restore(const std::string& group_id, const StoredConsumerGroup& stored) {
+  GroupLock::Section section(lock_);
+  if (!stored.epoch) return;
+  auto group = std::make_unique<Group>();
+  group->id = group_id;
+  group->life = next_life_++;
+  group->epoch = *stored.epoch;
+  group->target_epoch = stored.target_epoch;
+  group->epoch_changed = group->target_epoch_changed = false;
+  for (const auto& [id, from] : stored.members) {
+    if (!from.info) continue;
+    Member& member = group->members[id];
+    member.id = id;
+    member.info = *from.info;
+    member.target = from.target;
+    CurrentAssignment current = from.current;
+    current.assigned = free_ones(current.assigned, group->taken);
+    current.revoking = free_ones(current.revoking, group->taken).minus(current.assigned);
+    set_current(*group, member, std::move(current));
+    member.info_changed = member.target_changed = member.current_changed = false;
+    if (member.info.instance_id) group->static_members[*member.info.instance_id] = id;
+    touch(*group, member);
+    watch_revocation(*group, member);
+  }
+  refresh_topics(*group, /*subscriptions_changed=*/true);
+  groups_[group_id] = std::move(group);
+}
+
+Records ConsumerGroupMachine::snapshot(Function<bool(const std::string&)> wanted) {
+  GroupLock::Section section(lock_);
+  Records out;
+  for (const auto& [id, group] : groups_) {
+    if (!wanted(id)) continue;
+    for (StateLog::Entry& entry : all_records(*group)) out.push_back(std::move(entry));
+  }
+  return out;
+}
+
+}  // namespace headrace::broker
