@@ -5,6 +5,7 @@
 #include <random>
 
 #include "kafka/api.h"
+#include "kafka/features.h"
 #include "kafka/kafka_server_test_support.h"
 #include "kafka/session.h"
 #include "wire/kafka/sample.h"
@@ -21,7 +22,7 @@ TEST_F(KafkaServerTest, ApiVersionsTellsTheDispatchTable) {
   EXPECT_EQ(response.api_keys[0].api_key, 0);
   EXPECT_EQ(response.api_keys[0].min_version, 0);
   EXPECT_EQ(response.api_keys[0].max_version, 13);
-  ASSERT_EQ(response.finalized_features.size(), 2u);
+  ASSERT_EQ(response.finalized_features.size(), std::size(kFeatures));
 }
 
 TEST_F(KafkaServerTest, UnknownApiVersionsVersionIsAnsweredInVersion0) {
