@@ -66,7 +66,8 @@ class BrokerImpl final : public Broker {
         flusher_(options_.flush_threads, clock),
         timers_(clock),
         maintenance_(clock),
-        env_{options_, metrics, clock, files, flusher_} {}
+        env_{options_, metrics, clock, files, flusher_},
+        compactor_(options_.compaction, clock, metrics, [this] { return all_partitions(); }) {}
   ~BrokerImpl() override;
 
   Status open();
@@ -100,8 +101,10 @@ class BrokerImpl final : public Broker {
   Transactions& transactions() override { return *transactions_; }
   Settings& settings() override { return *settings_; }
   int64_t apply_retention() override;
+  int64_t apply_compaction() override { return compactor_.run_round(); }
 
  private:
+  std::vector<std::shared_ptr<Partition>> all_partitions() const;
   /// Runs `task` on the maintenance thread, again and again.
   void every(std::chrono::milliseconds interval, Function<void()> task);
   /// Topics whose acknowledgements do not wait for the disk are flushed now and then all the same.
@@ -117,6 +120,7 @@ class BrokerImpl final : public Broker {
   Environment env_;
   std::unique_ptr<Topics> topics_;
   std::unique_ptr<Settings> settings_;
+  Compactor compactor_;
   std::unique_ptr<GroupCoordinator> groups_;
   std::unique_ptr<TransactionCoordinator> transactions_;
 };
@@ -149,10 +153,12 @@ Status BrokerImpl::open() {
   every(options_.retention_check_interval, [this] { apply_retention(); });
   every(kLazyFlushTick, [this] { flush_lazy_topics(); });
   every(kOffsetsExpiryInterval, [this] { groups_->expire_offsets(); });
+  compactor_.start_thread();
   return {};
 }
 
 BrokerImpl::~BrokerImpl() {
+  compactor_.stop();
   maintenance_.stop();
   timers_.stop();
   flusher_.stop();
@@ -174,6 +180,13 @@ void BrokerImpl::flush_lazy_topics() {
       if (partition->lazy_flush_due(now)) flusher_.enqueue(partition);
     }
   }
+}
+
+std::vector<std::shared_ptr<Partition>> BrokerImpl::all_partitions() const {
+  std::vector<std::shared_ptr<Partition>> partitions;
+  for (const auto& topic : topics_->all())
+    partitions.insert(partitions.end(), topic->partitions.begin(), topic->partitions.end());
+  return partitions;
 }
 
 int64_t BrokerImpl::apply_retention() {

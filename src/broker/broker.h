@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "broker/compactor.h"
 #include "broker/groups.h"
 #include "broker/settings.h"
 #include "broker/topic.h"
@@ -28,7 +29,8 @@ struct BrokerOptions {
   int32_t offsets_partitions = 1;  ///< offsets.topic.num.partitions, when __consumer_offsets is first made.
   int32_t transaction_partitions = 1;
   int flush_threads = 2;  ///< Threads that fdatasync; as many partitions are synced at once.
-  std::chrono::milliseconds retention_check_interval{300000};   ///< log.retention.check.interval.ms
+  std::chrono::milliseconds retention_check_interval{300000};  ///< log.retention.check.interval.ms
+  CompactorOptions compaction;
   std::chrono::milliseconds group_initial_rebalance_delay{50};  ///< group.initial.rebalance.delay.ms
   std::chrono::milliseconds group_session_timeout_min{100};
   std::chrono::milliseconds group_session_timeout_max{1800000};
@@ -84,6 +86,8 @@ class Broker {
 
   /// One round of retention over all partitions, as the background task does it; segments removed.
   virtual int64_t apply_retention() = 0;
+  /// One round of compaction, as its own thread does it; partitions compacted.
+  virtual int64_t apply_compaction() = 0;
 };
 
 }  // namespace headrace::broker

@@ -88,7 +88,8 @@ void EmbeddedConsumer::deliver(const TopicPartition& tp, const FetchedData& data
     if (!batch.ok()) return;
     rest = rest.slice(batch->size(), rest.size() - batch->size());
     const record::BatchHeader& header = batch->header();
-    if (header.is_control() || header.last_offset() < from || is_aborted(header, data.aborted)) continue;
+    bool empty = header.record_count == 0;  // Compaction left the producer's last sequence number only.
+    if (empty || header.is_control() || header.last_offset() < from || is_aborted(header, data.aborted)) continue;
     result.batches.push_back({tp, *std::move(batch)});
   }
 }

@@ -5,12 +5,15 @@
 
 #include "base/logging.h"
 #include "broker/flusher.h"
+#include "record/recompress.h"
 
 namespace headrace::broker {
 namespace {
 
 constexpr size_t kPruneWaitingMin = 16;
-/// How often flush=os flushes, which bounds what a start has to scan.
+/// How often flush=interval flushes when flush.ms is not set.
+constexpr std::chrono::milliseconds kFlushInterval{1000};
+/// How often flush=os does, which bounds what a start has to scan.
 constexpr std::chrono::milliseconds kOsFlushInterval{60000};
 /// What checking a compressed batch of a compacted topic may decompress to.
 constexpr size_t kCheckedBytesMax = 64 << 20;
@@ -19,16 +22,56 @@ Error refused(const TopicPartition& tp, ErrorCode code, std::string_view why) {
   return {code, "appending to " + to_string(tp) + ": " + std::string(why)};
 }
 
-/// Records can be read to their end, and have keys where compaction needs them.
-Status check_records(const TopicPartition& tp, const record::Batch& batch, bool keys_needed) {
-  if (batch.header().compression() != codec::Compression::kNone && !keys_needed) return {};
+/// The times that a topic's records may carry, in ms since 1970, both included.
+struct TimeBounds {
+  int64_t earliest_ms = std::numeric_limits<int64_t>::min();
+  int64_t latest_ms = std::numeric_limits<int64_t>::max();
+};
+
+TimeBounds time_bounds(const TopicConfig& config, int64_t now_ms) {
+  TimeBounds bounds;
+  if (config.log.timestamp_type != log::TimestampType::kCreateTime) return bounds;
+  if (config.timestamp_after_max_ms <= bounds.latest_ms - now_ms)
+    bounds.latest_ms = now_ms + config.timestamp_after_max_ms;
+  if (config.timestamp_before_max_ms < std::numeric_limits<int64_t>::max())
+    bounds.earliest_ms = now_ms - config.timestamp_before_max_ms;
+  return bounds;
+}
+
+Status check_time(const TopicPartition& tp, int64_t timestamp_ms, const TimeBounds& bounds) {
+  if (timestamp_ms > bounds.latest_ms)
+    return refused(tp, ErrorCode::kOutOfRange, "a timestamp is after message.timestamp.after.max.ms");
+  if (timestamp_ms >= 0 && timestamp_ms < bounds.earliest_ms)
+    return refused(tp, ErrorCode::kOutOfRange, "a timestamp is before message.timestamp.before.max.ms");
+  return {};
+}
+
+/// Records can be read to their end, have times within the bounds, and keys where compaction needs them. A compressed
+/// batch is only opened when one of these can't be told from its header.
+Status check_records(const TopicPartition& tp, const record::Batch& batch, bool keys_needed, const TimeBounds& bounds) {
+  bool times_needed = bounds.earliest_ms != TimeBounds().earliest_ms;
+  if (batch.header().compression() != codec::Compression::kNone && !keys_needed && !times_needed) return {};
   record::RecordReader reader(batch, kCheckedBytesMax);
   while (const record::RecordView* record = reader.next()) {
     if (keys_needed && !record->key)
       return refused(tp, ErrorCode::kInvalidArgument, "a compacted topic takes no records without key");
+    RETURN_IF_ERROR(check_time(tp, record->timestamp_ms, bounds));
   }
   if (!reader.status().ok()) return reader.status().error().in("appending to " + to_string(tp));
   return {};
+}
+
+/// The batches in the codec that the topic wants; nothing when they all have it.
+Result<std::vector<record::Batch>> recompressed(std::span<const record::Batch> batches, codec::Compression codec) {
+  std::vector<record::Batch> changed;
+  bool all_have_it = std::all_of(batches.begin(), batches.end(),
+                                 [&](const record::Batch& batch) { return batch.header().compression() == codec; });
+  if (all_have_it) return changed;
+  for (const record::Batch& batch : batches) {
+    ASSIGN_OR_RETURN(record::Batch one, record::with_compression(batch, codec, kCheckedBytesMax));
+    changed.push_back(std::move(one));
+  }
+  return changed;
 }
 
 }  // namespace
@@ -51,38 +94,44 @@ Error Partition::gone() const {
   return {ErrorCode::kClosed, to_string(tp_) + ": the broker is closing"};
 }
 
+Status Partition::check_sizes(std::span<const record::Batch> batches, const TopicConfig& config) const {
+  for (const record::Batch& batch : batches) {
+    if (static_cast<int64_t>(batch.size()) <= config.max_message_bytes) continue;
+    return refused(tp_, ErrorCode::kTooLarge,
+                   "a batch of " + std::to_string(batch.size()) +
+                       " bytes is over max.message.bytes=" + std::to_string(config.max_message_bytes));
+  }
+  return {};
+}
+
 Status Partition::check(std::span<const record::Batch> batches, const TopicConfig& config) const {
   if (batches.empty()) return refused(tp_, ErrorCode::kInvalidArgument, "no batch");
-  int64_t now_ms = clock_.wall_ms();
+  RETURN_IF_ERROR(check_sizes(batches, config));
+  TimeBounds bounds = time_bounds(config, clock_.wall_ms());
   for (const record::Batch& batch : batches) {
     const record::BatchHeader& header = batch.header();
-    if (static_cast<int64_t>(batch.size()) > config.max_message_bytes) {
-      return refused(tp_, ErrorCode::kTooLarge,
-                     "a batch of " + std::to_string(batch.size()) +
-                         " bytes is over max.message.bytes=" + std::to_string(config.max_message_bytes));
-    }
     if (header.is_control()) return refused(tp_, ErrorCode::kInvalidArgument, "clients write no control batches");
+    if (header.delete_horizon_ms())
+      return refused(tp_, ErrorCode::kInvalidArgument, "only compaction sets a delete horizon");
     if (header.record_count <= 0 || header.last_offset_delta != header.record_count - 1) {
       return refused(tp_, ErrorCode::kInvalidArgument, "record count and offsets do not fit together");
     }
-    if (config.log.timestamp_type == log::TimestampType::kCreateTime) {
-      constexpr int64_t kEver = std::numeric_limits<int64_t>::max();
-      int64_t latest = config.timestamp_after_max_ms > kEver - now_ms ? kEver : now_ms + config.timestamp_after_max_ms;
-      if (header.max_timestamp_ms > latest) {
-        return refused(tp_, ErrorCode::kOutOfRange, "a timestamp is after message.timestamp.after.max.ms");
-      }
-      if (header.base_timestamp_ms >= 0 && header.base_timestamp_ms < now_ms - config.timestamp_before_max_ms) {
-        return refused(tp_, ErrorCode::kOutOfRange, "a timestamp is before message.timestamp.before.max.ms");
-      }
-    }
-    RETURN_IF_ERROR(check_records(tp_, batch, config.log.compact_enabled));
+    RETURN_IF_ERROR(check_time(tp_, header.max_timestamp_ms, {.latest_ms = bounds.latest_ms}));
+    RETURN_IF_ERROR(check_time(tp_, header.base_timestamp_ms, bounds));
+    RETURN_IF_ERROR(check_records(tp_, batch, config.log.compact_enabled, bounds));
   }
   return {};
 }
 
 void Partition::produce(std::span<const record::Batch> batches, ProducedCallback done) {
-  if (Status status = check(batches, config()); !status.ok()) return done(status.error());
-  append(batches, std::move(done));
+  TopicConfig config = this->config();
+  if (Status status = check(batches, config); !status.ok()) return done(status.error());
+  if (!config.compression) return append(batches, std::move(done));
+  auto changed = recompressed(batches, *config.compression);
+  if (!changed.ok()) return done(changed.error().in("appending to " + to_string(tp_)));
+  if (changed->empty()) return append(batches, std::move(done));
+  if (Status status = check_sizes(*changed, config); !status.ok()) return done(status.error());
+  append(*changed, std::move(done));
 }
 
 void Partition::append_marker(const record::Batch& marker, ProducedCallback done) {
@@ -93,7 +142,7 @@ void Partition::append(std::span<const record::Batch> batches, ProducedCallback 
   int64_t bytes = 0;
   for (const record::Batch& batch : batches) bytes += static_cast<int64_t>(batch.size());
   std::optional<Error> failure;
-  bool wait_for_disk = true;
+  bool wait_for_disk = true, flush_due = false;
   {
     std::shared_lock life(life_mutex_);
     std::lock_guard lock(append_mutex_);
@@ -107,6 +156,7 @@ void Partition::append(std::span<const record::Batch> batches, ProducedCallback 
       } else {
         Produced produced{appended->base_offset, appended->append_time_ms, log_->log_start_offset(),
                           appended->duplicate};
+        if (!wait_for_disk) flush_due = count_unflushed(batches);
         std::lock_guard wait_lock(wait_mutex_);
         pending_.push_back({appended->log_end, bytes, produced, std::move(done)});
       }
@@ -118,7 +168,16 @@ void Partition::append(std::span<const record::Batch> batches, ProducedCallback 
     flusher_.enqueue(shared_from_this());
   } else {
     acknowledge(log_->high_watermark(), std::nullopt);
+    if (flush_due) flusher_.enqueue(shared_from_this());
   }
+}
+
+/// Whether flush.messages records came since the last time that it said so.
+bool Partition::count_unflushed(std::span<const record::Batch> batches) {
+  for (const record::Batch& batch : batches) unflushed_records_ += batch.header().record_count;
+  if (unflushed_records_ < config_.flush_messages) return false;
+  unflushed_records_ = 0;
+  return true;
 }
 
 void Partition::count(std::span<const record::Batch> batches) {
@@ -274,10 +333,28 @@ int64_t Partition::apply_retention() {
   return removed;
 }
 
+Result<log::CompactionBacklog> Partition::compaction_backlog() {
+  std::shared_lock life(life_mutex_);
+  if (closed_) return gone();
+  return log_->compaction_backlog();
+}
+
+Result<log::CompactionReport> Partition::compact(log::CompactionOptions options) {
+  std::shared_lock life(life_mutex_);
+  if (closed_) return gone();
+  options.pace = [this, pace = std::move(options.pace)](int64_t bytes) mutable {
+    return !closed_ && (!pace || pace(bytes));
+  };
+  auto report = log_->compact(std::move(options));
+  log_->release_idle_resources();
+  return report;
+}
+
 bool Partition::lazy_flush_due(std::chrono::nanoseconds now) {
   TopicConfig config = this->config();
   if (config.log.flush_policy != log::FlushPolicy::kOs || now < lazy_flush_at_) return false;
-  lazy_flush_at_ = now + (config.flush_by_interval ? std::chrono::milliseconds(config.flush_ms) : kOsFlushInterval);
+  auto fallback = config.flush_by_interval ? kFlushInterval : kOsFlushInterval;
+  lazy_flush_at_ = now + config.flush_interval.value_or(fallback);
   return true;
 }
 

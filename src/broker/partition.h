@@ -64,6 +64,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
   /// Appends `batches` (parsed, so their CRCs hold) and calls `done` once, when they are as durable as the topic wants:
   /// from a flusher thread after the fdatasync that covers them, or inside this call on an error and under flush=os.
+  /// Batches are re-encoded where compression.type says so.
   /// kTooLarge: a batch over max.message.bytes. kOutOfRange: a timestamp outside the topic's bounds. kInvalidArgument:
   /// control batches, no batches. kFenced, kOutOfOrder, kOutOfSpace, kIo: see PartitionLog::append. Transactional
   /// batches must come through TransactionCoordinator::produce, which checks that their transaction is open.
@@ -99,6 +100,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
   /// Removes what retention no longer covers and gives back idle resources; segments removed. Blocks for the disk.
   int64_t apply_retention();
+  /// See PartitionLog. kNotFound, kClosed: the partition goes away, which also ends a compaction that runs.
+  Result<log::CompactionBacklog> compaction_backlog();
+  Result<log::CompactionReport> compact(log::CompactionOptions options);
   /// Under flush=interval or os: whether the time for the next flush has come, which begins anew then. One thread.
   bool lazy_flush_due(std::chrono::nanoseconds now);
   /// flush() of the log, then acknowledgements and waiters. The flusher's; blocks for the disk.
@@ -120,8 +124,10 @@ class Partition : public std::enable_shared_from_this<Partition> {
   };
 
   Status check(std::span<const record::Batch> batches, const TopicConfig& config) const;
+  Status check_sizes(std::span<const record::Batch> batches, const TopicConfig& config) const;
   void append(std::span<const record::Batch> batches, ProducedCallback done);
   void count(std::span<const record::Batch> batches);
+  bool count_unflushed(std::span<const record::Batch> batches);
   /// Acknowledges everything below `durable`; fails everything else when `failure` says so. Then wakes readers.
   void acknowledge(Offset durable, const std::optional<Error>& failure);
   void wake_readers(int64_t bytes);
@@ -140,6 +146,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   mutable std::shared_mutex life_mutex_;
   mutable std::mutex append_mutex_;  ///< Appends in order; taken before wait_mutex_.
   TopicConfig config_;
+  int64_t unflushed_records_ =
+      0;  ///< Of a topic that is not flushed before it is acknowledged; append_mutex_ guards it.
 
   std::mutex wait_mutex_;
   std::deque<PendingAck> pending_;

@@ -12,7 +12,7 @@ namespace {
 constexpr int64_t kLongMax = std::numeric_limits<int64_t>::max();
 constexpr int64_t kIntMax = std::numeric_limits<int32_t>::max();
 
-constexpr std::string_view kKeptCompression = "Accepted for compatibility: batches keep the producer's compression.";
+constexpr std::string_view kKeptCompression = "Accepted for compatibility: re-encoded batches get a level of ours.";
 constexpr std::string_view kNoTiers = "Accepted for compatibility: there is no tiered storage.";
 
 // Kafka's topic options (org.apache.kafka.common.config.TopicConfig) and this broker's own `flush`, sorted by name.
@@ -22,7 +22,7 @@ constexpr ConfigSpec kTable[] = {
     {"compression.gzip.level", ConfigType::kInt, "-1", -1, 9, "", kKeptCompression},
     {"compression.lz4.level", ConfigType::kInt, "9", 1, 17, "", kKeptCompression},
     {"compression.type", ConfigType::kString, "producer", 0, 0, "producer,uncompressed,gzip,snappy,lz4,zstd",
-     "Accepted for compatibility: batches keep the producer's compression."},
+     "How batches are compressed on the disk: as the producer sent them, or re-encoded when they are appended."},
     {"compression.zstd.level", ConfigType::kInt, "3", -131072, 22, "", kKeptCompression},
     {"delete.retention.ms", ConfigType::kLong, "86400000", 0, kLongMax, "", "How long compaction keeps tombstones."},
     {"file.delete.delay.ms", ConfigType::kLong, "60000", 0, kLongMax, "",
@@ -32,9 +32,9 @@ constexpr ConfigSpec kTable[] = {
      "or "
      "whenever the system likes (os)."},
     {"flush.messages", ConfigType::kLong, "9223372036854775807", 1, kLongMax, "",
-     "Accepted for compatibility: see flush."},
+     "After how many records flush=interval and os flush at the latest; flush=commit always does before it answers."},
     {"flush.ms", ConfigType::kLong, "9223372036854775807", 0, kLongMax, "",
-     "How often flush=interval flushes; 1000 when not set."},
+     "How often flush=interval and os flush; 1000 and 60000 when not set."},
     {"index.interval.bytes", ConfigType::kInt, "4096", 0, kIntMax, "", "Bytes of log between two index entries."},
     {"local.retention.bytes", ConfigType::kLong, "-2", -2, kLongMax, "", kNoTiers},
     {"local.retention.ms", ConfigType::kLong, "-2", -2, kLongMax, "", kNoTiers},
@@ -154,10 +154,25 @@ class Values {
     CHECK(value.has_value());
     return *value;
   }
+  double real(std::string_view name) const {
+    std::string_view value = text(name);
+    double number = 0;
+    auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+    CHECK(error == std::errc() && end == value.data() + value.size());
+    return number;
+  }
 
  private:
   const ConfigMap& overrides_;
 };
+
+std::optional<codec::Compression> compression_of(std::string_view type) {
+  if (type == "producer") return std::nullopt;
+  if (type == "uncompressed") return codec::Compression::kNone;
+  auto codec = codec::parse_compression(type);
+  CHECK(codec.ok());
+  return *codec;
+}
 
 }  // namespace
 
@@ -199,6 +214,7 @@ TopicConfig apply_topic_configs(const ConfigMap& overrides) {
   config.log.index_interval_bytes = values.number("index.interval.bytes");
   config.log.delete_retention_ms = values.number("delete.retention.ms");
   config.log.min_compaction_lag_ms = values.number("min.compaction.lag.ms");
+  config.log.max_compaction_lag_ms = values.number("max.compaction.lag.ms");
   config.log.delete_enabled = is_choice(values.text("cleanup.policy"), "delete");
   config.log.compact_enabled = is_choice(values.text("cleanup.policy"), "compact");
   config.log.timestamp_type = values.text("message.timestamp.type") == "LogAppendTime"
@@ -209,7 +225,14 @@ TopicConfig apply_topic_configs(const ConfigMap& overrides) {
   config.timestamp_before_max_ms = values.number("message.timestamp.before.max.ms");
   config.timestamp_after_max_ms = values.number("message.timestamp.after.max.ms");
   config.flush_by_interval = values.text("flush") == "interval";
-  if (overrides.contains("flush.ms")) config.flush_ms = std::max<int64_t>(1, values.number("flush.ms"));
+  if (overrides.contains("flush.ms")) {
+    // The most that a steady clock can be moved on by.
+    constexpr int64_t kMsMax = 100LL * 365 * 24 * 3600 * 1000;
+    config.flush_interval = std::chrono::milliseconds(std::clamp<int64_t>(values.number("flush.ms"), 1, kMsMax));
+  }
+  config.flush_messages = values.number("flush.messages");
+  config.min_cleanable_dirty_ratio = values.real("min.cleanable.dirty.ratio");
+  config.compression = compression_of(values.text("compression.type"));
   return config;
 }
 

@@ -3,6 +3,7 @@
 // apply_topic_configs().
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "codec/compression.h"
 #include "log/log_config.h"
 
 namespace headrace::broker {
@@ -39,10 +41,13 @@ using ConfigMap = std::map<std::string, std::string, std::less<>>;
 struct TopicConfig {
   log::LogConfig log;
   int64_t max_message_bytes = 1048588;
-  int64_t timestamp_before_max_ms = INT64_MAX;  ///< message.timestamp.before.max.ms
-  int64_t timestamp_after_max_ms = 3600000;     ///< message.timestamp.after.max.ms
-  bool flush_by_interval = false;               ///< flush=interval
-  int64_t flush_ms = 1000;
+  int64_t timestamp_before_max_ms = INT64_MAX;    ///< message.timestamp.before.max.ms
+  int64_t timestamp_after_max_ms = 3600000;       ///< message.timestamp.after.max.ms
+  std::optional<codec::Compression> compression;  ///< compression.type; nothing: the producer's.
+  double min_cleanable_dirty_ratio = 0.5;
+  bool flush_by_interval = false;                           ///< flush=interval
+  std::optional<std::chrono::milliseconds> flush_interval;  ///< flush.ms, where set.
+  int64_t flush_messages = INT64_MAX;                       ///< flush.messages
 };
 
 /// Checks one value: kInvalidArgument with what is allowed. Durations and sizes also take human units ("7d", "64MiB");

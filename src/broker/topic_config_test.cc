@@ -56,6 +56,44 @@ TEST(TopicConfig, DescriptionTellsDefaultsFromOverrides) {
   EXPECT_TRUE(apply_topic_configs({{"flush", "interval"}}).flush_by_interval);
 }
 
+TEST(TopicConfig, WhatIsSetReachesTheLogAndThePartition) {
+  TopicConfig config = apply_topic_configs({{"cleanup.policy", "compact,delete"},
+                                            {"compression.type", "lz4"},
+                                            {"delete.retention.ms", "1"},
+                                            {"flush.messages", "2"},
+                                            {"flush.ms", "3"},
+                                            {"max.compaction.lag.ms", "4"},
+                                            {"max.message.bytes", "5"},
+                                            {"message.timestamp.after.max.ms", "6"},
+                                            {"message.timestamp.before.max.ms", "7"},
+                                            {"message.timestamp.type", "LogAppendTime"},
+                                            {"min.cleanable.dirty.ratio", "0.25"},
+                                            {"min.compaction.lag.ms", "8"},
+                                            {"retention.bytes", "9"},
+                                            {"retention.ms", "10"},
+                                            {"segment.bytes", "2048"},
+                                            {"segment.ms", "11"}});
+  EXPECT_TRUE(config.log.compact_enabled);
+  EXPECT_TRUE(config.log.delete_enabled);
+  EXPECT_EQ(config.compression, codec::Compression::kLz4);
+  EXPECT_EQ(config.log.delete_retention_ms, 1);
+  EXPECT_EQ(config.flush_messages, 2);
+  EXPECT_EQ(config.flush_interval, std::chrono::milliseconds(3));
+  EXPECT_EQ(config.log.max_compaction_lag_ms, 4);
+  EXPECT_EQ(config.max_message_bytes, 5);
+  EXPECT_EQ(config.timestamp_after_max_ms, 6);
+  EXPECT_EQ(config.timestamp_before_max_ms, 7);
+  EXPECT_EQ(config.log.timestamp_type, log::TimestampType::kLogAppendTime);
+  EXPECT_EQ(config.min_cleanable_dirty_ratio, 0.25);
+  EXPECT_EQ(config.log.min_compaction_lag_ms, 8);
+  EXPECT_EQ(config.log.retention_bytes, 9);
+  EXPECT_EQ(config.log.retention_ms, 10);
+  EXPECT_EQ(config.log.segment_bytes, 2048);
+  EXPECT_EQ(config.log.segment_ms, 11);
+  EXPECT_EQ(apply_topic_configs({{"compression.type", "uncompressed"}}).compression, codec::Compression::kNone);
+  EXPECT_EQ(apply_topic_configs({}).compression, std::nullopt);
+}
+
 TEST(TopicName, FollowsKafkasRules) {
   for (const char* good : {"a", "cabs.telemetry_v1-x", "__consumer_offsets"}) EXPECT_TRUE(check_topic_name(good).ok());
   for (const std::string& bad : {std::string(), std::string("."), std::string(".."), std::string("a/b"),

@@ -10,10 +10,12 @@ namespace headrace::log {
 namespace {
 
 constexpr uint32_t kMagic = 0x48526370;  // "HRcp"
-constexpr uint16_t kVersion = 1;
+constexpr uint16_t kVersion = 2;
+constexpr uint16_t kVersionWithoutCleaned = 1;
 constexpr uint16_t kNoProducersFlag = 1;
 constexpr uint16_t kHasGapsFlag = 2;
-constexpr size_t kEncodedBytes = 4 + 2 + 2 + 8 + 8 + 2 * 24 + 4 * 4 + 4;
+constexpr size_t kFieldsBytes = 4 + 2 + 2 + 8 + 8 + 2 * 24 + 4 * 4;
+constexpr size_t kCleanedBytes = 8;
 
 void write_point(codec::Writer& writer, const LogPoint& point) {
   writer.write(point.offset.value);
@@ -46,13 +48,13 @@ Bytes encode_checkpoint(const Checkpoint& checkpoint, uint64_t generation) {
   writer.write(checkpoint.time_entries);
   writer.write(checkpoint.transaction_entries);
   writer.write(checkpoint.leader_epoch);
+  writer.write(checkpoint.cleaned_to.value);
   writer.write(codec::crc32c(bytes));
   return bytes;
 }
 
 Result<std::pair<Checkpoint, uint64_t>> decode_checkpoint(BytesView slot) {
-  if (slot.size() < kEncodedBytes) return Error{ErrorCode::kCorrupt, "checkpoint slot is too short"};
-  codec::Reader reader(slot.first(kEncodedBytes));
+  codec::Reader reader(slot);
   uint32_t magic = reader.read<uint32_t>();
   uint16_t version = reader.read<uint16_t>();
   uint16_t flags = reader.read<uint16_t>();
@@ -67,8 +69,12 @@ Result<std::pair<Checkpoint, uint64_t>> decode_checkpoint(BytesView slot) {
   checkpoint.leader_epoch = reader.read<int32_t>();
   checkpoint.no_producers = flags & kNoProducersFlag;
   checkpoint.has_gaps = flags & kHasGapsFlag;
+  if (version != kVersionWithoutCleaned) checkpoint.cleaned_to = Offset(reader.read<int64_t>());
   uint32_t crc = reader.read<uint32_t>();
-  bool sound = magic == kMagic && version == kVersion && codec::crc32c(slot.first(kEncodedBytes - 4)) == crc;
+  if (!reader.ok()) return Error{ErrorCode::kCorrupt, "checkpoint slot is too short"};
+  size_t covered = kFieldsBytes + (version == kVersionWithoutCleaned ? 0 : kCleanedBytes);
+  bool known = magic == kMagic && (version == kVersion || version == kVersionWithoutCleaned);
+  bool sound = known && codec::crc32c(slot.first(covered)) == crc;
   if (!sound) return Error{ErrorCode::kCorrupt, "checkpoint slot has no valid checksum"};
   return std::pair(checkpoint, generation);
 }

@@ -3,7 +3,7 @@
 //   file  := slot slot                  each at a multiple of 512 bytes, written in turn, so that one is always whole
 //   slot  := magic:u32 version:u16 flags:u16 generation:u64 log_start:i64
 //            durable:point checkpoint:point index_entries:u32 time_entries:u32 transaction_entries:u32
-//            leader_epoch:i32 crc:u32
+//            leader_epoch:i32 cleaned_to:i64 crc:u32
 //   point := offset:i64 segment:i64 position:u64
 //
 // Big-endian; crc is CRC-32C of what precedes it; the whole slot with the larger generation counts. `durable` is
@@ -42,6 +42,7 @@ struct Checkpoint {
   int32_t leader_epoch = 0;   ///< Of the last batch before the checkpoint.
   bool no_producers = false;  ///< There were none at the checkpoint, and so there is no snapshot.
   bool has_gaps = false;      ///< Compaction has run: offsets may be missing between batches.
+  Offset cleaned_to{0};       ///< Records below were compacted.
   friend bool operator==(const Checkpoint&, const Checkpoint&) = default;
 };
 

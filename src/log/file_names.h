@@ -15,6 +15,8 @@ inline constexpr std::string_view kTimeIndexSuffix = ".timeindex";
 inline constexpr std::string_view kTransactionIndexSuffix = ".txnindex";
 inline constexpr std::string_view kSnapshotSuffix = ".snapshot";
 inline constexpr std::string_view kDeletedSuffix = ".deleted";
+inline constexpr std::string_view kCleanedSuffix = ".cleaned";  ///< Compaction is writing it.
+inline constexpr std::string_view kSwapSuffix = ".swap";        ///< Compacted and whole: takes the old file's place.
 inline constexpr std::string_view kDestroyedSuffix = "-delete";
 inline constexpr std::string_view kCheckpointName = "headrace.checkpoint";
 

@@ -24,6 +24,7 @@ struct LogConfig {
   int64_t index_interval_bytes = 4096;               ///< index.interval.bytes
   int64_t delete_retention_ms = 24LL * 3600 * 1000;  ///< delete.retention.ms: how long compaction keeps tombstones.
   int64_t min_compaction_lag_ms = 0;                 ///< min.compaction.lag.ms
+  int64_t max_compaction_lag_ms = INT64_MAX;         ///< max.compaction.lag.ms
   bool delete_enabled = true;                        ///< cleanup.policy contains delete.
   bool compact_enabled = false;                      ///< cleanup.policy contains compact.
   TimestampType timestamp_type = TimestampType::kCreateTime;  ///< message.timestamp.type

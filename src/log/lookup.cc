@@ -39,6 +39,14 @@ ProducerInfo describe(ProducerId id, const ProducerState& state) {
 }  // namespace
 
 Result<std::optional<TimestampOffset>> PartitionLogImpl::offset_for_timestamp(int64_t timestamp_ms) {
+  while (true) {
+    ASSIGN_OR_RETURN(TimestampSearch search, search_timestamp(timestamp_ms));
+    if (!search.stale) return search.found;
+  }
+}
+
+// One search over the segments as they are; stale when one of them went away amid it.
+Result<PartitionLogImpl::TimestampSearch> PartitionLogImpl::search_timestamp(int64_t timestamp_ms) {
   std::vector<std::pair<SegmentPtr, uint64_t>> candidates;
   Offset start, watermark;
   {
@@ -50,13 +58,13 @@ Result<std::optional<TimestampOffset>> PartitionLogImpl::offset_for_timestamp(in
   for (const auto& [segment, limit] : candidates) {
     auto found = find_in_segment(*segment, timestamp_ms, start, limit);
     if (segment != candidates.back().first) note_read(segment);
-    if (!found.ok() && was_removed(segment)) continue;
+    if (was_removed(segment)) return TimestampSearch{.stale = true};
     if (!found.ok()) return found.error();
     if (!*found) continue;
-    if ((*found)->offset >= watermark) return std::optional<TimestampOffset>();
-    return found;
+    if ((*found)->offset >= watermark) return TimestampSearch{};
+    return TimestampSearch{.found = *found};
   }
-  return std::optional<TimestampOffset>();
+  return TimestampSearch{};
 }
 
 Result<std::optional<TimestampOffset>> PartitionLogImpl::find_in_segment(Segment& segment, int64_t timestamp_ms,
@@ -81,20 +89,27 @@ Result<std::optional<TimestampOffset>> PartitionLogImpl::find_in_segment(Segment
 }
 
 Result<std::optional<TimestampOffset>> PartitionLogImpl::max_timestamp() {
-  std::vector<SegmentPtr> segments;
-  {
-    std::lock_guard lock(mutex_);
-    for (const auto& [base, segment] : segments_) segments.push_back(segment);
+  while (true) {
+    std::vector<SegmentPtr> segments;
+    {
+      std::lock_guard lock(mutex_);
+      for (const auto& [base, segment] : segments_) segments.push_back(segment);
+    }
+    int64_t latest = -1;
+    bool stale = false;
+    for (const SegmentPtr& segment : segments) {
+      auto entry = segment->max_timestamp();
+      if (was_removed(segment)) {
+        stale = true;
+        break;
+      }
+      if (!entry.ok()) return entry.error();
+      latest = std::max(latest, entry->timestamp_ms);
+    }
+    if (stale) continue;
+    if (latest < 0) return std::optional<TimestampOffset>();
+    return offset_for_timestamp(latest);
   }
-  int64_t latest = -1;
-  for (const SegmentPtr& segment : segments) {
-    auto entry = segment->max_timestamp();
-    if (!entry.ok() && was_removed(segment)) continue;
-    if (!entry.ok()) return entry.error();
-    latest = std::max(latest, entry->timestamp_ms);
-  }
-  if (latest < 0) return std::optional<TimestampOffset>();
-  return offset_for_timestamp(latest);
 }
 
 Result<std::vector<AbortedTransaction>> PartitionLogImpl::aborted_transactions(Offset from, Offset to) {

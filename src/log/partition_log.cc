@@ -156,7 +156,10 @@ bool PartitionLogImpl::must_roll(int64_t now_ms) const {
   // Time passes as the records say, where they say it, so that replayed history rolls as it once did.
   bool by_records = segment.first_timestamp_ms() >= 0 && last.max_timestamp_ms >= 0;
   int64_t age = by_records ? last.max_timestamp_ms - segment.first_timestamp_ms() : now_ms - segment.created_ms();
-  return age > config_.segment_ms;
+  // A record must be able to get out of the active segment in time to be compacted.
+  int64_t age_max = config_.segment_ms;
+  if (config_.compact_enabled) age_max = std::min(age_max, config_.max_compaction_lag_ms);
+  return age > age_max;
 }
 
 // Starts a new segment at the log's end. Nothing changes when that fails.
@@ -215,14 +218,16 @@ Result<ReadResult> PartitionLogImpl::read(Offset offset, size_t bytes_max, Offse
     }
     auto found = segment->read(offset, bytes_max, upper, limit, gaps);
     if (inactive) note_read(segment);
-    if (!found.ok() && was_removed(segment)) continue;
+    bool useless = !found.ok() || found->batches.empty();
+    if (useless && was_removed(segment)) continue;
     if (!found.ok()) return found.error().in("reading offset " + std::to_string(offset.value));
     if (found->bad_position) return take_out_of_service(*segment, *found);
     if (!found->batches.empty()) return ReadResult{std::move(found->batches), found->next_offset};
     // Compaction may have emptied the segment's end; the search goes on in the next one.
     std::lock_guard lock(mutex_);
     auto next = segments_.upper_bound(offset);
-    if (!gaps || next == segments_.end() || next->first >= upper) return ReadResult{{}, offset};
+    if (!gaps) return ReadResult{{}, offset};
+    if (next == segments_.end() || next->first >= upper) return ReadResult{{}, upper};
     offset = next->first;
   }
 }

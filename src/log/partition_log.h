@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/function.h"
 #include "base/ids.h"
 #include "base/result.h"
 #include "log/log_config.h"
@@ -45,7 +46,8 @@ struct AppendResult {
 
 struct ReadResult {
   SharedBytes batches;  ///< Whole batches, CRC-checked (Batch::parse_trusted will do); empty at the upper bound.
-  Offset next_offset;   ///< The offset to read next: after the last batch in `batches`, or the offset asked for.
+  Offset next_offset;   ///< The offset to read next: after the last batch in `batches`, or the offset asked for, or the
+                        ///< upper bound where compaction left nothing below it.
 };
 
 /// A transaction that was aborted: read_committed readers skip `producer_id`'s transactional batches from first_offset
@@ -88,6 +90,34 @@ struct LogStats {
   int64_t appends = 0;
   int64_t flushes = 0;
   int64_t scanned_bytes_at_open = 0;
+};
+
+/// What compaction would find to do now.
+struct CompactionBacklog {
+  Offset first_dirty;       ///< Records from here on were never compacted...
+  Offset end;               ///< ...and those up to here may be.
+  int64_t clean_bytes = 0;  ///< Of segments below first_dirty.
+  int64_t dirty_bytes = 0;  ///< Of the others below `end`.
+  bool overdue = false;     ///< The oldest of them waits longer than max.compaction.lag.ms.
+  double dirty_ratio() const;
+};
+
+struct CompactionOptions {
+  size_t offset_map_bytes_max = 32 << 20;  ///< 24 bytes a key; more keys take more passes.
+  uint64_t seed = 0;                       ///< Of the keys' hashes.
+  /// Told of bytes that were read or written; may wait. False ends the work with kClosed.
+  Function<bool(int64_t bytes)> pace;
+};
+
+struct CompactionReport {
+  Offset compacted_to;  ///< Records below were compared with all others below.
+  Offset end;           ///< Up to where they could have been.
+  int64_t passes = 0;
+  int64_t bytes_before = 0;  ///< Of what was written anew, over all passes...
+  int64_t bytes_after = 0;   ///< ...and what it became.
+  int64_t segments_replaced = 0;
+  int64_t segments_written = 0;
+  int64_t unreadable_batches = 0;  ///< Kept as they are.
 };
 
 class PartitionLog {
@@ -141,6 +171,12 @@ class PartitionLog {
   /// Removes segments that retention.ms or retention.bytes no longer covers (never the active one, except that it is
   /// rolled first when all of it expired); the segments removed.
   virtual Result<int64_t> delete_old_segments() = 0;
+  /// How much there is to compact. Loads indexes under min.compaction.lag.ms.
+  virtual Result<CompactionBacklog> compaction_backlog() = 0;
+  /// Compacts all that may be compacted, whatever its share; in as many passes as the map's room wants. Reads, appends
+  /// and flushes go on beside it; one compaction at a time. kCorrupt: a segment is damaged, nothing more was done.
+  /// kUnavailable: retention took segments away amid it. kOutOfSpace: try later. After any error what is done is whole.
+  virtual Result<CompactionReport> compact(CompactionOptions options) = 0;
   /// Moves the log start to `before` (at most the high watermark; -1 means that); durable on return. The new log start.
   virtual Result<Offset> delete_records(Offset before) = 0;
   /// Applies from now on; segments on the disk stay as they are until they are rolled or expire.

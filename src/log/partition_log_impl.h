@@ -1,5 +1,5 @@
 // The one implementation of PartitionLog. Its functions are grouped in files by what they are for: partition_log.cc
-// (append, read), flush.cc, recovery.cc, lookup.cc, retention.cc.
+// (append, read), flush.cc, recovery.cc, lookup.cc, retention.cc, compaction.cc.
 #pragma once
 
 #include <map>
@@ -43,6 +43,8 @@ class PartitionLogImpl final : public PartitionLog {
   std::vector<DamagedRange> damaged_ranges() const override;
   std::optional<Error> out_of_service() const override;
   Result<int64_t> delete_old_segments() override;
+  Result<CompactionBacklog> compaction_backlog() override;
+  Result<CompactionReport> compact(CompactionOptions options) override;
   Result<Offset> delete_records(Offset before) override;
   void set_config(const LogConfig& config) override;
   LogConfig config() const override;
@@ -113,9 +115,28 @@ class PartitionLogImpl final : public PartitionLog {
 
   friend class Recovery;
 
-  // Retention.
+  // Compaction.
+  friend class Compaction;
+  // Segments that may be compacted, and how much of that is to be done.
+  struct CompactionScope {
+    std::vector<SegmentPtr> segments;
+    CompactionBacklog backlog;
+  };
+  Result<CompactionScope> compaction_scope();
+  Status leave_out_young(CompactionScope& scope, const LogConfig& config);
+  Status judge_age(CompactionScope& scope, const LogConfig& config);
+  Status note_compacted(Offset to);
+  Error stop_compacting(const Error& error);
+  Error damaged_source(const Segment& segment, uint64_t position) const;
+
+  // Retention and lookup.
   std::vector<SegmentPtr> detach_before(Offset offset);
   Status remove_detached(const std::vector<SegmentPtr>& segments);
+  struct TimestampSearch {
+    std::optional<TimestampOffset> found;
+    bool stale = false;
+  };
+  Result<TimestampSearch> search_timestamp(int64_t timestamp_ms);
   Result<std::optional<TimestampOffset>> find_in_segment(Segment& segment, int64_t timestamp_ms, Offset start,
                                                          uint64_t limit);
 
@@ -123,7 +144,8 @@ class PartitionLogImpl final : public PartitionLog {
   os::Clock& clock_;
   const std::string directory_;
 
-  std::mutex flush_mutex_;  // Taken before mutex_. Guards the checkpoint file and what is written beside the log.
+  std::mutex compaction_mutex_;  // Taken before flush_mutex_. One compaction at a time.
+  std::mutex flush_mutex_;       // Taken before mutex_. Guards the checkpoint file and what is written beside the log.
   std::optional<CheckpointFile> checkpoint_file_;
   Checkpoint checkpoint_;
 
@@ -136,6 +158,8 @@ class PartitionLogImpl final : public PartitionLog {
   Offset durable_end_{0};
   LeaderEpoch latest_epoch_{0};
   std::optional<Error> failure_;
+  std::optional<Error> compaction_failure_;
+  Offset cleaned_to_{0};  // Compaction has dealt with what is below.
   bool closed_ = false;
   bool has_gaps_ = false;
   bool directory_dirty_ = false;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/logging.h"
+#include "log/compaction_swap.h"
 #include "log/file_names.h"
 #include "log/producer_snapshot.h"
 
@@ -16,8 +17,8 @@ constexpr uint64_t kSectorBytes = 512;
 constexpr size_t kSnapshotBytesMax = 256 << 20;
 
 bool is_leftover(std::string_view name) {
-  return name.ends_with(kDeletedSuffix) || name.ends_with(".tmp") || name.ends_with(".cleaned") ||
-         name.ends_with(".swap");
+  return name.ends_with(kDeletedSuffix) || name.ends_with(".tmp") || name.ends_with(kCleanedSuffix) ||
+         name.ends_with(kSwapSuffix);
 }
 
 }  // namespace
@@ -30,7 +31,8 @@ Status Recovery::run() {
                    CheckpointFile::open(log_.files_, log_.directory_ + "/" + std::string(kCheckpointName)));
   checkpoint_ = log_.checkpoint_file_->read();
   if (checkpoint_) log_.checkpoint_ = *checkpoint_;
-  log_.has_gaps_ = checkpoint_ && checkpoint_->has_gaps;
+  // Without a word about it, offsets may be missing: bytes that never reached the disk are no batches anyway.
+  log_.has_gaps_ = !checkpoint_ || checkpoint_->has_gaps;
   if (bases_.empty()) return start_empty();
   RETURN_IF_ERROR(open_segments());
   ASSIGN_OR_RETURN(bool quick, start_from_checkpoint());
@@ -45,6 +47,7 @@ Status Recovery::take_inventory() {
     log_.parent_dirty_ = log_.directory_dirty_ = true;
     return {};
   }
+  RETURN_IF_ERROR(finish_swaps(log_.files_, log_.directory_));
   ASSIGN_OR_RETURN(auto names, log_.files_.list(log_.directory_));
   for (const std::string& name : names) {
     if (is_leftover(name)) RETURN_IF_ERROR(log_.files_.remove(log_.directory_ + "/" + name));
@@ -180,6 +183,8 @@ Status Recovery::scan_from(Segments::iterator at, uint64_t position, Offset expe
                                                     "the file that is wrong away",
                                                     at->second->log_path(), expected.value)};
     }
+    if (!first && !snapshots_.contains(at->first))
+      missing_snapshots_[at->first] = encode_producer_snapshot(log_.producers_);
     ASSIGN_OR_RETURN(Tail tail, scan_segment(at, position, first ? expected : at->first));
     expected = tail.expected;
     if (!tail.cut) continue;
@@ -197,22 +202,26 @@ Result<Recovery::Tail> Recovery::scan_segment(Segments::iterator at, uint64_t po
   auto next = std::next(at);
   bool last = next == log_.segments_.end();
   uint64_t durable = known_durable(at);
+  bool gaps_follow = log_.has_gaps_ && durable == UINT64_MAX;
   if (position == 0) segment.reset_indexes(now_ms_);
   scanned_.push_back(at->second);
   log_.stats_.scanned_bytes_at_open += static_cast<int64_t>(file_bytes - std::min(position, file_bytes));
 
   BatchScanner scanner(*file, position, file_bytes, {expected, log_.has_gaps_});
   while (true) {
+    Offset before = scanner.expected();
     ASSIGN_OR_RETURN(auto found, scanner.next());
     if (found == BatchScanner::Found::kBatch) {
+      gaps_seen_ = gaps_seen_ || scanner.header().base_offset != before;
       take_batch(segment, scanner);
       continue;
     }
     uint64_t bad = scanner.position();
     Offset lost_from = scanner.expected();
     bool at_end = found == BatchScanner::Found::kEnd;
-    bool complete = last ? at_end && bad >= durable : next->first == lost_from || (at_end && log_.has_gaps_);
+    bool complete = last ? at_end && bad >= durable : next->first == lost_from || (at_end && gaps_follow);
     if (complete) {
+      gaps_seen_ = gaps_seen_ || (!last && next->first != lost_from);
       if (!last) RETURN_IF_ERROR(segment.trim());  // Room that a crash kept from being given back.
       return Tail{last ? lost_from : next->first};
     }
@@ -287,17 +296,20 @@ Status Recovery::drop_segments_from(Segments::iterator at) {
   return {};
 }
 
-// How many bytes of the segment an fsync is known to have covered.
+// How many bytes of the segment an fsync is known to have covered. A snapshot is only written behind what is synced.
 uint64_t Recovery::known_durable(Segments::iterator at) const {
-  if (!checkpoint_ || checkpoint_->durable.segment < at->first) return 0;
-  if (checkpoint_->durable.segment == at->first) return checkpoint_->durable.position;
-  return UINT64_MAX;
+  if (checkpoint_ && checkpoint_->durable.segment > at->first) return UINT64_MAX;
+  auto next = std::next(at);
+  if (next != log_.segments_.end() && snapshots_.contains(next->first)) return UINT64_MAX;
+  return checkpoint_ && checkpoint_->durable.segment == at->first ? checkpoint_->durable.position : 0;
 }
 
 // Makes durable what was found, and writes it down, so that the next start is quick.
 Status Recovery::settle() {
   for (Offset offset : snapshots_) {
-    if (offset > log_.log_end_) RETURN_IF_ERROR(log_.files_.remove(log_.snapshot_path(offset)));
+    if (offset <= log_.log_end_) continue;
+    Status removed = log_.files_.remove(log_.snapshot_path(offset));  // It may have gone with its segment.
+    if (!removed.ok() && removed.error().code != ErrorCode::kNotFound) return removed;
   }
   if (log_.log_end_ < log_.log_start_) {
     log_error("{} ends at offset {}, below its start {}: records are lost", log_.directory_, log_.log_end_.value,
@@ -312,6 +324,10 @@ Status Recovery::settle() {
   if (!checkpoint_) log_.directory_dirty_ = log_.parent_dirty_ = true;
   bool clean = !changed_ && log_.stats_.scanned_bytes_at_open == 0;
   log_.durable_end_ = log_.log_end_;
+  if (checkpoint_ && checkpoint_->cleaned_to <= log_.log_end_) log_.cleaned_to_ = checkpoint_->cleaned_to;
+  if (!checkpoint_) log_.has_gaps_ = gaps_seen_;
+  log_.checkpoint_.has_gaps = log_.has_gaps_;
+  log_.checkpoint_.cleaned_to = log_.cleaned_to_;
   if (clean) {
     for (const auto& [base, segment] : log_.segments_) segment->release();
     return {};
@@ -324,6 +340,11 @@ Status Recovery::settle() {
     ASSIGN_OR_RETURN(auto image, segment->index_image());
     RETURN_IF_ERROR(segment->write_indexes(image));
     segment->release();
+  }
+  for (const auto& [offset, snapshot] : missing_snapshots_) {
+    if (!log_.segments_.contains(offset)) continue;
+    Status written = os::write_file_atomically(log_.files_, log_.snapshot_path(offset), snapshot);
+    if (!written.ok()) log_warn("{}", written.error().message);  // The log says the same.
   }
   log_.checkpoint_.log_start = log_.log_start_;
   std::lock_guard flushing(log_.flush_mutex_);

@@ -55,9 +55,11 @@ class Recovery {
   std::vector<Offset> bases_;
   std::set<Offset> snapshots_;
   std::set<Offset> transaction_indexes_;
+  std::map<Offset, Bytes> missing_snapshots_;  ///< Of segments that were rolled just before a crash.
   std::optional<Checkpoint> checkpoint_;
   std::vector<std::shared_ptr<Segment>> scanned_;
   bool changed_ = false;
+  bool gaps_seen_ = false;
 };
 
 }  // namespace headrace::log

@@ -28,14 +28,15 @@ Result<int64_t> PartitionLogImpl::delete_old_segments() {
     const auto& [segment, size] = all[i];
     bool last = i + 1 == all.size();
     Offset end = last ? log_end_offset() : all[i + 1].first->base();
-    if (end > watermark || size == 0) break;
+    if (end > watermark || (last && size == 0)) break;
     ASSIGN_OR_RETURN(TimeIndexEntry latest, segment->max_timestamp());
     bool inside_start = end <= log_start;
     bool too_old = config.delete_enabled && config.retention_ms >= 0 && latest.timestamp_ms >= 0 &&
                    now_ms - latest.timestamp_ms > config.retention_ms;
     bool too_much = config.delete_enabled && !last && config.retention_bytes >= 0 &&
                     bytes - static_cast<int64_t>(size) >= config.retention_bytes;
-    if (!inside_start && !too_old && !too_much) break;
+    bool emptied = config.delete_enabled && size == 0;  // By compaction.
+    if (!inside_start && !too_old && !too_much && !emptied) break;
     bytes -= static_cast<int64_t>(size);
     keep_from = end;
   }

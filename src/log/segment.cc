@@ -52,6 +52,7 @@ Result<std::shared_ptr<os::File>> Segment::file_locked() {
 
 void Segment::release() {
   std::lock_guard lock(mutex_);
+  if (file_misplaced_) return;
   if (synced_size_ == size_) file_.reset();
   if (indexes_on_disk_) indexes_.reset();
 }
@@ -160,6 +161,18 @@ Result<SeekPoint> Segment::seek_time(int64_t timestamp_ms) {
   }
   if (known < 0) return SeekPoint{};
   return seek(base_ + known);
+}
+
+void Segment::take_file(std::shared_ptr<os::File> file) {
+  std::lock_guard lock(mutex_);
+  file_ = std::move(file);
+  file_misplaced_ = true;
+}
+
+void Segment::file_in_place() {
+  std::lock_guard lock(mutex_);
+  file_misplaced_ = false;
+  indexes_on_disk_ = true;
 }
 
 Status Segment::create(int64_t now_ms) {

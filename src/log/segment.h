@@ -73,6 +73,10 @@ class Segment {
   /// failure to write them would be reported to nobody.
   void release();
 
+  /// Reads `file`, which has another name for now, and keeps it open until file_in_place().
+  void take_file(std::shared_ptr<os::File> file);
+  /// The file and its indexes have their names now.
+  void file_in_place();
   /// Creates the file, empty, or opens it when it is there.
   Status create(int64_t now_ms);
   /// Takes the segment over as it is on the disk, with `size` bytes of batches.
@@ -131,6 +135,7 @@ class Segment {
 
   mutable std::mutex mutex_;
   std::shared_ptr<os::File> file_;
+  bool file_misplaced_ = false;  // What stands under the segment's name is another file.
   std::unique_ptr<Indexes> indexes_;
   bool indexes_rebuilt_ = false;  // From the batches, by this process.
   bool indexes_on_disk_ = true;   // The files say all that indexes_ does.

@@ -40,6 +40,8 @@ inline constexpr int16_t kCompressionMask = 0x07;
 inline constexpr int16_t kLogAppendTimeBit = 0x08;
 inline constexpr int16_t kTransactionalBit = 0x10;
 inline constexpr int16_t kControlBit = 0x20;
+/// Compaction saw tombstones or an emptied transaction's marker here: base_timestamp is when they may go (KIP-534).
+inline constexpr int16_t kDeleteHorizonBit = 0x40;
 
 /// The fixed part of a batch.
 struct BatchHeader {
@@ -64,6 +66,10 @@ struct BatchHeader {
   codec::Compression compression() const { return static_cast<codec::Compression>(attributes & kCompressionMask); }
   bool is_transactional() const { return attributes & kTransactionalBit; }
   bool is_control() const { return attributes & kControlBit; }
+  /// KIP-534, nothing when compaction set none. Record timestamps are relative to it then.
+  std::optional<int64_t> delete_horizon_ms() const {
+    return attributes & kDeleteHorizonBit ? std::optional(base_timestamp_ms) : std::nullopt;
+  }
 };
 
 struct Header {
@@ -138,12 +144,15 @@ class RecordReader {
   /// The next record, or null at the end or at a malformed record (see status()).
   const RecordView* next();
   const Status& status() const { return status_; }
+  /// The bytes of the record that next() gave last, its length included, as they stand in the uncompressed batch.
+  BytesView raw() const { return raw_; }
 
  private:
   BatchHeader header_;
   SharedBytes keep_;
   Bytes decompressed_;
   BytesView rest_;
+  BytesView raw_;
   int32_t left_ = 0;
   int32_t last_delta_ = -1;
   RecordView current_;

@@ -101,6 +101,7 @@ const RecordView* RecordReader::next() {
                               ? header_.max_timestamp_ms
                               : static_cast<int64_t>(static_cast<uint64_t>(header_.base_timestamp_ms) +
                                                      static_cast<uint64_t>(timestamp_delta));
+  raw_ = BytesView(rest_.data(), cursor.end);
   rest_ = BytesView(cursor.end, outer.end);
   --left_;
   return &current_;
