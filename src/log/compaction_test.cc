@@ -458,7 +458,7 @@ TEST_F(CompactionTest, AFullDiskStopsItAndLeavesTheLogAsItWas) {
   for (int i = 0; i < 50; ++i)
     add(many({{"a", std::string(200, 'x')}, {"k" + std::to_string(i), std::string(200, 'y')}}));
   roll();
-  uint64_t free = *test_.disk.free_bytes("/data");
+  uint64_t free = test_.disk.space("/data")->free_bytes;
   uint64_t used = UINT64_MAX - free;
   test_.disk.set_capacity(used + 3000);
   auto report = log().compact({});
