@@ -31,7 +31,8 @@ struct KafkaServerOptions {
   size_t connections_max = 100'000;
   /// A connection that sends nothing for this long (at most twice as long) is closed, unless an answer is due.
   std::chrono::milliseconds connection_idle_max = std::chrono::minutes(10);
-  size_t fetch_sessions_max = 1000;          ///< Kafka's max.incremental.fetch.session.cache.slots.
+  int64_t fetch_bytes_max = 64 << 20;  ///< Fetched records, over all connections, that clients have not received yet.
+  size_t fetch_sessions_max = 1000;    ///< Kafka's max.incremental.fetch.session.cache.slots.
   flow::MetricsRegistry* metrics = nullptr;  ///< Outlives the server; null: nothing is counted.
 };
 

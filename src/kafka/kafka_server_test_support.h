@@ -1,6 +1,8 @@
 // A Kafka server over real sockets, with a broker on a folder of its own, for tests.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <filesystem>
 #include <memory>
 #include <string>

@@ -10,6 +10,7 @@
 #include "kafka/blocking_tasks.h"
 #include "kafka/client_rates.h"
 #include "kafka/client_telemetry.h"
+#include "kafka/fetch_budget.h"
 #include "kafka/fetch_session.h"
 #include "kafka/kafka_server.h"
 #include "net/event_loops.h"
@@ -47,6 +48,7 @@ struct ServerContext {
   broker::Broker& broker;
   const KafkaServerOptions options;
   BlockingTasks blocking;
+  FetchBudget fetch_budget{options.fetch_bytes_max};
   FetchSessionCache fetch_sessions;
   ClientRates rates;
   ClientTelemetry telemetry;

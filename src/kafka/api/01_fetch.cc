@@ -89,6 +89,7 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
     reads_.clear();
     readers_.clear();
     total_bytes_ = 0;
+    budget_share_ = server_.fetch_budget.share();
     found_for_ = nullptr;
     if (session_) {
       session_epoch_ = session_->epoch;
@@ -120,7 +121,7 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
     KafkaError epoch_error = check_leader_epoch(*partition, request.current_leader_epoch);
     if (epoch_error != KafkaError::kNone) return epoch_error;
 
-    int64_t room = std::max<int64_t>(0, bytes_max_ - total_bytes_);
+    int64_t room = std::max<int64_t>(0, std::min<int64_t>(bytes_max_, budget_share_) - total_bytes_);
     int64_t wanted = std::min<int64_t>(std::max(request.partition_max_bytes, 0), room);
     bool first = total_bytes_ == 0;
     Offset offset(request.fetch_offset);
@@ -136,7 +137,7 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
     out.log_start_offset = read->log_start.value;
     set_aborted(out, read->aborted);
     bool fits = first || static_cast<int64_t>(read->batches.size()) <= room;
-    out.records = wire::kafka::Records(fits ? std::move(read->batches) : SharedBytes());
+    out.records = wire::kafka::Records(fits ? server_.fetch_budget.charge(std::move(read->batches)) : SharedBytes());
     total_bytes_ += static_cast<int64_t>(out.records.size());
     readers_.push_back({std::move(partition), fits ? read->next_offset : offset});
     return KafkaError::kNone;
@@ -269,6 +270,7 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
   const std::string* found_for_ = nullptr;  ///< The name for which found_ is.
   FoundTopic found_;
   int64_t total_bytes_ = 0;
+  int64_t budget_share_ = 0;
   bool failed_ = false;
   std::shared_ptr<broker::DataWaiter> waiter_;
   std::unique_ptr<net::EventLoop::Timer> timer_;
