@@ -2,6 +2,7 @@
 #include <set>
 
 #include "kafka/kafka_server_test_support.h"
+#include "wire/kafka/all_messages.h"
 
 namespace headrace::kafka {
 namespace {

@@ -1,6 +1,7 @@
 #include "kafka/client_rates.h"
 
 #include "kafka/kafka_server_test_support.h"
+#include "wire/kafka/all_messages.h"
 
 namespace headrace::kafka {
 namespace {

@@ -5,6 +5,7 @@
 #include "codec/compression.h"
 #include "codec/cursor.h"
 #include "kafka/kafka_server_test_support.h"
+#include "wire/kafka/all_messages.h"
 
 namespace headrace::kafka {
 namespace {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "kafka/kafka_server_test_support.h"
+#include "wire/kafka/all_messages.h"
 
 namespace headrace::kafka {
 namespace {

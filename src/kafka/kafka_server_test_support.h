@@ -12,7 +12,8 @@
 #include "kafka/kafka_server.h"
 #include "kafka/testing.h"
 #include "net/event_loops.h"
-#include "wire/kafka/all_messages.h"
+#include "wire/kafka/messages/00_produce.h"
+#include "wire/kafka/messages/01_fetch.h"
 
 namespace headrace::kafka {
 
