@@ -22,7 +22,12 @@ headrace_pkg(lz4 liblz4)
 headrace_pkg(zlib zlib)
 headrace_pkg(curl libcurl)
 headrace_pkg(isal libisal)
-headrace_pkg(re2 re2)
+# Arrow's libraries carry a re2 of another version under the same names, so ours is linked in and kept to ourselves.
+find_library(HEADRACE_RE2 libre2.a REQUIRED)
+add_library(headrace_re2 INTERFACE)
+target_link_libraries(headrace_re2 INTERFACE ${HEADRACE_RE2} Threads::Threads)
+target_link_options(headrace_re2 INTERFACE -Wl,--exclude-libs,libre2.a)
+add_library(headrace_dep::re2 ALIAS headrace_re2)
 
 function(headrace_library name library header)
   find_library(${name}_LIBRARY ${library} REQUIRED)
