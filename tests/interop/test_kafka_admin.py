@@ -23,8 +23,9 @@ def run(server, name, *arguments, check=True):
 
 def produce(server, count=100, partition=0, topic="t", **options):
     producer = confluent_kafka.Producer({"bootstrap.servers": server.kafka, **options})
-    for i in range(count):
-        producer.produce(topic, b"value %d" % i, partition=partition)
+    now = int(time.time() * 1000)
+    for i in range(count):  # A millisecond each, so that the last one's time is the largest.
+        producer.produce(topic, b"value %d" % i, partition=partition, timestamp=now - count + i)
     producer.flush(10)
 
 
