@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "bus_kafka/kafka_bus.h"
+#include "os/clock.h"
 #include "record/batch_builder.h"
 
 namespace headrace::bus_kafka {
@@ -64,8 +65,10 @@ class Load {
 
   void send(int id) {
     record::BatchBuilder builder;
+    // Of today: a broker that starts forgets producers whose last records are a day old, and takes a retry for new.
+    int64_t now_ms = os::system_clock().wall_ms();
     for (int i = 0; i < kRecordsPerBatch; ++i)
-      builder.add(1'700'000'000'000, std::nullopt, std::to_string(id) + "." + std::to_string(i));
+      builder.add(now_ms, std::nullopt, std::to_string(id) + "." + std::to_string(i));
     producer_.produce(place(topic_, id), builder.finish(), [this, id](Result<bus::Appended> answer) {
       std::lock_guard lock(mutex_);
       --in_flight_;
