@@ -13,7 +13,6 @@
 #include <thread>
 
 #include "bus_kafka/kafka_bus.h"
-#include "os/clock.h"
 #include "record/batch_builder.h"
 
 namespace headrace::bus_kafka {
@@ -66,7 +65,9 @@ class Load {
   void send(int id) {
     record::BatchBuilder builder;
     // Of today: a broker that starts forgets producers whose last records are a day old, and takes a retry for new.
-    int64_t now_ms = os::system_clock().wall_ms();
+    int64_t now_ms =
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+            .count();
     for (int i = 0; i < kRecordsPerBatch; ++i)
       builder.add(now_ms, std::nullopt, std::to_string(id) + "." + std::to_string(i));
     producer_.produce(place(topic_, id), builder.finish(), [this, id](Result<bus::Appended> answer) {
