@@ -20,6 +20,9 @@
 
 namespace headrace::broker {
 
+/// In the data directory.
+inline constexpr std::string_view kMetadataDirectory = "__cluster_metadata-0";
+
 struct StoredTopic {
   Uuid id;
   int32_t partitions = 0;

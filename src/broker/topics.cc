@@ -8,7 +8,6 @@
 namespace headrace::broker {
 namespace {
 
-constexpr std::string_view kMetadataDirectory = "__cluster_metadata-0";
 
 Error no_such_topic(std::string_view name) {
   return {ErrorCode::kNotFound, "there is no topic '" + std::string(name) + "'"};

@@ -1,5 +1,6 @@
 #include "os/file.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -112,6 +113,18 @@ TEST_P(AnyFileSystem, ALockIsHeldOnce) {
   EXPECT_TRUE(files_->lock(root_ + "/lock").ok());
   EXPECT_GT(files_->space(root_)->free_bytes, 0u);
   EXPECT_GE(files_->space(root_)->total_bytes, files_->space(root_)->free_bytes);
+}
+
+TEST(RealFileSystem, AJavaProgramsLockIsInTheWay) {
+  std::string path = ::testing::TempDir() + "/java.lock." + std::to_string(::getpid());
+  int fd = ::open(path.c_str(), O_RDWR | O_CREAT, 0600);
+  ASSERT_GE(fd, 0);
+  struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0, .l_pid = 0};
+  ASSERT_EQ(::fcntl(fd, F_SETLK, &whole), 0);  // What FileChannel.tryLock() does.
+  EXPECT_EQ(real_file_system().lock(path).error().code, ErrorCode::kUnavailable);
+  ::close(fd);
+  EXPECT_TRUE(real_file_system().lock(path).ok());
+  ::unlink(path.c_str());
 }
 
 INSTANTIATE_TEST_SUITE_P(Both, AnyFileSystem, ::testing::Bool(),

@@ -177,10 +177,13 @@ class RealFileSystem final : public FileSystem {
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override {
     Descriptor fd(open_descriptor(path, O_RDWR | O_CREAT));
     if (fd.get() < 0) return io_error(errno, "opening lock file", path);
-    if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) {
+    // Of the open file, as flock()'s, and in the way of POSIX locks too, which Apache Kafka takes.
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0, .l_pid = 0};
+    if (::fcntl(fd.get(), F_OFD_SETLK, &whole) == 0) {
       return std::unique_ptr<FileLock>(std::make_unique<RealLock>(std::move(fd)));
     }
-    if (errno == EWOULDBLOCK) return Error{ErrorCode::kUnavailable, "locking " + path + ": another process holds it"};
+    if (errno == EAGAIN || errno == EACCES)
+      return Error{ErrorCode::kUnavailable, "locking " + path + ": another process holds it"};
     return io_error(errno, "locking", path);
   }
 

@@ -1,4 +1,4 @@
-// headrace topic: lists, creates, deletes and describes topics.
+// headrace topic: lists, creates, deletes, describes and imports topics.
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
@@ -7,6 +7,7 @@
 
 #include "app/commands.h"
 #include "app/commands/cluster_options.h"
+#include "app/commands/topic_import.h"
 #include "base/units.h"
 
 namespace headrace::app {
@@ -86,10 +87,29 @@ CLI::App* add_action(CLI::App& app, const char* name, const char* help, bool nam
   return sub;
 }
 
+void add_import(CLI::App& app, TopicImportArguments& arguments, bool& chosen) {
+  CLI::App* sub = app.add_subcommand("import", "Bring in topics from folders that Apache Kafka wrote");
+  sub->add_option("DIR", arguments.folders,
+                  "Partition folders (.../mytopic-0), or log.dirs, of brokers that do not run")
+      ->required();
+  sub->add_option("--data", arguments.data, "The data folder of an instance that does not run")->required();
+  sub->add_option("-c,--config", arguments.configs,
+                  "A property of the topics, as in -c cleanup.policy=compact (repeatable)")
+      ->allow_extra_args(false);
+  sub->add_flag("--abort-transactions", arguments.abort_transactions,
+                "Abort transactions that are open (otherwise they are an error)");
+  sub->footer(
+      "Every batch is checked and keeps its offset, times, keys, headers and producer; topic ids stay the same.\n"
+      "Kafka's own topics (__consumer_offsets and the like) are left out.");
+  sub->callback([&chosen] { chosen = true; });
+}
+
 Function<int()> setup(CLI::App& app) {
   struct State {
     Arguments arguments;
     Action action = nullptr;
+    TopicImportArguments import;
+    bool import_chosen = false;
   };
   auto state = std::make_shared<State>();
   Arguments& arguments = state->arguments;
@@ -107,8 +127,10 @@ Function<int()> setup(CLI::App& app) {
   add_action(app, "delete", "Delete a topic and all its records", true, arguments, remove, state->action);
   add_action(app, "describe", "Show a topic's partitions, offsets and configuration", true, arguments, describe,
              state->action);
+  add_import(app, state->import, state->import_chosen);
   app.footer("  headrace topic create events -p 4 -c retention.ms=7d\n  headrace topic describe events");
   return [state] {
+    if (state->import_chosen) return import_topics(state->import);
     auto bus = connect_cluster(state->arguments.cluster);
     if (!bus.ok()) return fail("topic", bus.error());
     Status done = state->action(state->arguments, (*bus)->admin());
@@ -119,7 +141,7 @@ Function<int()> setup(CLI::App& app) {
 }  // namespace
 
 const Command& topic_command() {
-  static constexpr Command kCommand{"topic", "List, create, delete and describe topics", setup};
+  static constexpr Command kCommand{"topic", "List, create, delete, describe and import topics", setup};
   return kCommand;
 }
 
