@@ -108,8 +108,6 @@ def test_transactions_are_all_or_nothing_with_their_offsets(server, client):
     consumer.close()
 
 
-# KafkaJS and aiokafka change configurations by AlterConfigs only, the older way.
-@pytest.mark.parametrize("client", ["franz-go", "sarama"], indirect=True)
 def test_administers(server, client):
     consumer = Consumer({"bootstrap.servers": server.kafka, "group.id": "seen"})
     consumer.commit(offsets=[TopicPartition("t", 0, 0)], asynchronous=False)
