@@ -1,4 +1,4 @@
-"""Runs benchmarks and prints their tables: `./dev bench [start|broker|mqtt|sql]...`."""
+"""Runs benchmarks and prints their tables: `./dev bench [start|broker|mqtt|sql|partitions|recovery]...`."""
 
 import importlib
 import shutil
@@ -10,13 +10,14 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 NAMES = ("start", "mqtt", "sql", "broker")
+LARGE = ("partitions", "recovery")  # By name only: they take minutes and, the last one, 10 GB of disk.
 
 
 def main():
     names = sys.argv[1:] or NAMES
     for name in names:
-        if name not in NAMES:
-            raise SystemExit(f"no benchmark {name}; there are {', '.join(NAMES)}")
+        if name not in NAMES + LARGE:
+            raise SystemExit(f"no benchmark {name}; there are {', '.join(NAMES + LARGE)}")
     for name in names:
         folder = tempfile.mkdtemp(prefix="headrace-bench-", dir=ROOT / "build")
         try:

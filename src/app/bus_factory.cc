@@ -2,17 +2,38 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "base/logging.h"
 #include "broker/embedded_bus.h"
 #include "bus_kafka/kafka_bus.h"
+#include "os/process_limits.h"
 
 namespace headrace::app {
 namespace {
 
 bool may_pass(const Error& error) {
   return error.code == ErrorCode::kUnavailable || error.code == ErrorCode::kTimedOut;
+}
+
+/// Connections need descriptors as well.
+constexpr size_t kOpenFilesShare = 4;
+
+broker::BrokerOptions broker_options(const Config& config, size_t descriptors) {
+  broker::BrokerOptions options{.data_directory = config.data,
+                                .auto_create_topics = config.broker.auto_create_topics,
+                                .default_partitions = config.broker.default_partitions,
+                                .retention_check_interval = config.broker.retention_check_interval,
+                                .group_initial_rebalance_delay = config.broker.group_initial_rebalance_delay,
+                                .consumer_group_session_timeout = config.broker.consumer_group_session_timeout,
+                                .consumer_group_heartbeat_interval = config.broker.consumer_group_heartbeat_interval};
+  options.recovery_threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  options.partitions_max = config.broker.partitions_max;
+  options.disk_reserve_bytes = config.broker.disk_reserve_bytes;
+  options.open_files_max =
+      config.broker.open_files_max.value_or(std::min(options.open_files_max, descriptors / kOpenFilesShare));
+  return options;
 }
 
 Status create_or_compare(bus::Admin& admin, const bus::TopicSpec& topic) {
@@ -30,15 +51,9 @@ Status create_or_compare(bus::Admin& admin, const bus::TopicSpec& topic) {
 
 Result<OpenBus> open_bus(const Config& config, flow::MetricsRegistry& metrics) {
   OpenBus open;
+  size_t descriptors = os::raise_open_files_limit();
   if (config.bus.embedded()) {
-    broker::BrokerOptions options{.data_directory = config.data,
-                                  .auto_create_topics = config.broker.auto_create_topics,
-                                  .default_partitions = config.broker.default_partitions,
-                                  .retention_check_interval = config.broker.retention_check_interval,
-                                  .group_initial_rebalance_delay = config.broker.group_initial_rebalance_delay,
-                                  .consumer_group_session_timeout = config.broker.consumer_group_session_timeout,
-                                  .consumer_group_heartbeat_interval = config.broker.consumer_group_heartbeat_interval};
-    ASSIGN_OR_RETURN(open.broker, broker::Broker::open(std::move(options), metrics));
+    ASSIGN_OR_RETURN(open.broker, broker::Broker::open(broker_options(config, descriptors), metrics));
     open.bus = broker::make_embedded_bus(*open.broker);
     open.label = "embedded";
   } else {

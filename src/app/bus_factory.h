@@ -19,7 +19,8 @@ struct OpenBus {
   std::string label;  ///< "embedded", or the bootstrap servers.
 };
 
-/// Opens the log in `config.data`, or connects to the cluster that `config.bus` names (without waiting for it).
+/// Opens the log in `config.data`, or connects to the cluster that `config.bus` names (without waiting for it). Raises
+/// the process's limit of open files as far as it may.
 Result<OpenBus> open_bus(const Config& config, flow::MetricsRegistry& metrics);
 
 /// Creates the topics that do not exist; one that does keeps what it has, and is told where it differs. Waits up to

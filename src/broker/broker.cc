@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/logging.h"
+#include "broker/disk_relief.h"
+#include "broker/disk_space.h"
 #include "broker/flusher.h"
 #include "broker/group_coordinator.h"
 #include "broker/timers.h"
@@ -52,6 +54,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kLazyFlushTick{200};
 constexpr std::chrono::milliseconds kOffsetsExpiryInterval{600000};
+constexpr std::chrono::milliseconds kDiskTick{200};
 
 ConfigMap internal_configs() {
   return {{"cleanup.policy", "compact"}, {"max.message.bytes", "104857600"}, {"segment.bytes", "16777216"}};
@@ -66,7 +69,9 @@ class BrokerImpl final : public Broker {
         flusher_(options_.flush_threads, clock),
         timers_(clock),
         maintenance_(clock),
-        env_{options_, metrics, clock, files, flusher_},
+        log_resources_(new log::LogResources{.open_files = log::OpenFiles(options_.open_files_max)}),
+        disk_space_(files, options_.data_directory, options_.disk_reserve_bytes, metrics),
+        env_{options_, metrics, clock, files, flusher_, log_resources_, disk_space_},
         compactor_(options_.compaction, clock, metrics, [this] { return all_partitions(); }) {}
   ~BrokerImpl() override;
 
@@ -109,14 +114,17 @@ class BrokerImpl final : public Broker {
   void every(std::chrono::milliseconds interval, Function<void()> task);
   /// Topics whose acknowledgements do not wait for the disk are flushed now and then all the same.
   void flush_lazy_topics();
+  void watch_disk();
 
   const BrokerOptions options_;
   os::Clock& clock_;
   os::FileSystem& files_;
   std::unique_ptr<os::FileLock> lock_;
   Flusher flusher_;
-  Timers timers_;       ///< The coordinators': short tasks.
-  Timers maintenance_;  ///< Retention and the like, which wait for the disk.
+  Timers timers_;                                     ///< The coordinators': short tasks.
+  Timers maintenance_;                                ///< Retention and the like, which wait for the disk.
+  std::shared_ptr<log::LogResources> log_resources_;  ///< Partitions may outlive the broker.
+  DiskSpace disk_space_;
   Environment env_;
   std::unique_ptr<Topics> topics_;
   std::unique_ptr<Settings> settings_;
@@ -137,6 +145,7 @@ Status BrokerImpl::open() {
   if (!lock.ok()) return lock.error().in("opening data directory " + data);
   lock_ = *std::move(lock);
 
+  disk_space_.look();
   ASSIGN_OR_RETURN(topics_, Topics::open(env_));
   settings_ = std::make_unique<Settings>(*topics_);
   ASSIGN_OR_RETURN(auto offsets_topic,
@@ -152,6 +161,7 @@ Status BrokerImpl::open() {
 
   every(options_.retention_check_interval, [this] { apply_retention(); });
   every(kLazyFlushTick, [this] { flush_lazy_topics(); });
+  every(kDiskTick, [this] { watch_disk(); });
   every(kOffsetsExpiryInterval, [this] { groups_->expire_offsets(); });
   compactor_.start_thread();
   return {};
@@ -187,6 +197,15 @@ std::vector<std::shared_ptr<Partition>> BrokerImpl::all_partitions() const {
   for (const auto& topic : topics_->all())
     partitions.insert(partitions.end(), topic->partitions.begin(), topic->partitions.end());
   return partitions;
+}
+
+void BrokerImpl::watch_disk() {
+  disk_space_.look();
+  bool low = disk_space_.low();
+  bool preallocated = log_resources_->preallocate.exchange(!low);
+  if (!low) return;
+  if (preallocated) give_back_preallocated(topics_->all());
+  drop_oldest(topics_->all(), disk_space_);
 }
 
 int64_t BrokerImpl::apply_retention() {

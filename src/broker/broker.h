@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,9 +24,13 @@ namespace headrace::broker {
 
 struct BrokerOptions {
   std::string data_directory;
-  bool auto_create_topics = true;  ///< What topic_or_create() does with an unknown name.
-  int32_t default_partitions = 1;  ///< Of topics created without a count (num.partitions).
-  int32_t partitions_max = 10000;  ///< Over all topics; each costs file descriptors and memory.
+  bool auto_create_topics = true;   ///< What topic_or_create() does with an unknown name.
+  int32_t default_partitions = 1;   ///< Of topics created without a count (num.partitions).
+  int32_t partitions_max = 100000;  ///< Over all topics; each costs about 5 KiB of memory.
+  int recovery_threads = 1;         ///< Threads that open partitions at the start.
+  size_t open_files_max = 4096;     ///< Descriptors that partitions' files hold at once; they are opened on demand.
+  /// Free bytes of the disk below which clients' records are refused; see DiskSpace for the default.
+  std::optional<int64_t> disk_reserve_bytes = std::nullopt;
   int32_t offsets_partitions = 1;  ///< offsets.topic.num.partitions, when __consumer_offsets is first made.
   int32_t transaction_partitions = 1;
   int flush_threads = 2;  ///< Threads that fdatasync; as many partitions are synced at once.

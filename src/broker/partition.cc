@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/logging.h"
+#include "broker/disk_space.h"
 #include "broker/flusher.h"
 #include "record/recompress.h"
 
@@ -74,15 +75,22 @@ Result<std::vector<record::Batch>> recompressed(std::span<const record::Batch> b
   return changed;
 }
 
+int64_t total_bytes(std::span<const record::Batch> batches) {
+  int64_t bytes = 0;
+  for (const record::Batch& batch : batches) bytes += static_cast<int64_t>(batch.size());
+  return bytes;
+}
+
 }  // namespace
 
 Partition::Partition(TopicPartition tp, std::unique_ptr<log::PartitionLog> log, const TopicConfig& config,
-                     Flusher& flusher, os::Clock& clock, TopicMetrics metrics)
+                     Flusher& flusher, os::Clock& clock, TopicMetrics metrics, DiskSpace* disk_space)
     : tp_(std::move(tp)),
       log_(std::move(log)),
       flusher_(flusher),
       clock_(clock),
       metrics_(metrics),
+      disk_space_(disk_space),
       config_(config),
       seen_high_watermark_(log_->high_watermark()),
       seen_last_stable_(log_->last_stable_offset()) {}
@@ -125,12 +133,14 @@ Status Partition::check(std::span<const record::Batch> batches, const TopicConfi
 
 void Partition::produce(std::span<const record::Batch> batches, ProducedCallback done) {
   TopicConfig config = this->config();
-  if (Status status = check(batches, config); !status.ok()) return done(status.error());
+  Status status = check(batches, config);
+  if (status.ok() && disk_space_ && !closed_) status = disk_space_->admit(total_bytes(batches));
+  if (!status.ok()) return done(status.error());
   if (!config.compression) return append(batches, std::move(done));
   auto changed = recompressed(batches, *config.compression);
   if (!changed.ok()) return done(changed.error().in("appending to " + to_string(tp_)));
   if (changed->empty()) return append(batches, std::move(done));
-  if (Status status = check_sizes(*changed, config); !status.ok()) return done(status.error());
+  if (Status sizes = check_sizes(*changed, config); !sizes.ok()) return done(sizes.error());
   append(*changed, std::move(done));
 }
 
@@ -139,8 +149,7 @@ void Partition::append_marker(const record::Batch& marker, ProducedCallback done
 }
 
 void Partition::append(std::span<const record::Batch> batches, ProducedCallback done) {
-  int64_t bytes = 0;
-  for (const record::Batch& batch : batches) bytes += static_cast<int64_t>(batch.size());
+  int64_t bytes = total_bytes(batches);
   std::optional<Error> failure;
   bool wait_for_disk = true, flush_due = false;
   {
@@ -348,6 +357,22 @@ Result<log::CompactionReport> Partition::compact(log::CompactionOptions options)
   auto report = log_->compact(std::move(options));
   log_->release_idle_resources();
   return report;
+}
+
+int64_t Partition::drop_oldest_segment() {
+  std::shared_lock life(life_mutex_);
+  if (closed_) return 0;
+  auto dropped = log_->drop_oldest_segment();
+  if (dropped.ok()) return *dropped;
+  log_warn("deleting the oldest records of {}: {}", to_string(tp_), dropped.error().message);
+  return 0;
+}
+
+void Partition::give_back_room() {
+  std::shared_lock life(life_mutex_);
+  if (closed_) return;
+  Status cut = log_->give_back_room();
+  if (!cut.ok()) log_warn("{}: {}", to_string(tp_), cut.error().message);
 }
 
 bool Partition::lazy_flush_due(std::chrono::nanoseconds now) {

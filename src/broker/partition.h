@@ -26,6 +26,8 @@
 
 namespace headrace::broker {
 
+class DiskSpace;
+
 /// An acknowledged append.
 struct Produced {
   Offset base_offset;
@@ -56,8 +58,9 @@ struct TopicMetrics {
 /// Thread-safe. Lives as long as somebody holds it; once its topic is deleted everything answers kNotFound.
 class Partition : public std::enable_shared_from_this<Partition> {
  public:
+  /// `disk_space`: what clients' records need room in; null for the broker's own topics, which use the reserve.
   Partition(TopicPartition tp, std::unique_ptr<log::PartitionLog> log, const TopicConfig& config, Flusher& flusher,
-            os::Clock& clock, TopicMetrics metrics);
+            os::Clock& clock, TopicMetrics metrics, DiskSpace* disk_space);
   ~Partition();
 
   const TopicPartition& tp() const { return tp_; }
@@ -66,7 +69,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   /// from a flusher thread after the fdatasync that covers them, or inside this call on an error and under flush=os.
   /// Batches are re-encoded where compression.type says so.
   /// kTooLarge: a batch over max.message.bytes. kOutOfRange: a timestamp outside the topic's bounds. kInvalidArgument:
-  /// control batches, no batches. kFenced, kOutOfOrder, kOutOfSpace, kIo: see PartitionLog::append. Transactional
+  /// control batches, no batches. kOutOfSpace: the disk is nearly full, try later. kFenced, kOutOfOrder, kIo: see
+  /// PartitionLog::append. Transactional
   /// batches must come through TransactionCoordinator::produce, which checks that their transaction is open.
   void produce(std::span<const record::Batch> batches, ProducedCallback done);
   /// For the broker's own control batches.
@@ -103,6 +107,10 @@ class Partition : public std::enable_shared_from_this<Partition> {
   /// See PartitionLog. kNotFound, kClosed: the partition goes away, which also ends a compaction that runs.
   Result<log::CompactionBacklog> compaction_backlog();
   Result<log::CompactionReport> compact(log::CompactionOptions options);
+  /// Removes the oldest segment to make room; its bytes, 0 when there is none to remove. Blocks for the disk.
+  int64_t drop_oldest_segment();
+  /// Gives back room that was preallocated.
+  void give_back_room();
   /// Under flush=interval or os: whether the time for the next flush has come, which begins anew then. One thread.
   bool lazy_flush_due(std::chrono::nanoseconds now);
   /// flush() of the log, then acknowledgements and waiters. The flusher's; blocks for the disk.
@@ -139,6 +147,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   Flusher& flusher_;
   os::Clock& clock_;
   TopicMetrics metrics_;
+  DiskSpace* const disk_space_;
   std::atomic<bool> deleted_{false};
   std::atomic<bool> closed_{false};
 

@@ -15,7 +15,7 @@ constexpr int64_t kIntMax = std::numeric_limits<int32_t>::max();
 constexpr std::string_view kKeptCompression = "Accepted for compatibility: re-encoded batches get a level of ours.";
 constexpr std::string_view kNoTiers = "Accepted for compatibility: there is no tiered storage.";
 
-// Kafka's topic options (org.apache.kafka.common.config.TopicConfig) and this broker's own `flush`, sorted by name.
+// Kafka's topic options (org.apache.kafka.common.config.TopicConfig) and this broker's own, sorted by name.
 constexpr ConfigSpec kTable[] = {
     {"cleanup.policy", ConfigType::kList, "delete", 0, 0, "delete,compact",
      "What happens to old records: delete whole segments, keep the last record of each key, or both."},
@@ -52,6 +52,9 @@ constexpr ConfigSpec kTable[] = {
     {"min.compaction.lag.ms", ConfigType::kLong, "0", 0, kLongMax, "",
      "The shortest time that a record stays uncompacted."},
     {"min.insync.replicas", ConfigType::kInt, "1", 1, kIntMax, "", "Accepted for compatibility: there is one replica."},
+    {"on_disk_pressure", ConfigType::kString, "refuse", 0, 0, "refuse,drop_oldest",
+     "When the disk is nearly full: refuse records (refuse), or delete this topic's oldest segments first "
+     "(drop_oldest)."},
     {"preallocate", ConfigType::kBoolean, "false", 0, 0, "",
      "Accepted for compatibility: segments always grow in preallocated steps."},
     {"remote.log.copy.disable", ConfigType::kBoolean, "false", 0, 0, "", kNoTiers},
@@ -224,6 +227,7 @@ TopicConfig apply_topic_configs(const ConfigMap& overrides) {
   config.max_message_bytes = values.number("max.message.bytes");
   config.timestamp_before_max_ms = values.number("message.timestamp.before.max.ms");
   config.timestamp_after_max_ms = values.number("message.timestamp.after.max.ms");
+  config.drops_oldest = values.text("on_disk_pressure") == "drop_oldest";
   config.flush_by_interval = values.text("flush") == "interval";
   if (overrides.contains("flush.ms")) {
     // The most that a steady clock can be moved on by.

@@ -45,6 +45,7 @@ struct TopicConfig {
   int64_t timestamp_after_max_ms = 3600000;       ///< message.timestamp.after.max.ms
   std::optional<codec::Compression> compression;  ///< compression.type; nothing: the producer's.
   double min_cleanable_dirty_ratio = 0.5;
+  bool drops_oldest = false;                                ///< on_disk_pressure=drop_oldest
   bool flush_by_interval = false;                           ///< flush=interval
   std::optional<std::chrono::milliseconds> flush_interval;  ///< flush.ms, where set.
   int64_t flush_messages = INT64_MAX;                       ///< flush.messages

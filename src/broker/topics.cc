@@ -1,7 +1,9 @@
 #include "broker/topics.h"
 
 #include <algorithm>
+#include <atomic>
 #include <set>
+#include <thread>
 
 #include "base/logging.h"
 
@@ -54,9 +56,15 @@ Status Topics::finish_deletions() {
 }
 
 Status Topics::recover() {
+  std::vector<Opening> openings;
   for (const auto& [name, stored] : metadata_->topics()) {
-    ASSIGN_OR_RETURN(auto partitions,
-                     open_partitions(name, 0, stored.partitions, stored.configs, /*expect_new=*/false));
+    add_openings(name, 0, stored.partitions, stored.configs, {.internal = stored.internal}, openings);
+  }
+  ASSIGN_OR_RETURN(auto opened, open_partitions(openings));
+  auto next = opened.begin();
+  for (const auto& [name, stored] : metadata_->topics()) {
+    std::vector<std::shared_ptr<Partition>> partitions(next, next + stored.partitions);
+    next += stored.partitions;
     publish(std::make_shared<Topic>(Topic{name, stored.id, stored.internal, stored.configs, std::move(partitions)}));
   }
   return {};
@@ -97,7 +105,7 @@ TopicMetrics Topics::metrics_of(const std::string& topic) {
 Result<std::unique_ptr<log::PartitionLog>> Topics::open_log(const TopicPartition& tp, const log::LogConfig& config,
                                                             bool expect_new) {
   std::string directory = directory_of(tp);
-  ASSIGN_OR_RETURN(auto log, log::PartitionLog::open(env_.files, env_.clock, directory, config));
+  ASSIGN_OR_RETURN(auto log, log::PartitionLog::open(env_.files, env_.clock, directory, config, env_.log_resources));
   if (!expect_new || log->log_end_offset() == Offset(0)) return log;
   // Records of nobody's: kept aside, never served as the new topic's.
   RETURN_IF_ERROR(log->close());
@@ -106,21 +114,59 @@ Result<std::unique_ptr<log::PartitionLog>> Topics::open_log(const TopicPartition
   log_warn("{} holds records of a topic that is not known; they are kept in {}", directory, aside);
   RETURN_IF_ERROR(env_.files.rename(directory, aside));
   RETURN_IF_ERROR(env_.files.sync_directory(env_.options.data_directory));
-  return log::PartitionLog::open(env_.files, env_.clock, directory, config);
+  return log::PartitionLog::open(env_.files, env_.clock, directory, config, env_.log_resources);
 }
 
-Result<std::vector<std::shared_ptr<Partition>>> Topics::open_partitions(const std::string& topic, int32_t from,
-                                                                        int32_t to, const ConfigMap& configs,
-                                                                        bool expect_new) {
-  TopicConfig config = apply_topic_configs(configs);
-  std::vector<std::shared_ptr<Partition>> partitions;
+// A partition to open, with what it takes from its topic.
+struct Topics::Opening {
+  TopicPartition tp;
+  std::shared_ptr<const TopicConfig> config;
+  TopicMetrics metrics;
+  DiskSpace* space;  // Null for the broker's own topics: their records come out of the reserve.
+  bool expect_new;
+};
+
+void Topics::add_openings(const std::string& topic, int32_t from, int32_t to, const ConfigMap& configs, Origin origin,
+                          std::vector<Opening>& openings) {
+  auto config = std::make_shared<const TopicConfig>(apply_topic_configs(configs));
+  TopicMetrics metrics = metrics_of(topic);
+  DiskSpace* space = origin.internal ? nullptr : &env_.disk_space;
   for (int32_t i = from; i < to; ++i) {
-    TopicPartition tp{topic, PartitionId(i)};
-    auto log = open_log(tp, config.log, expect_new);
-    if (!log.ok()) return log.error().in("opening " + to_string(tp));
-    partitions.push_back(
-        std::make_shared<Partition>(tp, *std::move(log), config, env_.flusher, env_.clock, metrics_of(topic)));
+    openings.push_back({{topic, PartitionId(i)}, config, metrics, space, origin.expect_new});
   }
+}
+
+Result<std::shared_ptr<Partition>> Topics::open_partition(const Opening& opening) {
+  auto log = open_log(opening.tp, opening.config->log, opening.expect_new);
+  if (!log.ok()) return log.error().in("opening " + to_string(opening.tp));
+  return std::make_shared<Partition>(opening.tp, *std::move(log), *opening.config, env_.flusher, env_.clock,
+                                     opening.metrics, opening.space);
+}
+
+Result<std::vector<std::shared_ptr<Partition>>> Topics::open_partitions(const std::vector<Opening>& openings) {
+  std::vector<std::shared_ptr<Partition>> partitions(openings.size());
+  std::atomic<size_t> next{0};
+  std::mutex mutex;
+  std::optional<Error> failure;
+  auto work = [&] {
+    for (size_t i = next++; i < openings.size(); i = next++) {
+      auto opened = open_partition(openings[i]);
+      if (opened.ok()) {
+        partitions[i] = *std::move(opened);
+        continue;
+      }
+      std::lock_guard lock(mutex);
+      if (!failure) failure = opened.error();
+      next = openings.size();
+    }
+  };
+  std::vector<std::thread> helpers;
+  for (int i = 1; i < std::min<int>(env_.options.recovery_threads, static_cast<int>(openings.size())); ++i) {
+    helpers.emplace_back(work);
+  }
+  work();
+  for (std::thread& helper : helpers) helper.join();
+  if (failure) return *failure;
   return partitions;
 }
 
@@ -166,7 +212,10 @@ Result<Topics::TopicRef> Topics::create_locked(const std::string& name, int32_t 
   RETURN_IF_ERROR(check_room(partitions));
   auto topic = std::make_shared<Topic>(Topic{name, random_uuid(), internal, std::move(configs), {}});
   if (validate_only) return TopicRef(topic);
-  ASSIGN_OR_RETURN(topic->partitions, open_partitions(name, 0, partitions, topic->configs, /*expect_new=*/true));
+  if (!internal) RETURN_IF_ERROR(env_.disk_space.admit(0));
+  std::vector<Opening> openings;
+  add_openings(name, 0, partitions, topic->configs, {internal, /*expect_new=*/true}, openings);
+  ASSIGN_OR_RETURN(topic->partitions, open_partitions(openings));
   if (Status status = metadata_->put_topic(name, stored(*topic)); !status.ok()) {
     for (auto& partition : topic->partitions) (void)partition->shut_down(/*destroy=*/true);
     return status.error().in("creating topic " + name);
@@ -211,7 +260,10 @@ Status Topics::add_partitions(std::string_view name, int32_t total, bool validat
   }
   RETURN_IF_ERROR(check_room(total - have));
   if (validate_only) return {};
-  ASSIGN_OR_RETURN(auto added, open_partitions(topic->name, have, total, topic->configs, /*expect_new=*/true));
+  RETURN_IF_ERROR(env_.disk_space.admit(0));
+  std::vector<Opening> openings;
+  add_openings(topic->name, have, total, topic->configs, {topic->internal, /*expect_new=*/true}, openings);
+  ASSIGN_OR_RETURN(auto added, open_partitions(openings));
   auto changed = std::make_shared<Topic>(*topic);
   changed->partitions.insert(changed->partitions.end(), added.begin(), added.end());
   if (Status status = metadata_->put_topic(topic->name, stored(*changed)); !status.ok()) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "broker/broker.h"
+#include "broker/disk_space.h"
 #include "broker/flusher.h"
 #include "broker/metadata.h"
 #include "broker/topic.h"
@@ -25,6 +26,8 @@ struct Environment {
   os::Clock& clock;
   os::FileSystem& files;
   Flusher& flusher;
+  std::shared_ptr<log::LogResources> log_resources;
+  DiskSpace& disk_space;
 };
 
 /// Thread-safe. Changes are made one at a time and block for the disk; lookups never wait for them.
@@ -65,14 +68,23 @@ class Topics final : public TopicView {
     size_t operator()(std::string_view name) const { return std::hash<std::string_view>()(name); }
   };
 
+  /// Whose a topic is, and whether it should hold nothing yet.
+  struct Origin {
+    bool internal = false;
+    bool expect_new = false;
+  };
   explicit Topics(const Environment& environment) : env_(environment) {}
   Status recover();
   Status finish_deletions();
   void warn_of_strangers();
   Result<TopicRef> create_locked(const std::string& name, int32_t partitions, ConfigMap configs, bool internal,
                                  bool validate_only);
-  Result<std::vector<std::shared_ptr<Partition>>> open_partitions(const std::string& topic, int32_t from, int32_t to,
-                                                                  const ConfigMap& configs, bool expect_new);
+  struct Opening;
+  Result<std::shared_ptr<Partition>> open_partition(const Opening& opening);
+  /// In the order of `openings`; the first error where there are some.
+  Result<std::vector<std::shared_ptr<Partition>>> open_partitions(const std::vector<Opening>& openings);
+  void add_openings(const std::string& topic, int32_t from, int32_t to, const ConfigMap& configs, Origin origin,
+                    std::vector<Opening>& openings);
   Result<std::unique_ptr<log::PartitionLog>> open_log(const TopicPartition& tp, const log::LogConfig& config,
                                                       bool expect_new);
   TopicMetrics metrics_of(const std::string& topic);

@@ -79,9 +79,10 @@ Result<std::pair<Checkpoint, uint64_t>> decode_checkpoint(BytesView slot) {
   return std::pair(checkpoint, generation);
 }
 
-Result<CheckpointFile> CheckpointFile::open(os::FileSystem& files, std::string path) {
-  CheckpointFile file(files, std::move(path));
-  auto bytes = os::read_file(files, file.path_, 2 * kCheckpointSlotBytes);
+Result<std::unique_ptr<CheckpointFile>> CheckpointFile::open(os::FileSystem& files, std::string path,
+                                                             OpenFiles* open_files) {
+  std::unique_ptr<CheckpointFile> file(new CheckpointFile(files, std::move(path), open_files));
+  auto bytes = os::read_file(files, file->path_, 2 * kCheckpointSlotBytes);
   if (!bytes.ok()) {
     ErrorCode code = bytes.error().code;
     if (code == ErrorCode::kNotFound || code == ErrorCode::kTooLarge) return file;
@@ -90,20 +91,41 @@ Result<CheckpointFile> CheckpointFile::open(os::FileSystem& files, std::string p
   for (size_t at : {size_t{0}, kCheckpointSlotBytes}) {
     if (bytes->size() <= at) break;
     auto slot = decode_checkpoint(BytesView(*bytes).subspan(at));
-    if (!slot.ok() || (file.read_ && slot->second <= file.generation_)) continue;
-    file.read_ = slot->first;
-    file.generation_ = slot->second;
+    if (!slot.ok() || (file->read_ && slot->second <= file->generation_)) continue;
+    file->read_ = slot->first;
+    file->generation_ = slot->second;
   }
   return file;
 }
 
+CheckpointFile::~CheckpointFile() {
+  if (open_files_) open_files_->closed(*this);
+}
+
 Status CheckpointFile::write(const Checkpoint& checkpoint, bool synced) {
+  std::lock_guard lock(mutex_);
   if (!file_) {
-    ASSIGN_OR_RETURN(file_, files_->open(path_, os::OpenMode::kCreate));
+    ASSIGN_OR_RETURN(file_, files_.open(path_, os::OpenMode::kCreate));
+    if (open_files_) open_files_->opened(*this);
   }
+  touch();
   ++generation_;
   RETURN_IF_ERROR(file_->write_at(generation_ % 2 * kCheckpointSlotBytes, encode_checkpoint(checkpoint, generation_)));
   return synced ? file_->sync() : Status();
+}
+
+void CheckpointFile::release() {
+  std::lock_guard lock(mutex_);
+  file_.reset();
+  if (open_files_) open_files_->closed(*this);
+}
+
+// A lost unsynced write only makes the checkpoint an older one.
+bool CheckpointFile::try_close(Close) {
+  std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock || !file_) return false;
+  file_.reset();
+  return true;
 }
 
 }  // namespace headrace::log

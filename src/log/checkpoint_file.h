@@ -14,12 +14,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
 #include "base/bytes.h"
 #include "base/ids.h"
 #include "base/result.h"
+#include "log/open_files.h"
 #include "os/file.h"
 
 namespace headrace::log {
@@ -53,21 +55,29 @@ Bytes encode_checkpoint(const Checkpoint& checkpoint, uint64_t generation);
 Result<std::pair<Checkpoint, uint64_t>> decode_checkpoint(BytesView slot);
 
 /// The file. One thread at a time.
-class CheckpointFile {
+class CheckpointFile final : OpenFiles::Holder {
  public:
-  /// Reads what there is; a missing file or one without a whole slot reads as nothing.
-  static Result<CheckpointFile> open(os::FileSystem& files, std::string path);
+  /// Reads what there is; a missing file or one without a whole slot reads as nothing. `open_files`, where there is
+  /// one, bounds the descriptors of many files; it outlives this.
+  static Result<std::unique_ptr<CheckpointFile>> open(os::FileSystem& files, std::string path,
+                                                      OpenFiles* open_files = nullptr);
+  ~CheckpointFile() override;
 
   const std::optional<Checkpoint>& read() const { return read_; }
   /// Writes the next slot, into the page cache only unless `synced`. The file is created by the first write.
   Status write(const Checkpoint& checkpoint, bool synced);
   /// Gives the file descriptor back until the next write.
-  void release() { file_.reset(); }
+  void release();
 
  private:
-  CheckpointFile(os::FileSystem& files, std::string path) : files_(&files), path_(std::move(path)) {}
-  os::FileSystem* files_;
-  std::string path_;
+  CheckpointFile(os::FileSystem& files, std::string path, OpenFiles* open_files)
+      : files_(files), path_(std::move(path)), open_files_(open_files) {}
+  bool try_close(Close how) override;
+
+  os::FileSystem& files_;
+  const std::string path_;
+  OpenFiles* const open_files_;
+  std::mutex mutex_;  // Of file_ alone, which others may close.
   std::unique_ptr<os::File> file_;
   std::optional<Checkpoint> read_;
   uint64_t generation_ = 0;

@@ -1,6 +1,7 @@
 #include "log/compaction.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/logging.h"
 #include "log/compaction_batch.h"
@@ -44,8 +45,9 @@ Status Compaction::run(CompactionReport& report) {
 Status Compaction::prepare() {
   {
     std::lock_guard flushing(log_.flush_mutex_);
-    log_.checkpoint_.has_gaps = true;
-    Status noted = log_.flush_held(/*checkpoint=*/true);
+    bool known = std::exchange(log_.checkpoint_.has_gaps, true);
+    Status noted = log_.flush_held(PartitionLogImpl::Checkpointing::kNow);
+    if (noted.ok() && !known) noted = log_.checkpoint_file_->write(log_.checkpoint_, /*synced=*/true);
     if (!noted.ok()) return noted.error().in("before compacting");
     if (log_.checkpoint_.checkpoint.segment < sources_.back().end) {
       return Error{ErrorCode::kUnavailable, "no checkpoint of the log in " + log_.directory_ + " could be written"};
@@ -140,7 +142,7 @@ std::vector<Compaction::Group> Compaction::group_sources() const {
 Status Compaction::write_group(Group group) {
   Offset base = group.front().segment->base();
   Output output;
-  output.segment = std::make_shared<Segment>(log_.files_, log_.directory_, base);
+  output.segment = log_.make_segment(base);
   output.segment->reset_indexes(now_ms_);
   auto write = [&]() -> Status {
     if (group.size() > 1) RETURN_IF_ERROR(start_writing(group.front(), output));

@@ -146,6 +146,32 @@ INSTANTIATE_TEST_SUITE_P(Modes, CrashPoints,
                          ::testing::Values(os::CrashMode::kKeep, os::CrashMode::kDrop, os::CrashMode::kTear,
                                            os::CrashMode::kRandom));
 
+// What a clean stop writes last is not synced: a power loss right after it, or amid it, leaves a log all the same.
+TEST_P(CrashPoints, APowerLossDuringOrAfterACleanStopLosesNothing) {
+  set_log_level(LogLevel::kError);
+  for (uint64_t seed = 1; seed <= 12; ++seed) {
+    for (uint64_t operations = 0;; ++operations) {
+      SCOPED_TRACE(fmt::format("script seed {}, crash {} operations into close", seed, operations));
+      TestLog test;
+      Script script(test, seed);
+      ASSERT_OK(test.open());
+      script.run(kSteps);
+      test.disk.crash_after(operations);
+      bool closed = test.log->close().ok();
+      if (closed) script.witness().acknowledged = static_cast<int64_t>(script.witness().values.size());
+      test.disk.crash();
+      test.log.reset();
+      test.disk.restart(GetParam(), seed * 1000 + operations);
+      ASSERT_OK(test.open());
+      check_against(test, script.witness());
+      check_goes_on(test);
+      if (HasFailure()) return;
+      if (closed) break;
+    }
+  }
+  set_log_level(LogLevel::kInfo);
+}
+
 TEST(CrashPoints, RecoveryMayCrashTooAtAnyOperation) {
   set_log_level(LogLevel::kError);
   for (uint64_t seed = 1; seed <= 2; ++seed) {
@@ -212,6 +238,41 @@ INSTANTIATE_TEST_SUITE_P(Calls, NthFailure,
 INSTANTIATE_TEST_SUITE_P(Harmless, NthFailure,
                          ::testing::Combine(::testing::Values(os::DiskCall::kWrite, os::DiskCall::kRead),
                                             ::testing::Values(os::DiskFault::kInterrupted, os::DiskFault::kShort)));
+
+// R6: whichever fsync fails, the log that it was for acknowledges nothing from then on, not even after a next fsync
+// that "succeeds", and goes on serving what was durable.
+TEST(FsyncFailure, AtEveryCallSiteTheLogNeverAcknowledgesAgain) {
+  set_log_level(LogLevel::kError);
+  int taken_out = 0;
+  for (os::DiskCall call : {os::DiskCall::kSync, os::DiskCall::kSyncDirectory}) {
+    for (uint64_t nth = 1;; ++nth) {
+      SCOPED_TRACE(fmt::format("{} call {} fails", os::to_string(call), nth));
+      TestLog test;
+      Script script(test, 3);
+      ASSERT_OK(test.open());
+      test.disk.fail(call, nth, os::DiskFault::kIoError);
+      script.run(kSteps);
+      if (!test.disk.fault_happened()) break;
+      if (!test.log->out_of_service()) continue;  // The fsync of an index: it can be made again.
+      ++taken_out;
+      Offset durable = test.log->durable_end(), visible = test.log->high_watermark();
+      for (int i = 0; i < 3; ++i) {
+        EXPECT_EQ(append(*test.log, make_batch("never")).error().code, ErrorCode::kIo);
+        EXPECT_EQ(test.log->flush().error().code, ErrorCode::kIo);
+        EXPECT_FALSE(test.log->checkpoint().ok());
+        EXPECT_FALSE(test.log->delete_records(durable).ok());
+      }
+      EXPECT_EQ(test.log->durable_end(), durable);
+      EXPECT_EQ(test.log->high_watermark(), visible);
+      auto start = test.log->log_start_offset();
+      auto values = read_values(*test.log, start);
+      ASSERT_GE(static_cast<int64_t>(values.size()), durable.value - start.value);
+      if (::testing::Test::HasFailure()) return;
+    }
+  }
+  EXPECT_GT(taken_out, 20);
+  set_log_level(LogLevel::kInfo);
+}
 
 TEST(NthFailure, InterruptedAndShortCallsAreNotEvenNoticed) {
   for (auto fault : {os::DiskFault::kInterrupted, os::DiskFault::kShort}) {

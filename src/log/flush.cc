@@ -15,20 +15,21 @@ Status PartitionLogImpl::flush() {
     if (durable_end_ == log_end_) return {};
   }
   std::lock_guard flushing(flush_mutex_);
-  return flush_held(/*checkpoint=*/false);
+  return flush_held(Checkpointing::kWhenDue);
 }
 
 Status PartitionLogImpl::checkpoint() {
   std::lock_guard flushing(flush_mutex_);
-  return flush_held(/*checkpoint=*/true);
+  return flush_held(Checkpointing::kNow);
 }
 
-Status PartitionLogImpl::flush_held(bool checkpoint) {
+Status PartitionLogImpl::flush_held(Checkpointing checkpointing) {
   {
     std::lock_guard lock(mutex_);
     RETURN_IF_ERROR(writable());
   }
-  auto pass = begin_pass(checkpoint);
+  if (checkpointing != Checkpointing::kWhenDue && checkpoint_is_current()) return {};
+  auto pass = begin_pass(checkpointing);
   if (!pass) return {};
   Status synced = sync_pass(*pass);
   if (!synced.ok()) {
@@ -49,12 +50,23 @@ Status PartitionLogImpl::flush_held(bool checkpoint) {
                                   : checkpoint_file_->write(checkpoint_, /*synced=*/!pass->rolled.empty());
   // The log itself is safe: all that is lost is a shorter scan at the next start.
   if (!noted.ok()) log_warn("no checkpoint of the log in {}: {}", directory_, noted.error().message);
-  return pass->checkpoint && checkpoint ? noted : Status();
+  return pass->checkpoint && checkpointing != Checkpointing::kWhenDue ? noted : Status();
+}
+
+// Whether the next start would find all as it is now, with nothing to scan. A log that never held anything needs no
+// checkpoint, nor that its name is durable.
+bool PartitionLogImpl::checkpoint_is_current() const {
+  std::lock_guard lock(mutex_);
+  if (durable_end_ != log_end_ || !rolled_.empty()) return false;
+  if (log_end_ == Offset(0)) return true;
+  return checkpoint_.checkpoint.segment == active()->base() && checkpoint_.checkpoint.offset == log_end_ &&
+         checkpoint_.log_start == log_start_;
 }
 
 // Takes what there is to do; nothing when all is durable.
-std::optional<PartitionLogImpl::FlushPass> PartitionLogImpl::begin_pass(bool checkpoint) {
+std::optional<PartitionLogImpl::FlushPass> PartitionLogImpl::begin_pass(Checkpointing checkpointing) {
   std::lock_guard lock(mutex_);
+  bool checkpoint = checkpointing != Checkpointing::kWhenDue;
   if (bytes_since_checkpoint_ >= config_.checkpoint_bytes) checkpoint = true;
   if (durable_end_ == log_end_ && rolled_.empty() && !directory_dirty_ && !checkpoint) return std::nullopt;
   FlushPass pass{.target = log_end_, .rolled = std::move(rolled_), .active = active()};
@@ -65,6 +77,7 @@ std::optional<PartitionLogImpl::FlushPass> PartitionLogImpl::begin_pass(bool che
   if (!checkpoint) return pass;
   producers_.expire(clock_.wall_ms() - config_.producer_id_expiration_ms);
   pass.checkpoint = true;
+  pass.checkpoint_synced = checkpointing != Checkpointing::kUnsynced;
   pass.no_producers = producers_.all().empty();
   pass.leader_epoch = latest_epoch_.value;
   if (!pass.no_producers) pass.snapshot = encode_producer_snapshot(producers_);
@@ -100,10 +113,10 @@ void PartitionLogImpl::finish_rolled(const Rolled& rolled) {
 
 Status PartitionLogImpl::write_checkpoint(const FlushPass& pass) {
   if (!pass.image) return Error{ErrorCode::kIo, "the indexes of " + pass.active->log_path() + " can't be read"};
-  RETURN_IF_ERROR(pass.active->write_indexes(*pass.image));
+  RETURN_IF_ERROR(pass.active->write_indexes(*pass.image, pass.checkpoint_synced));
   if (!pass.no_producers) {
     RETURN_IF_ERROR(os::write_file_atomically(files_, snapshot_path(pass.target), pass.snapshot));
-  } else {
+  } else if (pass.checkpoint_synced) {
     RETURN_IF_ERROR(files_.sync_directory(directory_));
   }
   Offset before = checkpoint_.checkpoint.offset;
@@ -113,7 +126,7 @@ Status PartitionLogImpl::write_checkpoint(const FlushPass& pass) {
   checkpoint_.transaction_entries = pass.image->counts.transactions;
   checkpoint_.no_producers = pass.no_producers;
   checkpoint_.leader_epoch = pass.leader_epoch;
-  RETURN_IF_ERROR(checkpoint_file_->write(checkpoint_, /*synced=*/true));
+  RETURN_IF_ERROR(checkpoint_file_->write(checkpoint_, pass.checkpoint_synced));
   bool of_segment;
   {
     std::lock_guard lock(mutex_);
@@ -126,6 +139,12 @@ Status PartitionLogImpl::write_checkpoint(const FlushPass& pass) {
 
 std::string PartitionLogImpl::snapshot_path(Offset offset) const {
   return directory_ + "/" + file_name(offset, kSnapshotSuffix);
+}
+
+Status PartitionLogImpl::give_back_room() {
+  std::lock_guard lock(mutex_);
+  if (closed_ || failure_) return {};
+  return active()->trim();
 }
 
 void PartitionLogImpl::release_idle_resources() {
@@ -142,12 +161,11 @@ Status PartitionLogImpl::close() {
     std::lock_guard lock(mutex_);
     if (closed_) return {};
   }
-  Status flushed = flush_held(/*checkpoint=*/true);
+  Status flushed = flush_held(Checkpointing::kUnsynced);
   std::lock_guard lock(mutex_);
   closed_ = true;
   if (!flushed.ok()) return flushed;
-  RETURN_IF_ERROR(active()->trim());
-  return active()->sync();
+  return active()->trim();  // Lost in a power loss, it leaves zeros, which recovery takes for the end.
 }
 
 Status PartitionLogImpl::destroy() {

@@ -141,13 +141,13 @@ TEST(CheckpointFile, ATornWriteLeavesTheOneBefore) {
   os::SimulatedFileSystem disk;
   auto file = CheckpointFile::open(disk, "/cp");
   ASSERT_OK(file);
-  EXPECT_FALSE(file->read());
-  for (int64_t i = 1; i <= 5; ++i) ASSERT_OK(file->write(some_checkpoint(i), /*synced=*/true));
+  EXPECT_FALSE((*file)->read());
+  for (int64_t i = 1; i <= 5; ++i) ASSERT_OK((*file)->write(some_checkpoint(i), /*synced=*/true));
   Bytes whole = disk.content("/cp");
-  EXPECT_EQ(CheckpointFile::open(disk, "/cp")->read()->durable.offset.value, 5);
+  EXPECT_EQ((*CheckpointFile::open(disk, "/cp"))->read()->durable.offset.value, 5);
   whole[512 + 20] ^= 1;  // Generation 5 is in the second slot.
   disk.set_content("/cp", whole);
-  EXPECT_EQ(CheckpointFile::open(disk, "/cp")->read()->durable.offset.value, 4);
+  EXPECT_EQ((*CheckpointFile::open(disk, "/cp"))->read()->durable.offset.value, 4);
 }
 
 TEST(Sequences, WrapBehindTheLargest) {

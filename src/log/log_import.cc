@@ -209,7 +209,7 @@ class Importer {
                           .leader_epoch = kOwnEpoch.value,
                           .has_gaps = gaps_};
     ASSIGN_OR_RETURN(auto file, CheckpointFile::open(files_, options_.to + "/" + std::string(kCheckpointName)));
-    RETURN_IF_ERROR(file.write(checkpoint, /*synced=*/true));
+    RETURN_IF_ERROR(file->write(checkpoint, /*synced=*/true));
     return files_.sync_directory(options_.to);
   }
 

@@ -20,16 +20,21 @@ constexpr size_t kCrcCoverageOffset = 21;
 }  // namespace
 
 Result<std::unique_ptr<PartitionLog>> PartitionLog::open(os::FileSystem& files, os::Clock& clock, std::string directory,
-                                                         const LogConfig& config) {
-  auto log = std::make_unique<PartitionLogImpl>(files, clock, directory, config);
+                                                         const LogConfig& config,
+                                                         std::shared_ptr<LogResources> resources) {
+  auto log = std::make_unique<PartitionLogImpl>(files, clock, directory, config, std::move(resources));
   Status recovered = log->recover();
   if (!recovered.ok()) return recovered.error().in("opening the log in " + directory);
   return std::unique_ptr<PartitionLog>(std::move(log));
 }
 
 PartitionLogImpl::PartitionLogImpl(os::FileSystem& files, os::Clock& clock, std::string directory,
-                                   const LogConfig& config)
-    : files_(files), clock_(clock), directory_(std::move(directory)), config_(config) {}
+                                   const LogConfig& config, std::shared_ptr<LogResources> resources)
+    : files_(files),
+      clock_(clock),
+      directory_(std::move(directory)),
+      resources_(std::move(resources)),
+      config_(config) {}
 
 Status PartitionLogImpl::writable() const {
   if (closed_) return Error{ErrorCode::kClosed, "the log in " + directory_ + " is closed"};
@@ -51,7 +56,8 @@ Result<AppendResult> PartitionLogImpl::append(std::span<const record::Batch> bat
   if (must_roll(now_ms)) RETURN_IF_ERROR(roll(now_ms));
   bool stamp_time = config_.timestamp_type == TimestampType::kLogAppendTime;
   stage_bytes(batches, stamp_time ? now_ms : -1);
-  Status written = active()->write(staging_.parts, staging_.bytes, config_.preallocate_bytes_max);
+  bool preallocate = !resources_ || resources_->preallocate.load(std::memory_order_relaxed);
+  Status written = active()->write(staging_.parts, staging_.bytes, preallocate ? config_.preallocate_bytes_max : 0);
   if (!written.ok()) {
     if (written.error().code == ErrorCode::kOutOfSpace) return written.error();
     return fail(written.error());
@@ -162,9 +168,13 @@ bool PartitionLogImpl::must_roll(int64_t now_ms) const {
   return age > age_max;
 }
 
+PartitionLogImpl::SegmentPtr PartitionLogImpl::make_segment(Offset base) const {
+  return std::make_shared<Segment>(files_, directory_, base, resources_ ? &resources_->open_files : nullptr);
+}
+
 // Starts a new segment at the log's end. Nothing changes when that fails.
 Status PartitionLogImpl::roll(int64_t now_ms) {
-  auto next = std::make_shared<Segment>(files_, directory_, log_end_);
+  SegmentPtr next = make_segment(log_end_);
   RETURN_IF_ERROR(next->create(now_ms));
   rolled_.push_back({active(), encode_producer_snapshot(producers_), log_end_});
   segments_[log_end_] = std::move(next);
@@ -221,6 +231,7 @@ Result<ReadResult> PartitionLogImpl::read(Offset offset, size_t bytes_max, Offse
     bool useless = !found.ok() || found->batches.empty();
     if (useless && was_removed(segment)) continue;
     if (!found.ok()) return found.error().in("reading offset " + std::to_string(offset.value));
+    if (found->batches.empty() && !gaps && !found->bad_position) found->bad_position = limit;  // The file was cut.
     if (found->bad_position) return take_out_of_service(*segment, *found);
     if (!found->batches.empty()) return ReadResult{std::move(found->batches), found->next_offset};
     // Compaction may have emptied the segment's end; the search goes on in the next one.

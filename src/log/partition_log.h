@@ -30,6 +30,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "log/log_config.h"
+#include "log/open_files.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "record/batch.h"
@@ -125,8 +126,10 @@ class PartitionLog {
   /// Opens the log in `directory` ("<data>/<topic>-<partition>"), creating it when missing, and recovers it: cuts a
   /// torn tail, takes damaged ranges out of service, rebuilds what is missing or wrong of the indexes and producer
   /// state. `files` and `clock` outlive the log.
+  /// `resources`, where there are any, are shared with other logs.
   static Result<std::unique_ptr<PartitionLog>> open(os::FileSystem& files, os::Clock& clock, std::string directory,
-                                                    const LogConfig& config);
+                                                    const LogConfig& config,
+                                                    std::shared_ptr<LogResources> resources = nullptr);
   virtual ~PartitionLog() = default;
 
   /// Appends `batches` (already checked: sizes, CRC, magic) with one write, all or none, and assigns their offsets and
@@ -177,6 +180,10 @@ class PartitionLog {
   /// and flushes go on beside it; one compaction at a time. kCorrupt: a segment is damaged, nothing more was done.
   /// kUnavailable: retention took segments away amid it. kOutOfSpace: try later. After any error what is done is whole.
   virtual Result<CompactionReport> compact(CompactionOptions options) = 0;
+  /// Removes the oldest segment that readers have seen the end of, whatever retention says, to make room on the disk;
+  /// the bytes that it held, 0 when the log is empty. With nothing but the active one left, that is rolled and goes by
+  /// the next call.
+  virtual Result<int64_t> drop_oldest_segment() = 0;
   /// Moves the log start to `before` (at most the high watermark; -1 means that); durable on return. The new log start.
   virtual Result<Offset> delete_records(Offset before) = 0;
   /// Applies from now on; segments on the disk stay as they are until they are rolled or expire.
@@ -185,6 +192,8 @@ class PartitionLog {
 
   /// Writes a checkpoint (indexes, producer snapshot, recovery point), so that a start has nothing to scan.
   virtual Status checkpoint() = 0;
+  /// Gives back the room that was preallocated for the active segment.
+  virtual Status give_back_room() = 0;
   /// Gives back file descriptors and loaded indexes of segments that are not being read. Call it now and then.
   virtual void release_idle_resources() = 0;
   /// flush, checkpoint, give back preallocated room. No call but the destructor may follow.

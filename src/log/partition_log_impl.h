@@ -20,7 +20,8 @@ inline constexpr uint64_t kSegmentBytesMax = INT32_MAX;
 
 class PartitionLogImpl final : public PartitionLog {
  public:
-  PartitionLogImpl(os::FileSystem& files, os::Clock& clock, std::string directory, const LogConfig& config);
+  PartitionLogImpl(os::FileSystem& files, os::Clock& clock, std::string directory, const LogConfig& config,
+                   std::shared_ptr<LogResources> resources);
   /// Reads what the directory holds and makes it fit to serve. Once, before anything else.
   Status recover();
 
@@ -45,10 +46,12 @@ class PartitionLogImpl final : public PartitionLog {
   Result<int64_t> delete_old_segments() override;
   Result<CompactionBacklog> compaction_backlog() override;
   Result<CompactionReport> compact(CompactionOptions options) override;
+  Result<int64_t> drop_oldest_segment() override;
   Result<Offset> delete_records(Offset before) override;
   void set_config(const LogConfig& config) override;
   LogConfig config() const override;
   Status checkpoint() override;
+  Status give_back_room() override;
   void release_idle_resources() override;
   Status close() override;
   Status destroy() override;
@@ -72,6 +75,7 @@ class PartitionLogImpl final : public PartitionLog {
     bool sync_directory = false;
     bool sync_parent = false;
     bool checkpoint = false;
+    bool checkpoint_synced = true;
     bool no_producers = false;
     int32_t leader_epoch = 0;
     Bytes snapshot;
@@ -93,6 +97,7 @@ class PartitionLogImpl final : public PartitionLog {
   AppendResult duplicate_of(const ProducerBatch& first, const ProducerBatch& last) const;
   void stage_bytes(std::span<const record::Batch> batches, int64_t append_time_ms);
   bool must_roll(int64_t now_ms) const;
+  SegmentPtr make_segment(Offset base) const;
   Status roll(int64_t now_ms);
   void take_over(int64_t now_ms);
   Error fail(const Error& error);
@@ -106,8 +111,12 @@ class PartitionLogImpl final : public PartitionLog {
   Error take_out_of_service(const Segment& segment, const SegmentRead& found);
 
   // Flushing; these want flush_mutex_.
-  Status flush_held(bool checkpoint);
-  std::optional<FlushPass> begin_pass(bool checkpoint);
+  /// When to write a checkpoint. An unsynced one is right after a clean stop, and found wanting after a power loss: the
+  /// next start checks the indexes that it counts on, and scans where they are not there.
+  enum class Checkpointing { kWhenDue, kNow, kUnsynced };
+  Status flush_held(Checkpointing checkpointing);
+  bool checkpoint_is_current() const;
+  std::optional<FlushPass> begin_pass(Checkpointing checkpointing);
   Status sync_pass(const FlushPass& pass);
   void finish_rolled(const Rolled& rolled);
   Status write_checkpoint(const FlushPass& pass);
@@ -130,6 +139,7 @@ class PartitionLogImpl final : public PartitionLog {
   Error damaged_source(const Segment& segment, uint64_t position) const;
 
   // Retention and lookup.
+  Result<int64_t> remove_before(Offset keep_from);
   std::vector<SegmentPtr> detach_before(Offset offset);
   Status remove_detached(const std::vector<SegmentPtr>& segments);
   struct TimestampSearch {
@@ -143,10 +153,11 @@ class PartitionLogImpl final : public PartitionLog {
   os::FileSystem& files_;
   os::Clock& clock_;
   const std::string directory_;
+  const std::shared_ptr<LogResources> resources_;  // Outlives the segments.
 
   std::mutex compaction_mutex_;  // Taken before flush_mutex_. One compaction at a time.
   std::mutex flush_mutex_;       // Taken before mutex_. Guards the checkpoint file and what is written beside the log.
-  std::optional<CheckpointFile> checkpoint_file_;
+  std::unique_ptr<CheckpointFile> checkpoint_file_;
   Checkpoint checkpoint_;
 
   mutable std::mutex mutex_;

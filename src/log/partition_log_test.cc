@@ -377,6 +377,112 @@ TEST_F(PartitionLogTest, DestroyLeavesNothing) {
   EXPECT_EQ(append(*log, make_batch("b")).error().code, ErrorCode::kClosed);
 }
 
+TEST_F(PartitionLogTest, DropsItsOldestSegmentWhateverRetentionSays) {
+  config.segment_bytes = 500;
+  config.retention_ms = -1;
+  log->set_config(config);
+  for (int i = 0; i < 20; ++i) ASSERT_OK(append(*log, make_batch(std::to_string(i), 2)));
+  EXPECT_EQ(*log->drop_oldest_segment(), 0) << "nothing that is not durable";
+  ASSERT_OK(log->flush());
+  int64_t segments = log->stats().segments, bytes = log->size_bytes();
+  auto dropped = log->drop_oldest_segment();
+  ASSERT_OK(dropped);
+  EXPECT_GT(*dropped, 0);
+  EXPECT_EQ(log->size_bytes(), bytes - *dropped);
+  EXPECT_EQ(log->stats().segments, segments - 1);
+  EXPECT_GT(log->log_start_offset().value, 0);
+  for (int i = 0; i < 100 && log->size_bytes() > 0; ++i) ASSERT_OK(log->drop_oldest_segment());
+  EXPECT_EQ(log->size_bytes(), 0);
+  EXPECT_EQ(log->log_start_offset().value, 40);
+  auto next = append(*log, make_batch("next"));
+  ASSERT_OK(next);
+  EXPECT_EQ(next->base_offset.value, 40);
+}
+
+TEST_F(PartitionLogTest, ClosingAnUnchangedLogWritesNothing) {
+  for (bool with_records : {false, true}) {
+    if (with_records) ASSERT_OK(append(*log, make_batch("a")));
+    ASSERT_OK(log->close());
+    ASSERT_OK(open());
+    size_t before = disk.operations().size();
+    ASSERT_OK(log->close());
+    EXPECT_EQ(disk.operations().size(), before);
+    ASSERT_OK(open());
+    EXPECT_EQ(disk.operations().size(), before);
+  }
+}
+
+TEST_F(PartitionLogTest, AStartAfterAKillWritesNothingWhereAllIsDurable) {
+  for (int i = 0; i < 5; ++i) ASSERT_OK(append(*log, make_batch(std::to_string(i))));
+  ASSERT_OK(log->flush());
+  disk.crash();
+  disk.restart(os::CrashMode::kKeep, 1);
+  log.reset();
+  size_t before = disk.operations().size();
+  ASSERT_OK(open());
+  auto operations = disk.operations();
+  for (size_t i = before; i < operations.size(); ++i) {
+    ADD_FAILURE() << os::to_string(operations[i].call) << " " << operations[i].path;
+  }
+  EXPECT_EQ(log->durable_end().value, 5);
+}
+
+TEST_F(PartitionLogTest, ManyLogsShareFewDescriptors) {
+  std::shared_ptr<LogResources> resources(new LogResources{.open_files = OpenFiles(8)});
+  std::vector<std::unique_ptr<PartitionLog>> logs;
+  for (int i = 0; i < 50; ++i) {
+    auto opened = PartitionLog::open(disk, clock, "/data/many-" + std::to_string(i), config, resources);
+    ASSERT_OK(opened);
+    logs.push_back(*std::move(opened));
+  }
+  for (int round = 0; round < 3; ++round) {
+    for (auto& one : logs) ASSERT_OK(append(*one, make_batch(std::to_string(round))));
+    EXPECT_LE(resources->open_files.count(), 8u);
+    for (auto& one : logs) ASSERT_OK(one->flush());
+    EXPECT_LE(resources->open_files.count(), 8u);
+  }
+  for (auto& one : logs) EXPECT_THAT(read_values(*one, Offset(0)), ElementsAre("0-0", "1-0", "2-0"));
+  EXPECT_LE(resources->open_files.count(), 8u);
+  disk.crash();
+  disk.restart(os::CrashMode::kDrop, 1);
+  auto again = PartitionLog::open(disk, clock, "/data/many-7", config, resources);
+  ASSERT_OK(again);
+  EXPECT_THAT(read_values(**again, Offset(0)), ElementsAre("0-0", "1-0", "2-0"));
+  logs.clear();
+}
+
+TEST_F(PartitionLogTest, AFailedSyncOfAFileThatHadToBeClosedIsReportedByTheNextFlush) {
+  std::shared_ptr<LogResources> resources(new LogResources{.open_files = OpenFiles(1)});
+  auto first = PartitionLog::open(disk, clock, "/data/first-0", config, resources);
+  auto second = PartitionLog::open(disk, clock, "/data/second-0", config, resources);
+  ASSERT_OK(first);
+  ASSERT_OK(second);
+  ASSERT_OK(append(**first, make_batch("a")));
+  disk.fail(os::DiskCall::kSync, 1, os::DiskFault::kIoError);
+  ASSERT_OK(append(**second, make_batch("b")));
+  EXPECT_EQ((*first)->flush().error().code, ErrorCode::kIo);
+  EXPECT_EQ((*first)->durable_end().value, 0);
+  EXPECT_OK((*second)->flush());
+  first->reset();
+  second->reset();
+}
+
+TEST_F(PartitionLogTest, NoRoomIsPreallocatedOnADiskThatIsNearlyFull) {
+  std::shared_ptr<LogResources> resources(new LogResources{.open_files = OpenFiles(8)});
+  config.preallocate_bytes_max = 1 << 20;
+  auto opened = PartitionLog::open(disk, clock, "/data/lean-0", config, resources);
+  ASSERT_OK(opened);
+  std::string path = "/data/lean-0/00000000000000000000.log";
+  EXPECT_EQ(disk.content(path).size(), 0u) << "not before the first write";
+  ASSERT_OK(append(**opened, make_batch("a")));
+  EXPECT_EQ(disk.content(path).size(), 16u << 10);
+  ASSERT_OK((*opened)->give_back_room());
+  resources->preallocate = false;
+  ASSERT_OK(append(**opened, make_batch("b")));
+  EXPECT_EQ(static_cast<int64_t>(disk.content(path).size()), (*opened)->size_bytes());
+  opened->reset();
+}
+
 TEST_F(PartitionLogTest, IdleResourcesAreGivenBackAndTakenAgain) {
   ASSERT_OK(append(*log, make_batch("a", 2)));
   ASSERT_OK(log->flush());

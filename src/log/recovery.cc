@@ -15,10 +15,24 @@ namespace {
 
 constexpr uint64_t kSectorBytes = 512;
 constexpr size_t kSnapshotBytesMax = 256 << 20;
+constexpr size_t kZeroChunkBytes = 64 << 10;
 
 bool is_leftover(std::string_view name) {
   return name.ends_with(kDeletedSuffix) || name.ends_with(".tmp") || name.ends_with(kCleanedSuffix) ||
          name.ends_with(kSwapSuffix);
+}
+
+// Whether the file holds nothing from `from` on but the room that an append reserved.
+Result<bool> only_zeros(os::File& file, uint64_t from, uint64_t to) {
+  Bytes chunk(kZeroChunkBytes);
+  for (uint64_t at = from; at < to; at += chunk.size()) {
+    chunk.resize(std::min<uint64_t>(chunk.size(), to - at));
+    ASSIGN_OR_RETURN(size_t got, file.read_at(at, chunk));
+    if (!std::all_of(chunk.begin(), chunk.begin() + static_cast<ptrdiff_t>(got),
+                     [](uint8_t byte) { return byte == 0; }))
+      return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -28,7 +42,8 @@ Status PartitionLogImpl::recover() { return Recovery(*this).run(); }
 Status Recovery::run() {
   RETURN_IF_ERROR(take_inventory());
   ASSIGN_OR_RETURN(log_.checkpoint_file_,
-                   CheckpointFile::open(log_.files_, log_.directory_ + "/" + std::string(kCheckpointName)));
+                   CheckpointFile::open(log_.files_, log_.directory_ + "/" + std::string(kCheckpointName),
+                                        log_.resources_ ? &log_.resources_->open_files : nullptr));
   checkpoint_ = log_.checkpoint_file_->read();
   if (checkpoint_) log_.checkpoint_ = *checkpoint_;
   // Without a word about it, offsets may be missing: bytes that never reached the disk are no batches anyway.
@@ -64,7 +79,7 @@ Status Recovery::start_empty() {
   if (checkpoint_ && start > checkpoint_->log_start) {
     log_error("{} holds no log files, but had offsets up to {}: they are lost", log_.directory_, start.value);
   }
-  auto segment = std::make_shared<Segment>(log_.files_, log_.directory_, start);
+  auto segment = log_.make_segment(start);
   RETURN_IF_ERROR(segment->create(now_ms_));
   log_.segments_[start] = std::move(segment);
   log_.log_start_ = log_.log_end_ = log_.durable_end_ = start;
@@ -76,7 +91,7 @@ Status Recovery::start_empty() {
 
 Status Recovery::open_segments() {
   for (Offset base : bases_) {
-    auto segment = std::make_shared<Segment>(log_.files_, log_.directory_, base);
+    auto segment = log_.make_segment(base);
     ASSIGN_OR_RETURN(auto file, segment->file());
     ASSIGN_OR_RETURN(uint64_t size, file->size());
     segment->adopt(size);
@@ -225,6 +240,13 @@ Result<Recovery::Tail> Recovery::scan_segment(Segments::iterator at, uint64_t po
       if (!last) RETURN_IF_ERROR(segment.trim());  // Room that a crash kept from being given back.
       return Tail{last ? lost_from : next->first};
     }
+    if (last && !at_end && checkpoint_ && bad >= durable) {
+      ASSIGN_OR_RETURN(bool room, only_zeros(*file, bad, file_bytes));
+      if (room) {
+        segment.set_file_bytes(file_bytes);
+        return Tail{lost_from};
+      }
+    }
     ASSIGN_OR_RETURN(bool more, found == BatchScanner::Found::kBad ? scanner.resync() : Result<bool>(false));
     bool kept = bad < durable;
     if (more) {
@@ -304,6 +326,16 @@ uint64_t Recovery::known_durable(Segments::iterator at) const {
   return checkpoint_ && checkpoint_->durable.segment == at->first ? checkpoint_->durable.position : 0;
 }
 
+// Whether all that was found is on the disk for certain, as after a kill of the process: then nothing needs to be
+// written, and a start with many partitions waits for no fsync. A rolled segment among it may lack its indexes.
+bool Recovery::found_durable() const {
+  for (const auto& segment : scanned_) {
+    if (segment != log_.active()) return false;
+  }
+  if (log_.log_end_ == log_.active()->base() && log_.stats_.scanned_bytes_at_open == 0) return true;
+  return checkpoint_ && checkpoint_->durable.offset >= log_.log_end_;
+}
+
 // Makes durable what was found, and writes it down, so that the next start is quick.
 Status Recovery::settle() {
   for (Offset offset : snapshots_) {
@@ -322,13 +354,14 @@ Status Recovery::settle() {
     changed_ = true;
   }
   if (!checkpoint_) log_.directory_dirty_ = log_.parent_dirty_ = true;
-  bool clean = !changed_ && log_.stats_.scanned_bytes_at_open == 0;
   log_.durable_end_ = log_.log_end_;
   if (checkpoint_ && checkpoint_->cleaned_to <= log_.log_end_) log_.cleaned_to_ = checkpoint_->cleaned_to;
   if (!checkpoint_) log_.has_gaps_ = gaps_seen_;
   log_.checkpoint_.has_gaps = log_.has_gaps_;
   log_.checkpoint_.cleaned_to = log_.cleaned_to_;
-  if (clean) {
+  if (!changed_ && found_durable()) {
+    log_.bytes_since_checkpoint_ = log_.stats_.scanned_bytes_at_open;
+    for (const auto& segment : scanned_) segment->adopt(segment->size());
     for (const auto& [base, segment] : log_.segments_) segment->release();
     return {};
   }
@@ -348,7 +381,7 @@ Status Recovery::settle() {
   }
   log_.checkpoint_.log_start = log_.log_start_;
   std::lock_guard flushing(log_.flush_mutex_);
-  Status written = log_.flush_held(/*checkpoint=*/true);
+  Status written = log_.flush_held(PartitionLogImpl::Checkpointing::kNow);
   // Without room for a checkpoint the log still serves what it has.
   if (!written.ok() && written.error().code == ErrorCode::kOutOfSpace) return {};
   return written;

@@ -48,6 +48,7 @@ class Recovery {
   void damage(const Segment& segment, Offset from, Offset to, uint64_t position);
   Status drop_segments_from(Segments::iterator at);
   uint64_t known_durable(Segments::iterator at) const;
+  bool found_durable() const;
   Status settle();
 
   PartitionLogImpl& log_;

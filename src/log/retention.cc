@@ -42,15 +42,39 @@ Result<int64_t> PartitionLogImpl::delete_old_segments() {
   }
   if (keep_from == all.front().first->base()) return int64_t{0};
 
+  return remove_before(keep_from);
+}
+
+Result<int64_t> PartitionLogImpl::drop_oldest_segment() {
+  std::lock_guard flushing(flush_mutex_);
+  Offset end;
+  int64_t bytes;
+  {
+    std::lock_guard lock(mutex_);
+    RETURN_IF_ERROR(writable());
+    if (segments_.size() == 1) {
+      if (active()->size() > 0) RETURN_IF_ERROR(roll(clock_.wall_ms()));
+      return int64_t{0};
+    }
+    end = std::next(segments_.begin())->first;
+    if (end > high_watermark_held()) return int64_t{0};
+    bytes = static_cast<int64_t>(segments_.begin()->second->size());
+  }
+  ASSIGN_OR_RETURN(int64_t removed, remove_before(end));
+  return removed > 0 ? bytes : 0;
+}
+
+// Removes the segments that end at or before `keep_from`; with flush_mutex_ held.
+Result<int64_t> PartitionLogImpl::remove_before(Offset keep_from) {
   {
     std::lock_guard lock(mutex_);
     RETURN_IF_ERROR(writable());
     // The active segment goes too, unless records came in meanwhile.
-    if (keep_from > active()->base() && keep_from == log_end_) RETURN_IF_ERROR(roll(now_ms));
+    if (keep_from > active()->base() && keep_from == log_end_) RETURN_IF_ERROR(roll(clock_.wall_ms()));
     keep_from = std::min(keep_from, active()->base());
   }
   // The successor and its producer snapshot must be on the disk before the predecessors go.
-  RETURN_IF_ERROR(flush_held(/*checkpoint=*/false));
+  RETURN_IF_ERROR(flush_held(Checkpointing::kWhenDue));
   std::vector<SegmentPtr> detached;
   {
     std::lock_guard lock(mutex_);
@@ -77,7 +101,7 @@ Result<Offset> PartitionLogImpl::delete_records(Offset before) {
   }
   // Under FlushPolicy::kOs the records below the new start may not be on the disk yet; a start beyond the end would be
   // the result of a crash.
-  RETURN_IF_ERROR(flush_held(/*checkpoint=*/false));
+  RETURN_IF_ERROR(flush_held(Checkpointing::kWhenDue));
   checkpoint_.log_start = before;
   RETURN_IF_ERROR(checkpoint_file_->write(checkpoint_, /*synced=*/true));
   RETURN_IF_ERROR(files_.sync_directory(directory_));

@@ -21,8 +21,16 @@ Result<Bytes> read_index_file(os::FileSystem& files, const std::string& path) {
 
 }  // namespace
 
-Segment::Segment(os::FileSystem& files, std::string directory, Offset base)
-    : files_(files), directory_(std::move(directory)), base_(base), log_path_(path(kLogSuffix)) {}
+Segment::Segment(os::FileSystem& files, std::string directory, Offset base, OpenFiles* open_files)
+    : files_(files),
+      directory_(std::move(directory)),
+      base_(base),
+      log_path_(path(kLogSuffix)),
+      open_files_(open_files) {}
+
+Segment::~Segment() {
+  if (open_files_) open_files_->closed(*this);
+}
 
 std::string Segment::path(std::string_view suffix) const { return directory_ + "/" + file_name(base_, suffix); }
 
@@ -45,15 +53,39 @@ Result<std::shared_ptr<os::File>> Segment::file_locked() {
   if (!file_) {
     ASSIGN_OR_RETURN(auto opened, files_.open(log_path_, os::OpenMode::kReadWrite));
     ASSIGN_OR_RETURN(allocated_, opened->size());
-    file_ = std::move(opened);
+    keep_open_locked(std::move(opened));
   }
+  touch();
   return file_;
+}
+
+void Segment::keep_open_locked(std::unique_ptr<os::File> file) {
+  file_ = std::move(file);
+  if (open_files_) open_files_->opened(*this);
+}
+
+void Segment::close_locked() {
+  file_.reset();
+  if (open_files_) open_files_->closed(*this);
+}
+
+bool Segment::try_close(Close how) {
+  std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock || writing_ || !file_) return false;
+  if (synced_size_ != size_) {
+    if (how == Close::kIfClean) return false;
+    Status synced = file_->sync();
+    if (!synced.ok() && !sync_error_) sync_error_ = synced.error();
+    synced_size_ = size_;
+  }
+  file_.reset();
+  return true;
 }
 
 void Segment::release() {
   std::lock_guard lock(mutex_);
   if (file_misplaced_) return;
-  if (synced_size_ == size_) file_.reset();
+  if (synced_size_ == size_ && file_) close_locked();
   if (indexes_on_disk_) indexes_.reset();
 }
 
@@ -62,6 +94,7 @@ Status Segment::sync() {
   uint64_t size;
   {
     std::lock_guard lock(mutex_);
+    if (sync_error_) return *sync_error_;
     ASSIGN_OR_RETURN(file, file_locked());
     size = size_;
   }
@@ -178,7 +211,7 @@ void Segment::file_in_place() {
 Status Segment::create(int64_t now_ms) {
   std::lock_guard lock(mutex_);
   ASSIGN_OR_RETURN(auto file, files_.open(log_path_, os::OpenMode::kCreateTruncated));
-  file_ = std::move(file);
+  keep_open_locked(std::move(file));
   indexes_ = std::make_unique<Indexes>();
   indexes_on_disk_ = false;
   created_ms_ = now_ms;
@@ -188,7 +221,7 @@ Status Segment::create(int64_t now_ms) {
 Result<bool> Segment::load_for_append(uint64_t position, Offset offset, const IndexCounts& counts, int64_t now_ms) {
   std::lock_guard lock(mutex_);
   created_ms_ = now_ms;
-  size_ = position;
+  size_ = synced_size_ = position;
   auto offset_bytes = read_index_file(files_, path(kIndexSuffix));
   auto time_bytes = read_index_file(files_, path(kTimeIndexSuffix));
   if (position > 0 && (!offset_bytes.ok() || !time_bytes.ok())) return false;
@@ -231,7 +264,7 @@ Status Segment::read_first_timestamp_locked() {
 void Segment::reset_indexes(int64_t now_ms) {
   std::lock_guard lock(mutex_);
   created_ms_ = now_ms;
-  size_ = 0;
+  size_ = synced_size_ = 0;
   indexes_ = std::make_unique<Indexes>();
   indexes_on_disk_ = false;
   max_timestamp_ms_ = -1;
@@ -256,12 +289,14 @@ Status Segment::write(std::span<const BytesView> parts, uint64_t bytes, int64_t 
     if (!allocated.ok() && allocated.error().code != ErrorCode::kOutOfSpace) can_allocate_ = false;
   }
   uint64_t at = size_;
+  writing_ = true;
   lock.unlock();  // Readers stay below size_.
   Status written = file->write_at(at, parts);
-  if (written.ok()) return written;
   // What a failed write left behind must not look like batches to a later recovery.
-  Status cut = file->truncate(at);
+  Status cut = written.ok() ? Status() : file->truncate(at);
   lock.lock();
+  if (written.ok()) return written;
+  writing_ = false;
   allocated_ = at;
   if (!cut.ok()) return Error{ErrorCode::kIo, written.error().message + "; and then " + cut.error().message};
   return written;
@@ -271,7 +306,7 @@ void Segment::note(const record::BatchHeader& header, int64_t index_interval_byt
   std::lock_guard lock(mutex_);
   if (first_timestamp_ms_ < 0) first_timestamp_ms_ = header.max_timestamp_ms;
   index_batch(*indexes_, header, size_, index_interval_bytes);
-  indexes_on_disk_ = false;
+  indexes_on_disk_ = writing_ = false;
   size_ += header.total_bytes();
   allocated_ = std::max(allocated_, size_);
 }
@@ -308,12 +343,12 @@ Result<Segment::IndexImage> Segment::index_image() {
   return image;
 }
 
-Status Segment::write_indexes(const IndexImage& image) {
-  auto replace = [this](std::string_view suffix, const Bytes& content) -> Status {
+Status Segment::write_indexes(const IndexImage& image, bool synced) {
+  auto replace = [this, synced](std::string_view suffix, const Bytes& content) -> Status {
     ASSIGN_OR_RETURN(auto file, files_.open(path(suffix), os::OpenMode::kCreate));
     RETURN_IF_ERROR(file->write_at(0, content));
     RETURN_IF_ERROR(file->truncate(content.size()));
-    return file->sync();
+    return synced ? file->sync() : Status();
   };
   RETURN_IF_ERROR(replace(kIndexSuffix, image.offsets));
   RETURN_IF_ERROR(replace(kTimeIndexSuffix, image.times));

@@ -13,6 +13,7 @@
 #include "log/batch_scanner.h"
 #include "log/log_config.h"
 #include "log/offset_index.h"
+#include "log/open_files.h"
 #include "log/time_index.h"
 #include "log/transaction_index.h"
 #include "os/file.h"
@@ -39,14 +40,16 @@ struct SegmentRead {
   Offset next_offset = kNoOffset;  ///< After `batches`; kNoOffset when the segment has none at or after the offset.
   std::optional<uint64_t> bad_position;  ///< The offset's batch is damaged; the bad bytes start here...
   bool index_lies = false;               ///< The seek point is no place where a batch starts.
-  Offset bad_from = kNoOffset;           ///< ...and so do these offsets...
+  Offset bad_from = kNoOffset;           ///< ...and so do these offsets (without a batch: where the segment ends)...
   Offset good_from = kNoOffset;          ///< ...up to this one (kNoOffset: to the end of the segment).
 };
 
 /// Thread-safe; writing (append and below) is for the log, which lets one thread in at a time.
-class Segment {
+class Segment final : OpenFiles::Holder {
  public:
-  Segment(os::FileSystem& files, std::string directory, Offset base);
+  /// `open_files`, where there is one, bounds the descriptors of many segments; it outlives them.
+  Segment(os::FileSystem& files, std::string directory, Offset base, OpenFiles* open_files = nullptr);
+  ~Segment() override;
 
   Offset base() const { return base_; }
   const std::string& log_path() const { return log_path_; }
@@ -106,8 +109,8 @@ class Segment {
   };
   /// With a closing time entry. What is appended after this call is not in it.
   Result<IndexImage> index_image();
-  /// Writes an image to the index files and syncs them.
-  Status write_indexes(const IndexImage& image);
+  /// Writes an image to the index files; without `synced` a power loss may leave any part of them.
+  Status write_indexes(const IndexImage& image, bool synced = true);
   /// Renames all files to *.deleted, then removes them.
   Status remove_files();
 
@@ -119,6 +122,9 @@ class Segment {
   std::string path(std::string_view suffix) const;
   // These want mutex_.
   Result<std::shared_ptr<os::File>> file_locked();
+  void keep_open_locked(std::unique_ptr<os::File> file);
+  void close_locked();
+  bool try_close(Close how) override;
   Status load_indexes_locked();
   Status rebuild_indexes_locked();
   Status read_first_timestamp_locked();
@@ -132,6 +138,7 @@ class Segment {
   const std::string directory_;
   const Offset base_;
   const std::string log_path_;
+  OpenFiles* const open_files_;
 
   mutable std::mutex mutex_;
   std::shared_ptr<os::File> file_;
@@ -141,7 +148,9 @@ class Segment {
   bool indexes_on_disk_ = true;   // The files say all that indexes_ does.
   uint64_t size_ = 0;
   uint64_t synced_size_ = 0;
-  uint64_t allocated_ = 0;  // The file's size, where it is known to be larger than size_.
+  bool writing_ = false;             // write() is at it, without the mutex.
+  std::optional<Error> sync_error_;  // Of a sync that nobody was there to hear of.
+  uint64_t allocated_ = 0;           // The file's size, where it is known to be larger than size_.
   bool can_allocate_ = true;
   int64_t max_timestamp_ms_ = -1;
   Offset max_timestamp_offset_ = kNoOffset;

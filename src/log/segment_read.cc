@@ -18,6 +18,7 @@ struct Walker {
   uint64_t position;
   Sequence sequence;
   std::optional<Offset> first_last_offset;  // What an index entry says of the first batch.
+  Offset first_expected;                    // Of the batch where the walk begins.
   record::BatchHeader header;
 
   Result<Walk> look() {
@@ -29,7 +30,7 @@ struct Walker {
     header = *parsed;
     if (first_last_offset) {
       if (header.last_offset() != *first_last_offset) return Walk::kBad;
-      sequence.expected = header.base_offset;
+      sequence.expected = first_expected = header.base_offset;
       first_last_offset.reset();
     }
     return fits(header, sequence) ? Walk::kFound : Walk::kBad;
@@ -52,6 +53,23 @@ struct Walker {
   }
 };
 
+// Scans to the batch that holds `offset`; false, with what is lost in `result`, where that one is damaged.
+Result<bool> scan_to(BatchScanner& scanner, Offset offset, SegmentRead& result) {
+  while (true) {
+    ASSIGN_OR_RETURN(auto found, scanner.next());
+    if (found == BatchScanner::Found::kBatch && scanner.header().last_offset() >= offset) return true;
+    if (found == BatchScanner::Found::kBatch) continue;
+    uint64_t bad = scanner.position();
+    Offset lost_from = scanner.expected();
+    ASSIGN_OR_RETURN(bool more, found == BatchScanner::Found::kBad ? scanner.resync() : Result<bool>(false));
+    if (more && scanner.expected() <= offset) continue;
+    result.bad_position = bad;
+    result.bad_from = lost_from;
+    result.good_from = more ? scanner.expected() : kNoOffset;
+    return false;
+  }
+}
+
 }  // namespace
 
 Result<SegmentRead> Segment::read(Offset offset, size_t bytes_max, Offset upper, uint64_t limit, bool gaps) {
@@ -68,11 +86,14 @@ Result<SegmentRead> Segment::read(Offset offset, size_t bytes_max, Offset upper,
 Result<SegmentRead> Segment::read_from(os::File& file, SeekPoint start, Offset offset, size_t bytes_max, Offset upper,
                                        uint64_t limit, bool gaps) {
   FileWindow window(file, limit, bytes_max + kSkippedBytes);
-  Walker walker{window, start.position, {base_, gaps}, start.last_offset, {}};
+  Walker walker{window, start.position, {base_, gaps}, start.last_offset, base_, {}};
   SegmentRead result;
   while (true) {
     ASSIGN_OR_RETURN(Walk walk, walker.find(offset));
-    if (walk == Walk::kEnd) return result;
+    if (walk == Walk::kEnd) {
+      result.bad_from = walker.sequence.expected;
+      return result;
+    }
     if (walk == Walk::kFound) {
       ASSIGN_OR_RETURN(bool good, walker.crc_holds());
       if (good) break;
@@ -81,17 +102,10 @@ Result<SegmentRead> Segment::read_from(os::File& file, SeekPoint start, Offset o
       result.index_lies = true;
       return result;
     }
-    Offset lost_from = walker.sequence.expected;
-    BatchScanner scanner(file, walker.position, limit, {lost_from, gaps});
-    ASSIGN_OR_RETURN(auto found, scanner.next());
-    ASSIGN_OR_RETURN(bool more, found == BatchScanner::Found::kBad ? scanner.resync() : Result<bool>(false));
-    if (!more || scanner.expected() > offset) {
-      result.bad_position = walker.position;
-      result.bad_from = lost_from;
-      result.good_from = more ? scanner.expected() : kNoOffset;
-      return result;
-    }
-    ASSIGN_OR_RETURN(found, scanner.next());
+    // The walk trusts lengths, and a wrong one hides what follows it: again, with every batch checked.
+    BatchScanner scanner(file, start.position, limit, {walker.first_expected, gaps});
+    ASSIGN_OR_RETURN(bool reached, scan_to(scanner, offset, result));
+    if (!reached) return result;
     walker.position = scanner.position();
     walker.sequence.expected = scanner.header().base_offset;
   }

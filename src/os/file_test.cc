@@ -227,6 +227,36 @@ TEST_F(SimulatedDisk, TheSameSeedLosesTheSame) {
   EXPECT_NE(survivors(3), survivors(4));
 }
 
+TEST_F(SimulatedDisk, ASectorHoldsWhatWasWrittenIntoItBeforeIt) {
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    SimulatedFileSystem disk;
+    auto file = *disk.open("/f", OpenMode::kCreate);
+    ASSERT_TRUE(disk.sync_directory("/").ok());
+    ASSERT_TRUE(file->write_at(0, Bytes(100, 'a')).ok());
+    ASSERT_TRUE(file->write_at(100, Bytes(100, 'b')).ok());
+    disk.crash();
+    disk.restart(CrashMode::kRandom, seed);
+    Bytes found = disk.content("/f");
+    if (found.size() == 200) EXPECT_EQ(found[0], 'a') << "the second write is there, the first is not";
+  }
+}
+
+TEST_F(SimulatedDisk, ARenameOverARemovedDirectoryKeepsItsFiles) {
+  ASSERT_TRUE(disk_.make_directories("/old").ok());
+  ASSERT_TRUE(disk_.make_directories("/new").ok());
+  ASSERT_TRUE(disk_.sync_directory("/").ok());
+  for (const char* path : {"/old/f", "/new/f"}) {
+    ASSERT_TRUE(disk_.open(path, OpenMode::kCreate).ok());
+    ASSERT_TRUE(disk_.sync_directory(parent_directory(path)).ok());
+  }
+  ASSERT_TRUE(remove_tree(disk_, "/old").ok());
+  ASSERT_TRUE(disk_.rename("/new", "/old").ok());
+  ASSERT_TRUE(disk_.sync_directory("/").ok());
+  disk_.crash();
+  disk_.restart(CrashMode::kKeep, 1);
+  EXPECT_TRUE(*disk_.exists("/old/f"));
+}
+
 TEST(ParentDirectory, OfPathsWithAndWithoutSlashes) {
   EXPECT_EQ(parent_directory("a/b/c"), "a/b");
   EXPECT_EQ(parent_directory("/a"), "/");

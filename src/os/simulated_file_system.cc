@@ -9,8 +9,27 @@
 namespace headrace::os {
 
 namespace {
+
 constexpr size_t kSectorBytes = 512;
+
+// Whether `path` is `directory` or anything below it.
+bool is_in(const std::string& path, const std::string& directory) {
+  return path.starts_with(directory) && (path.size() == directory.size() || path[directory.size()] == '/');
 }
+
+// Calls `visit(sector, piece)` with each sector's part of what a write changed; nothing for a change of size.
+template <typename Change, typename Visit>
+void for_each_sector(const Change& change, Visit visit) {
+  uint64_t end = change.offset + change.bytes.size();
+  for (uint64_t at = change.offset; at < end;) {
+    uint64_t next = std::min<uint64_t>(end, (at / kSectorBytes + 1) * kSectorBytes);
+    auto from = change.bytes.begin() + static_cast<ptrdiff_t>(at - change.offset);
+    visit(at / kSectorBytes, Change{at, Bytes(from, from + static_cast<ptrdiff_t>(next - at)), {}});
+    at = next;
+  }
+}
+
+}  // namespace
 
 const char* to_string(DiskCall call) {
   static const char* const names[kDiskCalls] = {"open",   "create",         "read",           "write",
@@ -160,6 +179,14 @@ void SimulatedFileSystem::restart(CrashMode mode, uint64_t seed) {
 }
 
 void SimulatedFileSystem::lose_unsynced(Inode& inode, CrashMode mode, Random& random) {
+  // A sector goes to the disk as it is at that moment, with all that was written into it until then: of the writes to
+  // one sector the first ones survive.
+  std::map<uint64_t, uint64_t> kept;
+  for (const Change& change : inode.unsynced) {
+    for_each_sector(change, [&](uint64_t sector, const Change&) { ++kept[sector]; });
+  }
+  for (auto& [sector, writes] : kept) writes = random.below(writes + 1);
+
   for (size_t i = 0; i < inode.unsynced.size(); ++i) {
     const Change& change = inode.unsynced[i];
     if (mode == CrashMode::kDrop) break;
@@ -169,15 +196,13 @@ void SimulatedFileSystem::lose_unsynced(Inode& inode, CrashMode mode, Random& ra
     } else if (change.resize) {
       if (random.chance(0.5)) apply(inode.durable, change);
     } else {
-      uint64_t end = change.offset + change.bytes.size();
       uint64_t middle = change.offset + change.bytes.size() / 2;
-      for (uint64_t at = change.offset; at < end;) {
-        uint64_t next = std::min<uint64_t>(end, (at / kSectorBytes + 1) * kSectorBytes);
-        bool keep = mode == CrashMode::kTear ? next <= middle : random.chance(0.5);
-        auto from = change.bytes.begin() + static_cast<ptrdiff_t>(at - change.offset);
-        if (keep) apply(inode.durable, {at, Bytes(from, from + static_cast<ptrdiff_t>(next - at)), {}});
-        at = next;
-      }
+      for_each_sector(change, [&](uint64_t sector, const Change& piece) {
+        bool torn_keeps = piece.offset + piece.bytes.size() <= middle;
+        bool random_keeps = kept[sector] > 0;
+        if (random_keeps) --kept[sector];
+        if (mode == CrashMode::kTear ? torn_keeps : random_keeps) apply(inode.durable, piece);
+      });
     }
   }
   inode.unsynced.clear();
@@ -261,9 +286,12 @@ void SimulatedFileSystem::apply(Bytes& content, const Change& change) {
 }
 
 void SimulatedFileSystem::apply_name_change(Names& names, const NameChange& change) {
-  if (change.from.empty() || change.to.empty()) {
-    if (!change.from.empty()) names.erase(change.from);
-    if (!change.to.empty()) names[change.to] = change.inode;
+  if (change.to.empty()) {
+    std::erase_if(names, [&](const auto& name) { return is_in(name.first, change.from); });
+    return;
+  }
+  if (change.from.empty()) {
+    names[change.to] = change.inode;
     return;
   }
   if (change.inode) {
@@ -273,9 +301,9 @@ void SimulatedFileSystem::apply_name_change(Names& names, const NameChange& chan
   }
   Names moved;  // A directory takes everything below it along.
   for (auto it = names.begin(); it != names.end();) {
-    bool below = it->first == change.from || it->first.starts_with(change.from + "/");
-    if (below) moved[change.to + it->first.substr(change.from.size())] = it->second;
-    it = below ? names.erase(it) : std::next(it);
+    bool moves = is_in(it->first, change.from);
+    if (moves) moved[change.to + it->first.substr(change.from.size())] = it->second;
+    it = moves ? names.erase(it) : std::next(it);
   }
   names.merge(moved);
 }
@@ -411,11 +439,17 @@ Status SimulatedFileSystem::sync_directory(const std::string& directory) {
   int error = begin(DiskCall::kSyncDirectory, directory);
   if (error == 0 && !names_.contains(directory)) error = ENOENT;
   if (error != 0) return io_error(error, "fsync of directory", directory);
-  std::erase_if(unsynced_names_, [&](const NameChange& change) {
-    if (change.directory != directory) return false;
+  std::vector<NameChange> left;
+  for (NameChange& change : unsynced_names_) {
+    if (change.directory != directory) {
+      left.push_back(std::move(change));
+      continue;
+    }
     apply_name_change(durable_names_, change);
-    return true;
-  });
+    // With a directory goes what happened in it: another one may have its name by now.
+    if (change.to.empty()) std::erase_if(left, [&](const auto& in) { return is_in(in.directory, change.from); });
+  }
+  unsynced_names_ = std::move(left);
   return {};
 }
 

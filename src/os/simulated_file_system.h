@@ -48,7 +48,7 @@ enum class CrashMode {
   kKeep,    ///< All of it reached the disk.
   kDrop,    ///< None of it did.
   kTear,    ///< The first half of each file's last unsynced write did, cut at a sector, and all before it.
-  kRandom,  ///< Each sector of each write on its own; of directory changes, a prefix in each directory.
+  kRandom,  ///< Of each sector its first writes, some or all; of directory changes, a prefix in each directory.
 };
 
 class SimulatedFileSystem final : public FileSystem {

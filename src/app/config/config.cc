@@ -18,12 +18,16 @@ Place place_in(const YamlNode& node, std::string_view key) {
 
 BrokerConfig read_broker(const YamlNode& node, Problems& problems) {
   flow::Options options = read_options(node, kBrokerSpec, "broker", problems);
-  return {.auto_create_topics = options.boolean("auto_create_topics"),
-          .default_partitions = static_cast<int32_t>(options.integer("default_partitions")),
-          .retention_check_interval = options.duration("retention_check_interval"),
-          .group_initial_rebalance_delay = options.duration("group_initial_rebalance_delay"),
-          .consumer_group_session_timeout = options.duration("consumer_group_session_timeout"),
-          .consumer_group_heartbeat_interval = options.duration("consumer_group_heartbeat_interval")};
+  BrokerConfig broker{.auto_create_topics = options.boolean("auto_create_topics"),
+                      .default_partitions = static_cast<int32_t>(options.integer("default_partitions")),
+                      .retention_check_interval = options.duration("retention_check_interval"),
+                      .group_initial_rebalance_delay = options.duration("group_initial_rebalance_delay"),
+                      .consumer_group_session_timeout = options.duration("consumer_group_session_timeout"),
+                      .consumer_group_heartbeat_interval = options.duration("consumer_group_heartbeat_interval"),
+                      .partitions_max = static_cast<int32_t>(options.integer("partitions_max"))};
+  if (options.has("disk_reserve")) broker.disk_reserve_bytes = options.integer("disk_reserve");
+  if (options.has("open_files_max")) broker.open_files_max = static_cast<size_t>(options.integer("open_files_max"));
+  return broker;
 }
 
 ListenConfig read_listen(const YamlNode& node, Problems& problems) {

@@ -42,6 +42,9 @@ struct BrokerConfig {
   std::chrono::milliseconds group_initial_rebalance_delay;
   std::chrono::milliseconds consumer_group_session_timeout;
   std::chrono::milliseconds consumer_group_heartbeat_interval;
+  int32_t partitions_max;
+  std::optional<int64_t> disk_reserve_bytes;
+  std::optional<size_t> open_files_max;
 };
 
 struct IngestConfig {

@@ -58,6 +58,22 @@ constexpr OptionSpec kBrokerOptions[] = {
      .max = 60'000,
      .help = "How often members of consumer groups are told to speak up, which is how fast they rebalance "
              "(group.consumer.heartbeat.interval.ms)."},
+    {.name = "disk_reserve",
+     .type = OptionType::kSize,
+     .min = 0,
+     .help = "Free disk space below which records of clients are refused, so that reading, deleting and commits go on; "
+             "256MiB by default, on a small disk a 20th of it."},
+    {.name = "partitions_max",
+     .type = OptionType::kInteger,
+     .fallback = "100000",
+     .min = 1,
+     .max = 10'000'000,
+     .help = "Most partitions of all topics together."},
+    {.name = "open_files_max",
+     .type = OptionType::kInteger,
+     .min = 16,
+     .max = 10'000'000,
+     .help = "Files of partitions that are kept open; a quarter of the process's limit by default, 4096 at most."},
 };
 
 constexpr std::string_view kFormats[] = {"json", "csv", "raw"};
