@@ -166,6 +166,38 @@ TEST_F(BrokerTest, ACompactedTopicWantsKeys) {
   EXPECT_TRUE(produce(*p, batch_of({"v"})).ok());
 }
 
+/// A small batch that decompresses to more than the broker opens.
+record::Batch bomb(codec::Compression codec, int64_t timestamp_ms) {
+  record::BatchBuilder builder(codec);
+  builder.add(timestamp_ms, "key", std::string(65 << 20, '0'));
+  return builder.finish();
+}
+
+TEST_F(BrokerTest, BombsAreRefusedWhereTheirRecordsHaveToBeRead) {
+  int64_t now_ms = os::system_clock().wall_ms();
+  std::vector<std::shared_ptr<Partition>> topics = {
+      topic("compacted", {{"cleanup.policy", "compact"}, {"max.message.bytes", "10000000"}}),
+      topic("recompressed", {{"compression.type", "snappy"}, {"max.message.bytes", "10000000"}}),
+      topic("timed", {{"message.timestamp.before.max.ms", "3600000"}, {"max.message.bytes", "10000000"}})};
+  for (auto codec : {codec::Compression::kGzip, codec::Compression::kLz4, codec::Compression::kZstd}) {
+    record::Batch batch = bomb(codec, now_ms);
+    for (const auto& p : topics) {
+      auto result = produce(*p, batch);
+      ASSERT_FALSE(result.ok()) << to_string(p->tp()) << " " << codec::to_string(codec);
+      EXPECT_EQ(result.error().code, ErrorCode::kTooLarge) << result.error().message;
+    }
+  }
+}
+
+TEST_F(BrokerTest, ABombThatNobodyHasToReadIsKeptAsItCame) {
+  auto p = topic("t");
+  record::Batch batch = bomb(codec::Compression::kZstd, 1'700'000'000'000);
+  ASSERT_TRUE(produce(*p, batch).ok());
+  auto data = p->read(Offset(0), 1 << 20, bus::Isolation::kReadCommitted);
+  ASSERT_TRUE(data.ok());
+  EXPECT_EQ(data->batches.size(), batch.size());
+}
+
 TEST_F(BrokerTest, AnAcknowledgedBatchIsBelowTheHighWatermark) {
   auto p = topic("t");
   for (int i = 0; i < 20; ++i) {

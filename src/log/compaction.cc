@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/logging.h"
+#include "base/saturate.h"
 #include "log/compaction_batch.h"
 #include "log/compaction_swap.h"
 #include "log/file_names.h"
@@ -215,7 +216,7 @@ Result<BytesView> Compaction::compacted(const record::Batch& batch, Output& outp
   };
   BatchFilter filter{.keep = keep, .delete_horizon_ms = {}, .keep_empty = last_of_producer};
   // The horizon is set by the pass that takes the older values away, not before.
-  if (header.next_offset() <= map_end_) filter.delete_horizon_ms = now_ms_ + config_.delete_retention_ms;
+  if (header.next_offset() <= map_end_) filter.delete_horizon_ms = saturating_add(now_ms_, config_.delete_retention_ms);
   auto kept = filter_batch(batch, filter, scratch_);
   if (kept.ok()) {
     if (header.record_count == 0 && last_of_producer) return batch.bytes().view();
@@ -231,7 +232,7 @@ Result<BytesView> Compaction::compacted_marker(const record::Batch& batch, Outpu
   if (!marker.empty || header.next_offset() > map_end_) return batch.bytes().view();
   auto horizon = header.delete_horizon_ms();
   if (!horizon) {
-    auto marked = with_delete_horizon(batch, now_ms_ + config_.delete_retention_ms, scratch_);
+    auto marked = with_delete_horizon(batch, saturating_add(now_ms_, config_.delete_retention_ms), scratch_);
     return marked.ok() ? *marked : batch.bytes().view();
   }
   return now_ms_ < *horizon || is_last_of_producer(header) ? batch.bytes().view() : BytesView();
@@ -407,7 +408,8 @@ Status PartitionLogImpl::judge_age(CompactionScope& scope, const LogConfig& conf
     note_read(segment);
     auto header = record::read_header({bytes, got});
     if (!header.ok()) return {};
-    scope.backlog.overdue = clock_.wall_ms() - header->max_timestamp_ms > config.max_compaction_lag_ms;
+    int64_t age_ms = saturating_subtract(clock_.wall_ms(), header->max_timestamp_ms);
+    scope.backlog.overdue = age_ms > config.max_compaction_lag_ms;
     return {};
   }
   return {};

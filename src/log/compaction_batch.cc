@@ -9,12 +9,13 @@ namespace headrace::log {
 
 namespace {
 
-// Writes `raw` with its time relative to another base: length, attributes, timestamp_delta, the rest.
-void rebase_time(BytesView raw, int64_t shift_ms, Bytes& out) {
+// Writes `raw` with its time relative to another base: length, attributes, timestamp_delta, the rest. The sum wraps, as
+// that of readers does: clients may choose any times.
+void rebase_time(BytesView raw, uint64_t shift_ms, Bytes& out) {
   codec::Reader reader(raw);
   reader.read_varint();
   auto attributes = reader.read<uint8_t>();
-  auto delta = static_cast<int64_t>(static_cast<uint64_t>(reader.read_varint()) + static_cast<uint64_t>(shift_ms));
+  auto delta = static_cast<int64_t>(static_cast<uint64_t>(reader.read_varint()) + shift_ms);
   BytesView rest = reader.read_bytes(reader.remaining());
   codec::Writer writer(out);
   writer.write_varint(static_cast<int64_t>(1 + codec::varint_size(delta) + rest.size()));
@@ -69,7 +70,7 @@ Result<Kept> select(const record::Batch& batch, Keep& keep) {
 void set_horizon(record::BatchHeader& header, Bytes& records, int64_t horizon_ms) {
   Bytes rebased;
   rebased.reserve(records.size() + 8 * static_cast<size_t>(header.record_count));
-  int64_t shift_ms = header.base_timestamp_ms - horizon_ms;
+  uint64_t shift_ms = static_cast<uint64_t>(header.base_timestamp_ms) - static_cast<uint64_t>(horizon_ms);
   for (BytesView rest = records; !rest.empty();) {
     codec::Reader length(rest);
     auto body = static_cast<size_t>(length.read_varint());

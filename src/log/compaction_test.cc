@@ -184,6 +184,33 @@ TEST_F(CompactionTest, TombstonesStayForDeleteRetention) {
   EXPECT_THAT(records(), testing::ElementsAre(Seen{1, "b", "2"}, Seen{6, "c", "4"}));
 }
 
+TEST_F(CompactionTest, TombstonesStayForEverWhenDeleteRetentionHasNoEnd) {
+  test_.config.delete_retention_ms = INT64_MAX;
+  ASSERT_OK(test_.open());
+  add(keyed("a", "1"));
+  add(keyed("a", std::nullopt));
+  roll();
+  compact();
+  add(keyed("b", "1"));
+  roll();
+  compact();
+  EXPECT_EQ(records(), (std::vector<Seen>{{1, "a", "-"}, {3, "b", "1"}}));
+}
+
+TEST_F(CompactionTest, TimesAtTheEndsOfTheirRangeAreKept) {
+  test_.config.max_compaction_lag_ms = kHourMs;
+  ASSERT_OK(test_.open());
+  add(keyed("a", "1", codec::Compression::kNone, INT64_MIN));
+  add(keyed("a", std::nullopt, codec::Compression::kNone, INT64_MIN));
+  roll();
+  EXPECT_TRUE(log().compaction_backlog()->overdue);
+  compact();
+  record::RecordReader reader(batches()[0], 1 << 20);
+  const record::RecordView* record = reader.next();
+  ASSERT_NE(record, nullptr);
+  EXPECT_EQ(record->timestamp_ms, INT64_MIN);
+}
+
 TEST_F(CompactionTest, AbortedRecordsGoAtOnceAndMarkersOnceNobodyNeedsThem) {
   test_.config.delete_retention_ms = kHourMs;
   log().set_config(test_.config);

@@ -7,9 +7,10 @@ namespace headrace::log {
 
 namespace {
 
-constexpr size_t kDecompressedBytesMax = 256 << 20;
+constexpr size_t kDecompressedBytesMax = 64 << 20;
 
-// The first record of a batch at or after both `timestamp_ms` and `start`.
+// The first record of a batch at or after both `timestamp_ms` and `start`. Of a batch that decompresses to too much it
+// is the first record that may be meant, so that who reads from there misses nothing.
 Result<std::optional<TimestampOffset>> find_in_batch(const record::BatchHeader& header, BytesView bytes,
                                                      int64_t timestamp_ms, Offset start) {
   if (header.attributes & record::kLogAppendTimeBit) {
@@ -21,8 +22,9 @@ Result<std::optional<TimestampOffset>> find_in_batch(const record::BatchHeader& 
     if (record->offset < start || record->timestamp_ms < timestamp_ms) continue;
     return std::optional(TimestampOffset{record->offset, record->timestamp_ms});
   }
-  RETURN_IF_ERROR(reader.status());
-  return std::optional<TimestampOffset>();
+  if (reader.status().ok()) return std::optional<TimestampOffset>();
+  if (reader.status().error().code != ErrorCode::kTooLarge) return reader.status().error();
+  return std::optional(TimestampOffset{std::max(header.base_offset, start), header.max_timestamp_ms});
 }
 
 ProducerInfo describe(ProducerId id, const ProducerState& state) {

@@ -168,6 +168,19 @@ TEST_F(PartitionLogTest, TimesThatGoBackwardsAreFoundInOffsetOrder) {
   EXPECT_EQ((*log->offset_for_timestamp(550))->offset.value, 4);
 }
 
+TEST_F(PartitionLogTest, ATimeInsideOfABombIsFoundAtItsFirstRecord) {
+  ASSERT_OK(append(*log, make_batch("x", 2, 1000)));
+  record::BatchBuilder bomb(codec::Compression::kZstd);
+  bomb.add(2000, "a", std::string(65 << 20, '0'));
+  bomb.add(3000, "b", "1");
+  ASSERT_OK(append(*log, bomb.finish()));
+  ASSERT_OK(log->flush());
+  auto found = log->offset_for_timestamp(2500);
+  ASSERT_OK(found);
+  EXPECT_EQ((*found)->offset, Offset(2));
+  EXPECT_EQ((*found)->timestamp_ms, 3000);
+}
+
 TEST_F(PartitionLogTest, ADuplicateIsAnsweredWithItsOriginalOffset) {
   for (int i = 0; i < 6; ++i) ASSERT_OK(append(*log, of_producer(make_batch("a", 2), 9, 0, 2 * i)));
   for (int i = 1; i < 6; ++i) {
