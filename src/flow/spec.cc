@@ -160,7 +160,8 @@ std::vector<FieldError> check_record(const OptionSpec& option, std::map<std::str
     }
   }
   for (const auto& [name, value] : record) {
-    bool found = std::any_of(option.fields.begin(), option.fields.end(), [&](const auto& f) { return f.name == name; });
+    bool found = std::any_of(option.fields.begin(), option.fields.end(),
+                             [&name = name](const auto& f) { return f.name == name; });
     if (!found) errors.push_back({name, fmt::format("unknown field '{}': {} has {}", name, option.name, known)});
   }
   return errors;

@@ -72,7 +72,7 @@ HttpSession::HttpSession(Connection& connection, HttpSite& site, HttpSessionList
     : connection_(connection),
       site_(site),
       list_(list),
-      handle_(std::make_shared<SessionHandle>(connection.loop(), this)),
+      handle_(std::make_shared<SessionHandle>(SessionHandle{connection.loop(), this})),
       since_(steady_clock::now()),
       last_progress_(since_) {
   list_.add(*this);
