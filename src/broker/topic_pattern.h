@@ -1,4 +1,5 @@
-// Regular expressions over topic names, in the syntax of RE2 as KIP-848 has it: linear time whatever a client sends.
+// Regular expressions over topic names and the like, in the syntax of RE2 as KIP-848 has it: linear time whatever a
+// client sends.
 #pragma once
 
 #include <memory>

@@ -53,6 +53,8 @@ class TransactionCoordinator final : public Transactions {
            IdentityCallback done) override;
   void produce(std::string_view transactional_id, const std::shared_ptr<Partition>& partition,
                std::span<const record::Batch> batches, ProducedCallback done) override;
+  void write_marker(const TopicPartition& tp, ProducerIdentity producer, bool commit, int32_t coordinator_epoch,
+                    MarkerCallback done) override;
   std::vector<TransactionDescription> list() override;
   std::optional<TransactionDescription> describe(std::string_view transactional_id) override;
 
@@ -104,6 +106,8 @@ class TransactionCoordinator final : public Transactions {
   void write_marker(const EndingRef& ending, const TopicPartition& tp);
   void marker_written(const EndingRef& ending, const TopicPartition& tp, const Result<Produced>& produced);
   void complete(const EndingRef& ending);
+  /// Offsets that were committed in a transaction which ended in `tp` take effect or go.
+  void complete_offsets(const TopicPartition& tp, ProducerId producer, bool commit);
   void write_completed(const TransactionRef& transaction, const StoredTransaction& completed);
   CoordinatorLog& log_of(std::string_view transactional_id);
   void find_open_transactions(std::map<ProducerId, std::set<TopicPartition>>& open,

@@ -115,10 +115,27 @@ void TransactionCoordinator::marker_written(const EndingRef& ending, const Topic
         ending->cut_short = true;
     }
   }
-  if (tp.topic == groups_.partition_of(ending->transaction->id).topic && produced.ok()) {
-    groups_.complete_transaction(tp.partition, ending->marker.id, ending->commit);
-  }
+  if (produced.ok()) complete_offsets(tp, ending->marker.id, ending->commit);
   if (--ending->markers_left == 0) complete(ending);
+}
+
+void TransactionCoordinator::complete_offsets(const TopicPartition& tp, ProducerId producer, bool commit) {
+  if (tp.topic == groups_.partition_of("").topic) groups_.complete_transaction(tp.partition, producer, commit);
+}
+
+void TransactionCoordinator::write_marker(const TopicPartition& tp, ProducerIdentity producer, bool commit,
+                                          int32_t coordinator_epoch, MarkerCallback done) {
+  auto partition = topics_.partition(tp);
+  if (!partition) return done(Error{ErrorCode::kNotFound, "no partition " + to_string(tp)});
+  auto type = commit ? record::ControlType::kCommit : record::ControlType::kAbort;
+  record::Batch marker =
+      record::end_transaction_marker(type, producer.id, producer.epoch, coordinator_epoch, env_.clock.wall_ms());
+  partition->append_marker(
+      marker, [this, tp, producer = producer.id, commit, done = std::move(done)](Result<Produced> produced) mutable {
+        if (!produced.ok()) return done(produced.error());
+        complete_offsets(tp, producer, commit);
+        done({});
+      });
 }
 
 void TransactionCoordinator::complete(const EndingRef& ending) {
@@ -233,10 +250,9 @@ void TransactionCoordinator::recover() {
     for (const TopicPartition& tp : partitions) {
       auto partition = topics_.partition(tp);
       auto done = waiting();
-      auto& groups = groups_;
-      partition->append_marker(marker, [done, tp, producer = producer, &groups](Result<Produced> produced) {
+      partition->append_marker(marker, [this, done, tp, producer = producer](Result<Produced> produced) {
         if (!produced.ok()) log_error("aborting a transaction in {}: {}", to_string(tp), produced.error().message);
-        if (tp.topic == groups.partition_of("").topic) groups.complete_transaction(tp.partition, producer, false);
+        complete_offsets(tp, producer, /*commit=*/false);
         done({});
       });
     }

@@ -45,6 +45,7 @@ struct TransactionDescription {
 
 using IdentityCallback = Function<void(IdentityAnswer)>;
 using TransactionCallback = Function<void(CoordinatorError)>;
+using MarkerCallback = Function<void(const Status&)>;
 
 /// Thread-safe; callbacks run once, on the caller's thread or one of the broker's, never under a lock.
 class Transactions {
@@ -73,6 +74,11 @@ class Transactions {
   /// kInvalidArgument or kFenced.
   virtual void produce(std::string_view transactional_id, const std::shared_ptr<Partition>& partition,
                        std::span<const record::Batch> batches, ProducedCallback done) = 0;
+
+  /// Ends whatever transaction the producer has open in one partition, though no coordinator asks for it (KIP-664).
+  /// Answers when the marker is on the disk. kNotFound: no partition. kFenced: a newer epoch. Else as Partition::produce.
+  virtual void write_marker(const TopicPartition& tp, ProducerIdentity producer, bool commit, int32_t coordinator_epoch,
+                            MarkerCallback done) = 0;
 
   virtual std::vector<TransactionDescription> list() = 0;
   virtual std::optional<TransactionDescription> describe(std::string_view transactional_id) = 0;

@@ -1,7 +1,9 @@
 // The administrative APIs over sockets, as far as one broker has anything to tell.
+#include <future>
 #include <set>
 
 #include "kafka/kafka_server_test_support.h"
+#include "record/producer_fields.h"
 #include "wire/kafka/all_messages.h"
 
 namespace headrace::kafka {
@@ -137,6 +139,15 @@ TEST_F(AdminTest, TransactionsAndTheirProducersAreTold) {
   EXPECT_EQ(listed({.state_filters = {"Empty"}}), 0u);
   EXPECT_EQ(listed({.producer_id_filters = {producer.producer_id + 1}}), 0u);
   EXPECT_EQ(listed({.duration_filter = 3'600'000}), 0u);
+  auto matching = [&](const char* pattern) {
+    ListTransactionsRequest request;
+    request.transactional_id_pattern = pattern;
+    return c.call<66>(request, 2);
+  };
+  EXPECT_EQ(matching("t.").transaction_states.size(), 1u);
+  EXPECT_EQ(matching("").transaction_states.size(), 1u);
+  EXPECT_EQ(matching("t").transaction_states.size(), 0u);
+  EXPECT_EQ(matching("t(").error_code, wire_code(KafkaError::kInvalidRegularExpression));
   auto unknown = c.call<66>({.state_filters = {"Sleeping"}}, 1);
   EXPECT_EQ(unknown.unknown_state_filters, std::vector<std::string>{"Sleeping"});
 
@@ -146,6 +157,63 @@ TEST_F(AdminTest, TransactionsAndTheirProducersAreTold) {
   EXPECT_EQ(partitions.at(0).error_code, 0);
   EXPECT_TRUE(partitions.at(0).active_producers.empty());
   EXPECT_EQ(partitions.at(2).error_code, wire_code(KafkaError::kUnknownTopicOrPartition));
+}
+
+// Transactions that partitions have open and no coordinator knows.
+class HangingTransactionTest : public AdminTest {
+ protected:
+  static constexpr int64_t kProducer = 4711;
+  static constexpr int16_t kEpoch = 3;
+
+  void hang(const TopicPartition& tp) {
+    auto batch = record::with_producer(batch_of({"open"}), {ProducerId(kProducer), kEpoch, 0, true});
+    std::promise<bool> appended;
+    broker_->partition(tp)->produce(std::span(&batch, 1), [&](auto produced) { appended.set_value(produced.ok()); });
+    ASSERT_TRUE(appended.get_future().get());
+  }
+  int16_t end(WriteTxnMarkersRequest::WritableTxnMarker marker, int32_t partition = 0) {
+    marker.producer_id = kProducer;
+    marker.topics.push_back({"t", {partition}});
+    auto response = client().call<27>({.markers = {marker}}, 2);
+    EXPECT_EQ(response.markers.at(0).producer_id, kProducer);
+    return response.markers[0].topics.at(0).partitions.at(0).error_code;
+  }
+  bool is_open() { return broker_->partition({"t", PartitionId(0)})->last_stable() == Offset(0); }
+};
+
+TEST_F(HangingTransactionTest, IsEndedByAMarkerOfItsEpoch) {
+  create("t");
+  hang({"t", PartitionId(0)});
+  EXPECT_TRUE(is_open());
+  EXPECT_EQ(end({.producer_epoch = kEpoch}), 0);
+  EXPECT_FALSE(is_open());
+  auto aborted = broker_->partition({"t", PartitionId(0)})->log().aborted_transactions(Offset(0), Offset(9));
+  ASSERT_TRUE(aborted.ok());
+  EXPECT_EQ(aborted->size(), 1u);
+  EXPECT_EQ(end({.producer_epoch = kEpoch}, 7), wire_code(KafkaError::kUnknownTopicOrPartition));
+}
+
+TEST_F(HangingTransactionTest, OldProducersAndCoordinatorsAreFenced) {
+  create("t");
+  hang({"t", PartitionId(0)});
+  EXPECT_EQ(end({.producer_epoch = kEpoch - 1}), wire_code(KafkaError::kInvalidProducerEpoch));
+  EXPECT_TRUE(is_open());
+  EXPECT_EQ(end({.producer_epoch = kEpoch, .coordinator_epoch = 5}), 0);
+  EXPECT_EQ(end({.producer_epoch = kEpoch, .coordinator_epoch = 4}),
+            wire_code(KafkaError::kTransactionCoordinatorFenced));
+}
+
+// KIP-1228: a marker of transaction version 2 brings a new epoch.
+TEST_F(HangingTransactionTest, MarkersOfVersionTwoEndNothingOfTheirOwnEpoch) {
+  create("t");
+  hang({"t", PartitionId(0)});
+  EXPECT_EQ(end({.producer_epoch = kEpoch, .transaction_version = 2}), wire_code(KafkaError::kInvalidProducerEpoch));
+  EXPECT_TRUE(is_open());
+  EXPECT_EQ(end({.producer_epoch = kEpoch + 1, .transaction_version = 2}), 0);
+  EXPECT_FALSE(is_open());
+  Offset before = broker_->partition({"t", PartitionId(0)})->high_watermark();
+  EXPECT_EQ(end({.producer_epoch = kEpoch + 1, .transaction_version = 2}), 0);  // Asked again: it is done.
+  EXPECT_EQ(broker_->partition({"t", PartitionId(0)})->high_watermark(), before);
 }
 
 }  // namespace

@@ -111,14 +111,33 @@ def test_transactions_are_told(server):
     producer.begin_transaction()
     producer.produce("t", b"open", partition=0)
     producer.flush(10)
-    listed = run(server, "kafka-transactions", "list")
+    listed = run(server, "kafka-transactions", "list", "--transactional-id-pattern", "t.")
     assert "tx" in listed and "Ongoing" in listed
+    assert "tx" not in run(server, "kafka-transactions", "list", "--transactional-id-pattern", "t")
     described = run(server, "kafka-transactions", "describe", "--transactional-id", "tx")
     assert "Ongoing" in described and "t-0" in described
     producers = run(server, "kafka-transactions", "describe-producers", "--topic", "t", "--partition", 0)
     assert "CurrentTransactionStartOffset" in producers and len(producers.splitlines()) == 2
     producer.commit_transaction(10)
     assert "CompleteCommit" in run(server, "kafka-transactions", "describe", "--transactional-id", "tx")
+
+
+def test_a_transaction_is_aborted_in_a_partition(server):
+    producer = confluent_kafka.Producer({"bootstrap.servers": server.kafka, "transactional.id": "hangs"})
+    producer.init_transactions(10)
+    producer.begin_transaction()
+    producer.produce("t", b"open", partition=0)
+    producer.flush(10)
+    admin = AdminClient({"bootstrap.servers": server.kafka})
+    tp = confluent_kafka.TopicPartition("t", 0)
+
+    def stable_end():
+        found = admin.list_offsets({tp: OffsetSpec.latest()}, isolation_level=confluent_kafka.IsolationLevel.READ_COMMITTED)
+        return found[tp].result(10).offset
+
+    assert stable_end() == 0
+    run(server, "kafka-transactions", "abort", "--topic", "t", "--partition", 0, "--start-offset", 0)
+    assert stable_end() == 2  # The record and the marker.
 
 
 def test_java_clients_push_their_metrics(server):

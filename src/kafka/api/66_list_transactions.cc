@@ -1,13 +1,16 @@
 // ListTransactions (66): lists transactions (KIP-664).
 //
 // Behavior:
-// - Filters by state, producer id and how long the transaction has been open; an empty filter lets everything pass.
-//   States that are none are answered in UnknownStateFilters.
+// - Filters by state, producer id, how long the transaction has been open, and a pattern of the transactional id, which
+//   must match it whole; an empty filter lets everything pass. States that are none are answered in
+//   UnknownStateFilters.
+// - INVALID_REGULAR_EXPRESSION: the pattern is none of RE2's.
 //
 // Version notes:
-// - 1 adds the duration (KIP-994).
+// - 1 adds the duration (KIP-994), 2 the pattern (KIP-1152).
 #include <algorithm>
 
+#include "broker/topic_pattern.h"
 #include "kafka/api.h"
 #include "kafka/errors.h"
 #include "wire/kafka/messages/66_list_transactions.h"
@@ -42,6 +45,15 @@ void list_transactions(const Call& call, ListTransactionsRequest request, Reply<
   for (const std::string& state : request.state_filters) {
     if (!is_state(state)) response.unknown_state_filters.push_back(state);
   }
+  std::optional<broker::TopicPattern> pattern;
+  if (!request.transactional_id_pattern.value_or("").empty()) {
+    auto compiled = broker::TopicPattern::compile(*request.transactional_id_pattern);
+    if (!compiled.ok()) {
+      response.error_code = wire_code(KafkaError::kInvalidRegularExpression);
+      return reply(response);
+    }
+    pattern = *std::move(compiled);
+  }
   int64_t now_ms = os::system_clock().wall_ms();
   for (const auto& transaction : call.server.broker.transactions().list()) {
     std::string_view state = to_string(transaction.state);
@@ -49,7 +61,7 @@ void list_transactions(const Call& call, ListTransactionsRequest request, Reply<
     bool long_enough =
         request.duration_filter < 0 || (is_open && now_ms - transaction.start_time_ms > request.duration_filter);
     if (!passes(request.state_filters, state) || !passes(request.producer_id_filters, transaction.producer.id.value) ||
-        !long_enough) {
+        !long_enough || (pattern && !pattern->matches(transaction.transactional_id))) {
       continue;
     }
     response.transaction_states.push_back(
@@ -61,7 +73,7 @@ void list_transactions(const Call& call, ListTransactionsRequest request, Reply<
 }  // namespace
 
 const Api& api_66() {
-  static const Api api = make_api<66, list_transactions>({.name = "ListTransactions", .versions = "0-1"});
+  static const Api api = make_api<66, list_transactions>({.name = "ListTransactions", .versions = "0-2"});
   return api;
 }
 
