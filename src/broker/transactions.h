@@ -76,7 +76,8 @@ class Transactions {
                        std::span<const record::Batch> batches, ProducedCallback done) = 0;
 
   /// Ends whatever transaction the producer has open in one partition, though no coordinator asks for it (KIP-664).
-  /// Answers when the marker is on the disk. kNotFound: no partition. kFenced: a newer epoch. Else as Partition::produce.
+  /// Answers when the marker is on the disk. kNotFound: no partition. kFenced: a newer epoch. Else as
+  /// Partition::produce.
   virtual void write_marker(const TopicPartition& tp, ProducerIdentity producer, bool commit, int32_t coordinator_epoch,
                             MarkerCallback done) = 0;
 

@@ -73,8 +73,9 @@ WriteTxnMarkersResponse response_for(const WriteTxnMarkersRequest& request) {
     auto& result = response.markers.emplace_back();
     result.producer_id = marker.producer_id;
     for (const auto& topic : marker.topics) {
-      auto& partitions = result.topics.emplace_back(topic.name).partitions;
-      for (int32_t index : topic.partition_indexes) partitions.push_back({index, 0});
+      auto& out = result.topics.emplace_back();
+      out.name = topic.name;
+      for (int32_t index : topic.partition_indexes) out.partitions.push_back({index, 0});
     }
   }
   return response;
