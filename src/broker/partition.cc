@@ -282,7 +282,7 @@ void Partition::fire_all_waiters() {
   for (Waiting& waiting : all) waiting.waiter->fire();
 }
 
-Result<FetchedData> Partition::read(Offset offset, size_t bytes_max, bus::Isolation isolation) {
+Result<FetchedData> Partition::read(Offset offset, log::ReadLimits limits, bus::Isolation isolation) {
   std::shared_lock life(life_mutex_);
   if (closed_) return gone();
   FetchedData data;
@@ -290,13 +290,15 @@ Result<FetchedData> Partition::read(Offset offset, size_t bytes_max, bus::Isolat
   data.last_stable = log_->last_stable_offset();
   data.high_watermark = log_->high_watermark();
   Offset upper = isolation == bus::Isolation::kReadCommitted ? data.last_stable : data.high_watermark;
-  ASSIGN_OR_RETURN(log::ReadResult read, log_->read(offset, bytes_max, upper));
+  ASSIGN_OR_RETURN(log::ReadResult read, log_->read(offset, limits, upper));
   data.log_start = log_->log_start_offset();
-  if (isolation == bus::Isolation::kReadCommitted && !read.batches.empty()) {
+  bool found = !read.batches.empty() || !read.range.empty();
+  if (isolation == bus::Isolation::kReadCommitted && found) {
     ASSIGN_OR_RETURN(data.aborted, log_->aborted_transactions(offset, read.next_offset));
   }
-  metrics_.bytes_out.add(static_cast<int64_t>(read.batches.size()));
+  metrics_.bytes_out.add(static_cast<int64_t>(read.batches.size() + read.range.size));
   data.batches = std::move(read.batches);
+  data.range = std::move(read.range);
   data.next_offset = read.next_offset;
   return data;
 }

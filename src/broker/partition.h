@@ -40,6 +40,7 @@ using ProducedCallback = Function<void(Result<Produced>)>;
 /// What a fetch sees of a partition.
 struct FetchedData {
   SharedBytes batches;  ///< Whole batches; the first may begin before the offset asked for. Empty: nothing there yet.
+  FileRange range;      ///< The same in place of `batches`; only when that was asked for.
   Offset next_offset;   ///< Where to read on.
   Offset high_watermark;
   Offset last_stable;
@@ -78,7 +79,10 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
   /// Reads whole batches from `offset`: see PartitionLog::read. Never returns anything at or above the high watermark
   /// (kReadUncommitted) or the last stable offset (kReadCommitted).
-  Result<FetchedData> read(Offset offset, size_t bytes_max, bus::Isolation isolation);
+  Result<FetchedData> read(Offset offset, log::ReadLimits limits, bus::Isolation isolation);
+  Result<FetchedData> read(Offset offset, size_t bytes_max, bus::Isolation isolation) {
+    return read(offset, log::ReadLimits{.memory_max = bytes_max}, isolation);
+  }
 
   /// Counts for `waiter` what becomes readable from now on. `seen_end` is the readable end that the caller has read up
   /// to or judged (FetchedData's high_watermark or last_stable): the waiter fires at once when that is history already.

@@ -42,7 +42,7 @@ class ResponseSlot {
  public:
   virtual ~ResponseSlot() = default;
   /// Exactly once, from any thread. No pieces: the request is done and gets no response (acks=0).
-  virtual void complete(std::vector<SharedBytes> pieces) = 0;
+  virtual void complete(std::vector<Sendable> pieces) = 0;
   /// Keeps pipelined requests behind this one from starting. On the loop, in the handler.
   virtual void hold_followers() = 0;
   /// Lets them start; complete() does so too. From any thread.

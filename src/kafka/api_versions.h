@@ -4,12 +4,12 @@
 #include <cstdint>
 #include <vector>
 
-#include "base/bytes.h"
+#include "base/file_range.h"
 
 namespace headrace::kafka {
 
 /// The encoded answer of version 0 with UNSUPPORTED_VERSION and the versions of ApiVersions itself, from which the
 /// client chooses one and asks again (KIP-511).
-std::vector<SharedBytes> unsupported_api_versions(int32_t correlation_id);
+std::vector<Sendable> unsupported_api_versions(int32_t correlation_id);
 
 }  // namespace headrace::kafka

@@ -8,7 +8,7 @@ class QueuedSlot final : public ResponseSlot {
   ~QueuedSlot() override {
     if (queue_) queue_->abandon();
   }
-  void complete(std::vector<SharedBytes> pieces) override {
+  void complete(std::vector<Sendable> pieces) override {
     std::exchange(queue_, nullptr)->complete(place_, std::move(pieces));
   }
   void hold_followers() override { queue_->entries_[place_ - queue_->first_place_].holding = true; }
@@ -26,7 +26,7 @@ std::unique_ptr<ResponseSlot> ResponseQueue::open(const Api& api, size_t bytes) 
   return std::make_unique<QueuedSlot>(shared_from_this(), first_place_ + entries_.size() - 1);
 }
 
-void ResponseQueue::complete(uint64_t place, std::vector<SharedBytes> pieces) {
+void ResponseQueue::complete(uint64_t place, std::vector<Sendable> pieces) {
   if (loop_.in_loop()) return complete_on_loop(place, std::move(pieces));
   loop_.post([self = shared_from_this(), place, pieces = std::move(pieces)]() mutable {
     self->complete_on_loop(place, std::move(pieces));
@@ -48,7 +48,7 @@ void ResponseQueue::abandon() {
   loop_.post([self = shared_from_this()] { self->abandon_on_loop(); });
 }
 
-void ResponseQueue::complete_on_loop(uint64_t place, std::vector<SharedBytes> pieces) {
+void ResponseQueue::complete_on_loop(uint64_t place, std::vector<Sendable> pieces) {
   Entry& done = entries_[place - first_place_];
   done.complete = true;
   done.holding = false;
@@ -61,7 +61,7 @@ void ResponseQueue::complete_on_loop(uint64_t place, std::vector<SharedBytes> pi
     bytes_ -= entry.bytes;
     flow::Metric* sent_bytes = server_->metrics_of(*entry.api).response_bytes;
     for (auto& piece : entry.pieces) {
-      if (sent_bytes) sent_bytes->add(static_cast<int64_t>(piece.size()));
+      if (sent_bytes) sent_bytes->add(static_cast<int64_t>(size_of(piece)));
       connection_->send(std::move(piece));
     }
   }

@@ -45,15 +45,15 @@ class ResponseQueue : public std::enable_shared_from_this<ResponseQueue> {
     size_t bytes;
     bool complete = false;
     bool holding = false;
-    std::vector<SharedBytes> pieces;
+    std::vector<Sendable> pieces;
   };
 
   /// From any thread.
-  void complete(uint64_t place, std::vector<SharedBytes> pieces);
+  void complete(uint64_t place, std::vector<Sendable> pieces);
   void release(uint64_t place);
   void mute(std::chrono::milliseconds wait);
   void abandon();
-  void complete_on_loop(uint64_t place, std::vector<SharedBytes> pieces);
+  void complete_on_loop(uint64_t place, std::vector<Sendable> pieces);
   void release_on_loop(uint64_t place);
   void mute_on_loop(std::chrono::milliseconds wait);
   void abandon_on_loop();

@@ -25,9 +25,7 @@ class KafkaTestClient {
     wire::RequestHeader header{Request::kSpec.api_key, version, correlation_id, "test"};
     wire::encode(out, wire::request_header_version(Request::kSpec, version), header);
     wire::encode(out, version, request);
-    std::string bytes;
-    for (const auto& piece : out.finish()) bytes += as_text(piece.view());
-    return bytes;
+    return std::string(as_text(out.finish_frame()));
   }
 
   template <typename Request>

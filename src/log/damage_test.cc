@@ -124,6 +124,36 @@ TEST_P(DamagedLog, NeverServesWrongRecordsAndGoesOn) {
   EXPECT_EQ(unopened, 0);
 }
 
+// A damaged batch whose first bytes, before a sector's border, are the zeros of its base offset is not taken for one
+// that was never written, even where no checkpoint says so: all behind it stays.
+TEST(DamagedBatch, ThatBeginsShortlyBeforeASectorsBorderIsNotATornTail) {
+  set_log_level(LogLevel::kError);
+  size_t bare = make_batch("").size();
+  for (size_t before = 1; before <= 20; ++before) {
+    SCOPED_TRACE(before);
+    TestLog test;
+    test.config.preallocate_bytes_max = 0;
+    ASSERT_OK(test.open());
+    size_t lengths = 2;  // Of the record and its value: varints that take a byte more in a long record.
+    ASSERT_OK(append(*test.log, make_batch(std::string(2 * kSectorBytes - before - bare - lengths, 'x'))));
+    uint64_t at = test.disk.content(test.file(0, ".log")).size();
+    ASSERT_EQ(at % kSectorBytes, kSectorBytes - before);
+    for (int i = 0; i < 10; ++i) ASSERT_OK(append(*test.log, make_batch(std::string(200, 'y'))));
+    ASSERT_OK(test.log->close());
+    test.log.reset();
+    Bytes bytes = test.disk.content(test.file(0, ".log"));
+    bytes[at + 100] ^= 1;
+    test.disk.set_content(test.file(0, ".log"), bytes);
+    ASSERT_OK(test.disk.remove(test.directory + "/headrace.checkpoint"));
+    ASSERT_OK(test.open());
+    EXPECT_EQ(test.log->log_end_offset(), Offset(11));
+    ASSERT_EQ(test.log->damaged_ranges().size(), 1u);
+    EXPECT_EQ(test.log->damaged_ranges()[0].from, Offset(1));
+    EXPECT_EQ(test.log->damaged_ranges()[0].to, Offset(2));
+  }
+  set_log_level(LogLevel::kInfo);
+}
+
 std::string case_name(const ::testing::TestParamInfo<std::tuple<Subject, Damage>>& info) {
   constexpr std::string_view kKinds[] = {"Flipped", "Zeroed", "Cut"};
   auto [subject, damage] = info.param;

@@ -14,6 +14,13 @@ const OffsetIndexEntry* OffsetIndex::floor(int32_t relative_offset) const {
   return above == entries_.begin() ? nullptr : &*std::prev(above);
 }
 
+const OffsetIndexEntry* OffsetIndex::before(int32_t relative_offset, uint64_t position) const {
+  auto end = std::partition_point(entries_.begin(), entries_.end(), [&](const OffsetIndexEntry& e) {
+    return e.relative_offset < relative_offset && static_cast<uint64_t>(e.position) <= position;
+  });
+  return end == entries_.begin() ? nullptr : &*std::prev(end);
+}
+
 void OffsetIndex::cut(uint64_t position) {
   while (!entries_.empty() && static_cast<uint64_t>(entries_.back().position) >= position) entries_.pop_back();
 }

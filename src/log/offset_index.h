@@ -32,6 +32,8 @@ class OffsetIndex {
   void add(int32_t relative_offset, int32_t position) { entries_.push_back({relative_offset, position}); }
   /// The last entry at or below `relative_offset`; null when there is none.
   const OffsetIndexEntry* floor(int32_t relative_offset) const;
+  /// The last entry below `relative_offset` and at or before `position`; null when there is none.
+  const OffsetIndexEntry* before(int32_t relative_offset, uint64_t position) const;
   const std::vector<OffsetIndexEntry>& entries() const { return entries_; }
   /// Forgets entries at or after `position`.
   void cut(uint64_t position);

@@ -205,7 +205,7 @@ Error PartitionLogImpl::fail(const Error& error) {
   return writable().error();
 }
 
-Result<ReadResult> PartitionLogImpl::read(Offset offset, size_t bytes_max, Offset upper) {
+Result<ReadResult> PartitionLogImpl::read(Offset offset, ReadLimits limits, Offset upper) {
   while (true) {
     SegmentPtr segment;
     uint64_t limit;
@@ -218,7 +218,7 @@ Result<ReadResult> PartitionLogImpl::read(Offset offset, size_t bytes_max, Offse
                                                          log_start_.value, log_end_.value, directory_)};
       }
       upper = std::min(upper, log_end_);
-      if (offset >= upper) return ReadResult{{}, offset};
+      if (offset >= upper) return ReadResult{{}, {}, offset};
       if (auto damage = damage_at(offset)) return *damage;
       auto at = std::prev(segments_.upper_bound(offset));
       segment = at->second;
@@ -226,19 +226,23 @@ Result<ReadResult> PartitionLogImpl::read(Offset offset, size_t bytes_max, Offse
       gaps = has_gaps_;
       inactive = std::next(at) != segments_.end();
     }
-    auto found = segment->read(offset, bytes_max, upper, limit, gaps);
+    if (auto there = segment->checked_range(offset, limits.range_max, upper, limit, gaps)) {
+      if (inactive) note_read(segment);
+      return ReadResult{{}, std::move(there->range), there->next_offset};
+    }
+    auto found = segment->read(offset, limits.memory_max, upper, limit, gaps);
     if (inactive) note_read(segment);
     bool useless = !found.ok() || found->batches.empty();
     if (useless && was_removed(segment)) continue;
     if (!found.ok()) return found.error().in("reading offset " + std::to_string(offset.value));
     if (found->batches.empty() && !gaps && !found->bad_position) found->bad_position = limit;  // The file was cut.
     if (found->bad_position) return take_out_of_service(*segment, *found);
-    if (!found->batches.empty()) return ReadResult{std::move(found->batches), found->next_offset};
+    if (!found->batches.empty()) return ReadResult{std::move(found->batches), {}, found->next_offset};
     // Compaction may have emptied the segment's end; the search goes on in the next one.
     std::lock_guard lock(mutex_);
     auto next = segments_.upper_bound(offset);
-    if (!gaps) return ReadResult{{}, offset};
-    if (next == segments_.end() || next->first >= upper) return ReadResult{{}, upper};
+    if (!gaps) return ReadResult{{}, {}, offset};
+    if (next == segments_.end() || next->first >= upper) return ReadResult{{}, {}, upper};
     offset = next->first;
   }
 }

@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/file_range.h"
 #include "base/function.h"
 #include "base/ids.h"
 #include "base/result.h"
@@ -37,6 +38,14 @@
 
 namespace headrace::log {
 
+/// How much a read may return, in bytes.
+struct ReadLimits {
+  size_t memory_max = 0;
+  /// When it is not 0, batches may be returned as a range of the segment's file: when they are in the page cache, this
+  /// process has checked them before, and they are enough for that to pay.
+  size_t range_max = 0;
+};
+
 struct AppendResult {
   Offset base_offset;           ///< Of the first batch; of the original one for a duplicate.
   Offset last_offset;           ///< Of the last record.
@@ -47,6 +56,7 @@ struct AppendResult {
 
 struct ReadResult {
   SharedBytes batches;  ///< Whole batches, CRC-checked (Batch::parse_trusted will do); empty at the upper bound.
+  FileRange range;      ///< The same where they lie, in place of `batches`; only when that was asked for.
   Offset next_offset;   ///< The offset to read next: after the last batch in `batches`, or the offset asked for, or the
                         ///< upper bound where compaction left nothing below it.
 };
@@ -143,10 +153,13 @@ class PartitionLog {
   /// An error takes the log out of service for writing: it is never tried again, and append() answers kIo from then on.
   virtual Status flush() = 0;
 
-  /// Reads whole batches, the first being the one that contains `offset`, up to `bytes_max` (the first batch always)
-  /// and only batches that start before `upper` (high_watermark() or last_stable_offset()).
+  /// Reads whole batches, the first being the one that contains `offset`, up to `limits` (the first batch always) and
+  /// only batches that start before `upper` (high_watermark() or last_stable_offset()).
   /// kOutOfRange: outside [log_start_offset(), log_end_offset()]. kCorrupt: a damaged range, named by file and byte.
-  virtual Result<ReadResult> read(Offset offset, size_t bytes_max, Offset upper) = 0;
+  virtual Result<ReadResult> read(Offset offset, ReadLimits limits, Offset upper) = 0;
+  Result<ReadResult> read(Offset offset, size_t bytes_max, Offset upper) {
+    return read(offset, ReadLimits{.memory_max = bytes_max}, upper);
+  }
 
   virtual Offset log_start_offset() const = 0;
   virtual Offset log_end_offset() const = 0;

@@ -27,7 +27,8 @@ class PartitionLogImpl final : public PartitionLog {
 
   Result<AppendResult> append(std::span<const record::Batch> batches, LeaderEpoch epoch) override;
   Status flush() override;
-  Result<ReadResult> read(Offset offset, size_t bytes_max, Offset upper) override;
+  Result<ReadResult> read(Offset offset, ReadLimits limits, Offset upper) override;
+  using PartitionLog::read;
   Offset log_start_offset() const override;
   Offset log_end_offset() const override;
   Offset durable_end() const override;

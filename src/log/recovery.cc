@@ -22,6 +22,13 @@ bool is_leftover(std::string_view name) {
          name.ends_with(kSwapSuffix);
 }
 
+// Whether the first `bytes` of a batch may be zeros: those of its base offset, which its size follows.
+bool may_begin_with_zeros(Offset base, uint64_t bytes) {
+  constexpr uint64_t kOffsetBytes = 8, kSizeBytes = 4;
+  if (bytes >= kOffsetBytes + kSizeBytes) return false;
+  return bytes == 0 || base.value >> (64 - 8 * std::min(bytes, kOffsetBytes)) == 0;
+}
+
 // Whether the file holds nothing from `from` on but the room that an append reserved.
 Result<bool> only_zeros(os::File& file, uint64_t from, uint64_t to) {
   Bytes chunk(kZeroChunkBytes);
@@ -252,7 +259,8 @@ Result<Recovery::Tail> Recovery::scan_segment(Segments::iterator at, uint64_t po
     if (more) {
       ASSIGN_OR_RETURN(found, scanner.next());
       if (!kept) {
-        ASSIGN_OR_RETURN(kept, was_written(segment, bad, scanner.position()));
+        ASSIGN_OR_RETURN(kept,
+                         was_written(segment, {bad, lost_from}, {scanner.position(), scanner.header().base_offset}));
       }
       if (kept) {
         damage(segment, lost_from, scanner.header().base_offset, bad);
@@ -273,14 +281,19 @@ Result<Recovery::Tail> Recovery::scan_segment(Segments::iterator at, uint64_t po
   }
 }
 
-// A sector that was never written reads as zeros: such a run, up to a sector's border, tells it from damage.
-Result<bool> Recovery::was_written(Segment& segment, uint64_t from, uint64_t to) {
+// A sector that was never written reads as zeros, which tells it from damage. Where the good batch's first bytes in a
+// sector are not zeros that sector was written, with all before them.
+Result<bool> Recovery::was_written(Segment& segment, Place bad, Place good) {
   ASSIGN_OR_RETURN(auto file, segment.file());
-  for (uint64_t at = from; at < to;) {
-    uint64_t border = std::min(to, (at / kSectorBytes + 1) * kSectorBytes);
+  uint64_t border_before = good.position / kSectorBytes * kSectorBytes;
+  bool last_was_written = !may_begin_with_zeros(good.offset, border_before + kSectorBytes - good.position);
+  uint64_t end = last_was_written ? border_before : good.position;
+  for (uint64_t at = bad.position; at < end;) {
+    uint64_t border = std::min(end, (at / kSectorBytes + 1) * kSectorBytes);
     uint8_t sector[kSectorBytes];
     ASSIGN_OR_RETURN(size_t got, file->read_at(at, {sector, static_cast<size_t>(border - at)}));
-    if (std::all_of(sector, sector + got, [](uint8_t byte) { return byte == 0; })) return false;
+    bool zeros = std::all_of(sector, sector + got, [](uint8_t byte) { return byte == 0; });
+    if (zeros && !(at == bad.position && may_begin_with_zeros(bad.offset, got))) return false;
     at = border;
   }
   return true;

@@ -43,7 +43,12 @@ class Recovery {
   Status scan_from(Segments::iterator at, uint64_t position, Offset expected);
   Result<Tail> scan_segment(Segments::iterator at, uint64_t position, Offset expected);
   /// Whether the bad bytes in [from, to) were on the disk once.
-  Result<bool> was_written(Segment& segment, uint64_t from, uint64_t to);
+  /// Where a batch begins, or should.
+  struct Place {
+    uint64_t position;
+    Offset offset;
+  };
+  Result<bool> was_written(Segment& segment, Place bad, Place good);
   void take_batch(Segment& segment, const BatchScanner& scanner);
   void damage(const Segment& segment, Offset from, Offset to, uint64_t position);
   Status drop_segments_from(Segments::iterator at);

@@ -215,13 +215,14 @@ Status Segment::create(int64_t now_ms) {
   indexes_ = std::make_unique<Indexes>();
   indexes_on_disk_ = false;
   created_ms_ = now_ms;
+  appended_from_ = 0;
   return {};
 }
 
 Result<bool> Segment::load_for_append(uint64_t position, Offset offset, const IndexCounts& counts, int64_t now_ms) {
   std::lock_guard lock(mutex_);
   created_ms_ = now_ms;
-  size_ = synced_size_ = position;
+  size_ = synced_size_ = appended_from_ = position;
   auto offset_bytes = read_index_file(files_, path(kIndexSuffix));
   auto time_bytes = read_index_file(files_, path(kTimeIndexSuffix));
   if (position > 0 && (!offset_bytes.ok() || !time_bytes.ok())) return false;
@@ -264,7 +265,7 @@ Status Segment::read_first_timestamp_locked() {
 void Segment::reset_indexes(int64_t now_ms) {
   std::lock_guard lock(mutex_);
   created_ms_ = now_ms;
-  size_ = synced_size_ = 0;
+  size_ = synced_size_ = appended_from_ = 0;
   indexes_ = std::make_unique<Indexes>();
   indexes_on_disk_ = false;
   max_timestamp_ms_ = -1;
@@ -309,6 +310,12 @@ void Segment::note(const record::BatchHeader& header, int64_t index_interval_byt
   indexes_on_disk_ = writing_ = false;
   size_ += header.total_bytes();
   allocated_ = std::max(allocated_, size_);
+}
+
+void Segment::skip_to(uint64_t position) {
+  std::lock_guard lock(mutex_);
+  if (position != size_) appended_from_ = position;
+  size_ = position;
 }
 
 void Segment::note_aborted(const TransactionIndexEntry& entry) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file_range.h"
 #include "base/ids.h"
 #include "base/result.h"
 #include "log/batch_scanner.h"
@@ -20,6 +21,9 @@
 #include "record/batch.h"
 
 namespace headrace::log {
+
+/// Smaller reads are cheaper as a copy.
+inline constexpr uint64_t kCheckedRangeBytesMin = 32 << 10;
 
 /// Where in a segment to begin to look for an offset.
 struct SeekPoint {
@@ -44,6 +48,12 @@ struct SegmentRead {
   Offset good_from = kNoOffset;          ///< ...up to this one (kNoOffset: to the end of the segment).
 };
 
+/// Batches as they lie in the file.
+struct CheckedRange {
+  FileRange range;
+  Offset next_offset;  ///< After them.
+};
+
 /// Thread-safe; writing (append and below) is for the log, which lets one thread in at a time.
 class Segment final : OpenFiles::Holder {
  public:
@@ -61,6 +71,9 @@ class Segment final : OpenFiles::Holder {
 
   /// Reads batches from the one that contains `offset`, below `upper`, in the first `limit` bytes.
   Result<SegmentRead> read(Offset offset, size_t bytes_max, Offset upper, uint64_t limit, bool gaps);
+  /// The same as a range of the file: at least kCheckedRangeBytesMin, which the page cache holds and this process has
+  /// appended or checked before. Nothing where that can't be had: read() serves it, and tells what is wrong.
+  std::optional<CheckedRange> checked_range(Offset offset, size_t bytes_max, Offset upper, uint64_t limit, bool gaps);
   Result<SeekPoint> seek(Offset offset);
   /// The same after the index was found to be wrong: it is made anew, once, and then not trusted.
   Result<SeekPoint> seek_again(Offset offset);
@@ -98,7 +111,7 @@ class Segment final : OpenFiles::Holder {
   void note_aborted(const TransactionIndexEntry& entry);
   void set_aborted(std::vector<TransactionIndexEntry> entries);
   /// Sets the end behind bytes that can't be read.
-  void skip_to(uint64_t position) { size_ = position; }
+  void skip_to(uint64_t position);
   /// Cuts the file behind the last batch: gives back room, forgets a torn tail.
   Status trim();
   /// Copies of what the index files should hold now.
@@ -130,6 +143,9 @@ class Segment final : OpenFiles::Holder {
   Status read_first_timestamp_locked();
   void index_batch(Indexes& indexes, const record::BatchHeader& header, uint64_t position, int64_t interval_bytes);
 
+  void note_checked(uint64_t from, uint64_t to);
+  uint64_t checked_up_to(uint64_t position) const;
+  std::optional<SeekPoint> last_entry_before(Offset upper, uint64_t position);
   Result<SegmentRead> read_from(os::File& file, SeekPoint start, Offset offset, size_t bytes_max, Offset upper,
                                 uint64_t limit, bool gaps);
   int32_t relative(Offset offset) const { return static_cast<int32_t>(offset - base_); }
@@ -150,7 +166,9 @@ class Segment final : OpenFiles::Holder {
   uint64_t synced_size_ = 0;
   bool writing_ = false;             // write() is at it, without the mutex.
   std::optional<Error> sync_error_;  // Of a sync that nobody was there to hear of.
-  uint64_t allocated_ = 0;           // The file's size, where it is known to be larger than size_.
+  // This process has written, or checked the CRCs of, [checked_from_, checked_to_) and all from appended_from_ on.
+  uint64_t checked_from_ = 0, checked_to_ = 0, appended_from_ = UINT64_MAX;
+  uint64_t allocated_ = 0;  // The file's size, where it is known to be larger than size_.
   bool can_allocate_ = true;
   int64_t max_timestamp_ms_ = -1;
   Offset max_timestamp_offset_ = kNoOffset;

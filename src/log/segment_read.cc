@@ -72,6 +72,65 @@ Result<bool> scan_to(BatchScanner& scanner, Offset offset, SegmentRead& result) 
 
 }  // namespace
 
+void Segment::note_checked(uint64_t from, uint64_t to) {
+  std::lock_guard lock(mutex_);
+  bool apart = to < checked_from_ || from > checked_to_;
+  checked_from_ = apart ? from : std::min(from, checked_from_);
+  checked_to_ = apart ? to : std::max(to, checked_to_);
+}
+
+// The end of what is known to be good from `position` on; `position` where nothing is.
+uint64_t Segment::checked_up_to(uint64_t position) const {
+  std::lock_guard lock(mutex_);
+  if (position >= appended_from_) return size_;
+  if (position < checked_from_ || position >= checked_to_) return position;
+  return checked_to_ >= appended_from_ ? size_ : checked_to_;
+}
+
+std::optional<SeekPoint> Segment::last_entry_before(Offset upper, uint64_t position) {
+  std::lock_guard lock(mutex_);
+  if (!load_indexes_locked().ok()) return std::nullopt;
+  int64_t most = std::min<int64_t>(upper - base_, INT32_MAX);
+  const OffsetIndexEntry* entry = indexes_->offsets.before(static_cast<int32_t>(most), position);
+  if (entry == nullptr) return std::nullopt;
+  return SeekPoint{static_cast<uint64_t>(entry->position), base_ + entry->relative_offset};
+}
+
+std::optional<CheckedRange> Segment::checked_range(Offset offset, size_t bytes_max, Offset upper, uint64_t limit,
+                                                   bool gaps) {
+  if (bytes_max < kCheckedRangeBytesMin || limit < kCheckedRangeBytesMin) return std::nullopt;
+  auto start = seek(offset);
+  if (!start.ok() || start->position + kCheckedRangeBytesMin > limit) return std::nullopt;
+  auto opened = file();
+  if (!opened.ok() || (*opened)->descriptor() < 0) return std::nullopt;
+
+  FileWindow window(**opened, limit, kSkippedBytes);
+  Walker walker{window, start->position, {base_, gaps}, start->last_offset, base_, {}};
+  auto found = walker.find(offset);
+  if (!found.ok() || *found != Walk::kFound || walker.header.base_offset >= upper) return std::nullopt;
+
+  uint64_t begin = walker.position;
+  uint64_t end_max = std::min({begin + bytes_max, limit, checked_up_to(begin)});
+  if (end_max < begin + kCheckedRangeBytesMin) return std::nullopt;
+  // The index spares a look at every batch.
+  auto entry = last_entry_before(upper, end_max);
+  if (entry && entry->position > walker.position) {
+    walker.position = entry->position;
+    walker.first_last_offset = entry->last_offset;
+  }
+  while (true) {
+    auto walk = walker.look();
+    if (!walk.ok() || (*walk == Walk::kBad && walker.position < end_max)) return std::nullopt;
+    if (*walk != Walk::kFound || walker.header.base_offset >= upper) break;
+    if (walker.position + walker.header.total_bytes() > end_max) break;
+    walker.step();
+  }
+  size_t size = walker.position - begin;
+  if (size < kCheckedRangeBytesMin || !(*opened)->in_page_cache(begin, size)) return std::nullopt;
+  int descriptor = (*opened)->descriptor();
+  return CheckedRange{{*std::move(opened), descriptor, begin, size}, walker.sequence.expected};
+}
+
 Result<SegmentRead> Segment::read(Offset offset, size_t bytes_max, Offset upper, uint64_t limit, bool gaps) {
   ASSIGN_OR_RETURN(SeekPoint start, seek(offset));
   ASSIGN_OR_RETURN(auto opened, file());
@@ -127,6 +186,7 @@ Result<SegmentRead> Segment::read_from(os::File& file, SeekPoint start, Offset o
     walker.step();
   }
   result.batches = window.share(begin, walker.position - begin);
+  note_checked(begin, walker.position);
   result.next_offset = walker.sequence.expected;
   return result;
 }

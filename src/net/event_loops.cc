@@ -1,6 +1,7 @@
 #include "net/event_loops.h"
 
 #include <atomic>
+#include <csignal>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -82,6 +83,9 @@ class AsioEventLoops final : public EventLoops {
 
 }  // namespace
 
-std::unique_ptr<EventLoops> EventLoops::start(size_t threads) { return std::make_unique<AsioEventLoops>(threads); }
+std::unique_ptr<EventLoops> EventLoops::start(size_t threads) {
+  std::signal(SIGPIPE, SIG_IGN);  // sendfile() has no MSG_NOSIGNAL.
+  return std::make_unique<AsioEventLoops>(threads);
+}
 
 }  // namespace headrace::net

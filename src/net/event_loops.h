@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/file_range.h"
 #include "base/function.h"
 #include "base/result.h"
 
@@ -56,8 +57,9 @@ class Connection {
  public:
   virtual ~Connection() = default;
   virtual EventLoop& loop() = 0;
-  /// Queues bytes; small ones sent in one handler leave in one system call.
-  virtual void send(SharedBytes bytes) = 0;
+  /// Queues bytes; small ones sent in one handler leave in one system call. Of a file what is in the page cache goes
+  /// out without a copy; a file that ends early closes the connection.
+  virtual void send(Sendable bytes) = 0;
   /// The same for a few bytes that are copied: cheaper than a buffer of their own.
   virtual void send_copy(BytesView bytes) = 0;
   virtual size_t queued_bytes() const = 0;
@@ -91,7 +93,7 @@ class Listener {
 
 class EventLoops {
  public:
-  /// `threads` loops, running.
+  /// `threads` loops, running. The process ignores SIGPIPE from then on: a peer that went away is an error.
   static std::unique_ptr<EventLoops> start(size_t threads);
   virtual ~EventLoops() = default;  ///< Stops and joins the threads.
   virtual size_t size() const = 0;

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <atomic>
+#include <cstdio>
 #include <future>
 #include <set>
 #include <thread>
@@ -423,6 +424,53 @@ TEST(ReceiveBuffer, HoldsNothingWhileEmptyAndShrinksAfterALargeFrame) {
   EXPECT_LE(buffer.capacity(), 16u);
   buffer.consume(3);
   EXPECT_EQ(buffer.capacity(), 0u);
+}
+
+/// A temporary file without a name.
+FileRange range_of_file(const std::string& content) {
+  auto file = std::shared_ptr<std::FILE>(std::tmpfile(), &std::fclose);
+  CHECK(file && std::fwrite(content.data(), 1, content.size(), file.get()) == content.size());
+  CHECK(std::fflush(file.get()) == 0);
+  int descriptor = ::fileno(file.get());
+  return {std::move(file), descriptor, 0, content.size()};
+}
+
+TEST_F(EventLoopsTest, SendsRangesOfFilesInTheirPlaceAmongOtherBytes) {
+  std::string content(3'000'000, '\0');
+  for (size_t i = 0; i < content.size(); ++i) content[i] = static_cast<char>(i * 31 >> 3);
+  FileRange whole = range_of_file(content);
+  script_.on_bytes = [&](Connection& connection, BytesView bytes) {
+    connection.send_copy(as_bytes("<"));
+    connection.send(FileRange{whole.owner, whole.descriptor, 1000, 2'000'000});
+    connection.send_copy(as_bytes("|"));
+    connection.send(FileRange{whole.owner, whole.descriptor, 0, 10});
+    connection.send(FileRange{whole.owner, whole.descriptor, 10, 10});
+    connection.send(SharedBytes(Bytes(100'000, '.')));
+    connection.send_copy(as_bytes(">"));
+    return bytes.size();
+  };
+  listen();
+  auto a = client();
+  std::string expected =
+      "<" + content.substr(1000, 2'000'000) + "|" + content.substr(0, 20) + std::string(100'000, '.') + ">";
+  for (int i = 0; i < 3; ++i) {
+    a.send("?");
+    EXPECT_TRUE(a.read(expected.size()) == expected);
+  }
+}
+
+TEST_F(EventLoopsTest, AFileThatEndsEarlyClosesTheConnection) {
+  FileRange range = range_of_file(std::string(50'000, 'x'));
+  range.size = 60'000;
+  script_.on_bytes = [&](Connection& connection, BytesView bytes) {
+    connection.send(range);
+    return bytes.size();
+  };
+  listen();
+  auto a = client();
+  a.send("?");
+  EXPECT_LE(a.read(60'000).size(), 50'000u);
+  EXPECT_TRUE(a.wait_closed());
 }
 
 TEST(SendQueue, PartialSendsContinueWhereTheyStopped) {

@@ -33,6 +33,10 @@ class File {
   virtual Status allocate(uint64_t offset, uint64_t size) = 0;
   virtual Status truncate(uint64_t size) = 0;
   virtual Result<uint64_t> size() = 0;
+  /// The descriptor, for system calls that take two (sendfile); -1 where there is none.
+  virtual int descriptor() const { return -1; }
+  /// Whether all of [offset, offset + size) is in the page cache now. The kernel may drop it at any time.
+  virtual bool in_page_cache(uint64_t offset, size_t size) const = 0;
 
   Status write_at(uint64_t offset, BytesView bytes) { return write_at(offset, std::span<const BytesView>(&bytes, 1)); }
 };

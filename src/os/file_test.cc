@@ -237,7 +237,8 @@ TEST_F(SimulatedDisk, ASectorHoldsWhatWasWrittenIntoItBeforeIt) {
     disk.crash();
     disk.restart(CrashMode::kRandom, seed);
     Bytes found = disk.content("/f");
-    if (found.size() == 200) EXPECT_EQ(found[0], 'a') << "the second write is there, the first is not";
+    bool only_the_second = found.size() == 200 && found[0] != 'a';
+    EXPECT_FALSE(only_the_second);
   }
 }
 

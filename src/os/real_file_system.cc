@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <utility>
+#include <vector>
 
 #include "os/file.h"
 #include "os/full_io.h"
@@ -85,6 +87,22 @@ class RealFile final : public File {
     struct stat info;
     if (::fstat(fd_.get(), &info) != 0) return io_error(errno, "reading the size of", path_);
     return static_cast<uint64_t>(info.st_size);
+  }
+
+  int descriptor() const override { return fd_.get(); }
+
+  // mincore asks for a mapping; nothing is read through it.
+  bool in_page_cache(uint64_t offset, size_t size) const override {
+    if (size == 0) return true;
+    static const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+    uint64_t from = offset / page * page;
+    size_t bytes = offset + size - from;
+    void* mapped = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd_.get(), static_cast<off_t>(from));
+    if (mapped == MAP_FAILED) return false;
+    std::vector<unsigned char> pages((bytes + page - 1) / page);
+    bool known = ::mincore(mapped, bytes, pages.data()) == 0;
+    ::munmap(mapped, bytes);
+    return known && std::all_of(pages.begin(), pages.end(), [](unsigned char state) { return state & 1; });
   }
 
  private:

@@ -101,6 +101,8 @@ class SimulatedFile final : public File {
     return inode_->now.size();
   }
 
+  bool in_page_cache(uint64_t, size_t) const override { return false; }
+
  private:
   bool dead() const { return generation_ != disk_.generation_ || disk_.crashed_locked(); }
   int begin(DiskCall call, uint64_t offset = 0, uint64_t size = 0) {

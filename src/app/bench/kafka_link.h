@@ -46,9 +46,7 @@ SharedBytes frame_of(const Request& request, int16_t version) {
   wire::RequestHeader header{Request::kSpec.api_key, version, /*correlation_id=*/0, "headrace-bench"};
   wire::encode(out, wire::request_header_version(Request::kSpec, version), header);
   wire::encode(out, version, request);
-  Bytes bytes;
-  for (const SharedBytes& piece : out.finish()) bytes.insert(bytes.end(), piece.view().begin(), piece.view().end());
-  return SharedBytes(std::move(bytes));
+  return SharedBytes(out.finish_frame());
 }
 
 /// The message in a response, its header skipped.

@@ -88,7 +88,7 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
   void read() {
     reads_.clear();
     readers_.clear();
-    total_bytes_ = 0;
+    total_bytes_ = memory_bytes_ = 0;
     budget_share_ = server_.fetch_budget.share();
     found_for_ = nullptr;
     if (session_) {
@@ -121,12 +121,16 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
     KafkaError epoch_error = check_leader_epoch(*partition, request.current_leader_epoch);
     if (epoch_error != KafkaError::kNone) return epoch_error;
 
-    int64_t room = std::max<int64_t>(0, std::min<int64_t>(bytes_max_, budget_share_) - total_bytes_);
+    int64_t room = std::max<int64_t>(0, bytes_max_ - total_bytes_);
+    int64_t memory_room = std::min(room, std::max<int64_t>(0, budget_share_ - memory_bytes_));
     int64_t wanted = std::min<int64_t>(std::max(request.partition_max_bytes, 0), room);
     bool first = total_bytes_ == 0;
     Offset offset(request.fetch_offset);
     if (wanted == 0 && !first) return describe_only(*partition, offset, out);
-    auto read = partition->read(offset, static_cast<size_t>(wanted), isolation_);
+    auto read = partition->read(
+        offset,
+        {.memory_max = static_cast<size_t>(std::min(wanted, memory_room)), .range_max = static_cast<size_t>(wanted)},
+        isolation_);
     if (!read.ok()) {
       out.log_start_offset = partition->log_start().value;
       out.high_watermark = partition->high_watermark().value;
@@ -136,8 +140,13 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
     out.last_stable_offset = read->last_stable.value;
     out.log_start_offset = read->log_start.value;
     set_aborted(out, read->aborted);
-    bool fits = first || static_cast<int64_t>(read->batches.size()) <= room;
-    out.records = wire::kafka::Records(fits ? server_.fetch_budget.charge(std::move(read->batches)) : SharedBytes());
+    bool fits = first || static_cast<int64_t>(read->batches.size()) <= memory_room;
+    if (!read->range.empty()) {
+      out.records = wire::kafka::Records(std::move(read->range));
+    } else {
+      out.records = wire::kafka::Records(fits ? server_.fetch_budget.charge(std::move(read->batches)) : SharedBytes());
+      memory_bytes_ += static_cast<int64_t>(out.records.size());
+    }
     total_bytes_ += static_cast<int64_t>(out.records.size());
     readers_.push_back({std::move(partition), fits ? read->next_offset : offset});
     return KafkaError::kNone;
@@ -270,6 +279,7 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
   const std::string* found_for_ = nullptr;  ///< The name for which found_ is.
   FoundTopic found_;
   int64_t total_bytes_ = 0;
+  int64_t memory_bytes_ = 0;  ///< Of those what is no range of a file.
   int64_t budget_share_ = 0;
   bool failed_ = false;
   std::shared_ptr<broker::DataWaiter> waiter_;

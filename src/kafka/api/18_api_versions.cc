@@ -57,7 +57,7 @@ void api_versions(const Call& call, ApiVersionsRequest request, Reply<ApiVersion
 
 }  // namespace
 
-std::vector<SharedBytes> unsupported_api_versions(int32_t correlation_id) {
+std::vector<Sendable> unsupported_api_versions(int32_t correlation_id) {
   ApiVersionsResponse response;
   response.error_code = wire_code(KafkaError::kUnsupportedVersion);
   response.api_keys.push_back(entry_of(*find_api(wire::kafka::kApiVersionsKey)));

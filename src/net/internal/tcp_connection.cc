@@ -1,6 +1,8 @@
 #include "net/internal/tcp_connection.h"
 
 #include <fmt/format.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
 
 #include "base/logging.h"
 #include "net/internal/tcp_listener.h"
@@ -164,7 +166,7 @@ void TcpConnection::deliver_rest() {
 
 // Sending.
 
-void TcpConnection::send(SharedBytes bytes) {
+void TcpConnection::send(Sendable bytes) {
   if (phase_ != Phase::kOpen || doomed_) return;
   queue_.push(std::move(bytes));
   mark_dirty();
@@ -186,14 +188,13 @@ void TcpConnection::flush() {
   dirty_ = false;
   if (doomed_ || phase_ == Phase::kDestroyed || phase_ == Phase::kLingering) return;
   size_t before = queue_.bytes();
-  SendQueue::Slices slices;
   for (size_t sent = 0; queue_.bytes() > 0;) {
     if (sent > kFlushBytesMax) {
       mark_dirty();
       break;
     }
     error_code error;
-    size_t bytes = socket_.write_some(queue_.front(slices), error);
+    size_t bytes = send_front(error);
     if (would_block(error)) {
       wait_writable();
       break;
@@ -203,6 +204,26 @@ void TcpConnection::flush() {
     sent += bytes;
   }
   after_flush(before);
+}
+
+size_t TcpConnection::send_front(error_code& error) {
+  if (auto range = queue_.front_range()) return send_range(*range, error);
+  SendQueue::Slices slices;
+  auto front = queue_.front(slices);
+  // With MSG_MORE what stands before a file range leaves in one segment with its beginning.
+  return socket_.send(front, queue_.more_than(front.size()) ? MSG_MORE : 0, error);
+}
+
+size_t TcpConnection::send_range(const FileRange& range, error_code& error) {
+  auto offset = static_cast<off_t>(range.offset);
+  ssize_t sent = ::sendfile(socket_.native_handle(), range.descriptor, &offset, range.size);
+  if (sent > 0) return static_cast<size_t>(sent);
+  error = sent == 0 ? error_code(asio::error::eof) : error_code(errno, boost::system::system_category());
+  if (sent == 0 || errno == EIO) {
+    log_error("{}: closing {}: {} bytes at {} of a file can't be sent: {}", listener_->options().name, remote_address(),
+              range.size, range.offset, error.message());
+  }
+  return 0;
 }
 
 void TcpConnection::after_flush(size_t before) {

@@ -20,7 +20,7 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
   TcpConnection(Loop& loop, boost::asio::ip::tcp::socket socket, std::shared_ptr<ListenerState> listener);
 
   EventLoop& loop() override { return loop_; }
-  void send(SharedBytes bytes) override;
+  void send(Sendable bytes) override;
   void send_copy(BytesView bytes) override;
   size_t queued_bytes() const override { return queue_.bytes(); }
   void pause_reading() override;
@@ -54,6 +54,8 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
   size_t deliver(BytesView bytes);
   void on_peer_end();
   void discard();
+  size_t send_front(boost::system::error_code& error);
+  size_t send_range(const FileRange& range, boost::system::error_code& error);
   void wait_writable();
   void mark_dirty();
   void after_flush(size_t before);

@@ -9,13 +9,17 @@ void Encoder::splice(SharedBytes bytes) {
   splices_.push_back({buffer_.size(), std::move(bytes)});
 }
 
-std::vector<SharedBytes> Encoder::finish() {
+void Encoder::splice(FileRange range) {
+  if (!range.empty()) splices_.push_back({buffer_.size(), std::move(range)});
+}
+
+std::vector<Sendable> Encoder::finish() {
   size_t size = buffer_.size() - 4;
-  for (const auto& splice : splices_) size += splice.bytes.size();
+  for (const auto& splice : splices_) size += size_of(splice.bytes);
   writer().patch<int32_t>(0, static_cast<int32_t>(size));
 
   SharedBytes whole(std::exchange(buffer_, Bytes(4)));
-  std::vector<SharedBytes> pieces;
+  std::vector<Sendable> pieces;
   size_t from = 0;
   for (auto& splice : splices_) {
     if (splice.at > from) pieces.push_back(whole.slice(from, splice.at - from));
@@ -27,9 +31,18 @@ std::vector<SharedBytes> Encoder::finish() {
   return pieces;
 }
 
+Bytes Encoder::finish_frame() {
+  Bytes frame;
+  for (const auto& piece : finish()) {
+    const auto* bytes = std::get_if<SharedBytes>(&piece);
+    CHECK(bytes);
+    frame.insert(frame.end(), bytes->view().begin(), bytes->view().end());
+  }
+  return frame;
+}
+
 Bytes Encoder::finish_body() {
-  Bytes body;
-  for (const auto& piece : finish()) body.insert(body.end(), piece.view().begin(), piece.view().end());
+  Bytes body = finish_frame();
   body.erase(body.begin(), body.begin() + 4);
   return body;
 }
@@ -69,6 +82,7 @@ void encode_value(Encoder& out, const EncodeContext& at, const Records& value) {
   if (value.null && at.nullable) return encode_null(out, at.compact, 4);
   encode_length(out, at.compact, 4, value.size());
   for (const auto& part : value.parts) out.splice(part);
+  out.splice(value.file);
 }
 
 }  // namespace internal

@@ -23,6 +23,7 @@ class Encoder {
 
   codec::Writer writer() { return codec::Writer(buffer_); }
   void splice(SharedBytes bytes);
+  void splice(FileRange range);
   /// Writes what `encode_into(Encoder&)` encodes, after its size as a varint.
   template <typename EncodeInto>
   void sized(EncodeInto&& encode_into) {
@@ -34,14 +35,16 @@ class Encoder {
   }
 
   /// The frame with its size, in pieces to be sent in turn. The encoder is empty afterwards.
-  std::vector<SharedBytes> finish();
-  /// The same without the size and in one piece, for tests and for messages inside of records.
+  std::vector<Sendable> finish();
+  /// The same in one piece. CHECKs that all of it is in memory.
+  Bytes finish_frame();
+  /// The same without the size, for messages inside of records.
   Bytes finish_body();
 
  private:
   struct Splice {
     size_t at;  ///< Bytes of buffer_ before it.
-    SharedBytes bytes;
+    Sendable bytes;
   };
   Bytes buffer_;
   std::vector<Splice> splices_;

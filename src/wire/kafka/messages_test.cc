@@ -165,9 +165,10 @@ TEST(Encoder, LargeRecordsAreSentFromWhereTheyLie) {
   encode(out, 12, response);
   auto pieces = out.finish();
   ASSERT_EQ(pieces.size(), 3u);
-  EXPECT_EQ(pieces[1].data(), records.data());
-  codec::Reader size(pieces[0].view());
-  EXPECT_EQ(static_cast<size_t>(size.read<int32_t>()), pieces[0].size() + pieces[1].size() + pieces[2].size() - 4);
+  EXPECT_EQ(std::get<SharedBytes>(pieces[1]).data(), records.data());
+  codec::Reader size(std::get<SharedBytes>(pieces[0]).view());
+  EXPECT_EQ(static_cast<size_t>(size.read<int32_t>()),
+            size_of(pieces[0]) + size_of(pieces[1]) + size_of(pieces[2]) - 4);
 }
 
 TEST(Headers, RequestHeaderVersionFollowsFlexibility) {

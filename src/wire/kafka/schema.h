@@ -39,6 +39,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/file_range.h"
 
 namespace headrace::wire::kafka {
 
@@ -78,13 +79,15 @@ struct Uuid {
 struct Records {
   bool null = true;
   std::vector<SharedBytes> parts;
+  FileRange file;  ///< Behind the parts; of messages to be sent only.
 
   Records() = default;
   explicit Records(SharedBytes part) : null(false) { parts.push_back(std::move(part)); }
   explicit Records(std::vector<SharedBytes> pieces) : null(false), parts(std::move(pieces)) {}
+  explicit Records(FileRange range) : null(false), file(std::move(range)) {}
 
   size_t size() const {
-    size_t total = 0;
+    size_t total = file.size;
     for (const auto& part : parts) total += part.size();
     return total;
   }
