@@ -47,4 +47,11 @@ void log_line(LogLevel level, std::string_view message) { logger().log(to_spdlog
 
 void set_log_level(LogLevel level) { logger().set_level(to_spdlog(level)); }
 
+LogLevel log_level() {
+  for (LogLevel level : {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarn}) {
+    if (logger().level() <= to_spdlog(level)) return level;
+  }
+  return LogLevel::kError;
+}
+
 }  // namespace headrace

@@ -13,6 +13,7 @@ enum class LogLevel { kDebug, kInfo, kWarn, kError };
 void log_line(LogLevel level, std::string_view message);
 /// Lines below `level` are dropped; kInfo at the start.
 void set_log_level(LogLevel level);
+LogLevel log_level();
 
 template <typename... Args>
 void log_debug(fmt::format_string<Args...> format, Args&&... args) {

@@ -154,7 +154,7 @@ Status BrokerImpl::open() {
                    topics_->internal_topic("__transaction_state", options_.transaction_partitions, internal_configs()));
   timers_.start_thread();
   maintenance_.start_thread();
-  ASSIGN_OR_RETURN(groups_, GroupCoordinator::open(env_, *topics_, offsets_topic, timers_));
+  ASSIGN_OR_RETURN(groups_, GroupCoordinator::open(env_, *topics_, *settings_, offsets_topic, timers_));
   ASSIGN_OR_RETURN(transactions_, TransactionCoordinator::open(env_, *topics_, state_topic, *groups_, timers_));
   groups_->set_transactions(*transactions_);
   transactions_->recover();

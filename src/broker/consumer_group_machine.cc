@@ -202,12 +202,18 @@ void ConsumerGroupMachine::remove_member(Group& group, Member& member) {
   group.bump();
 }
 
+GroupTimeouts ConsumerGroupMachine::timeouts_of(const Group& group) {
+  if (timeouts_of_) return timeouts_of_(group.id);
+  return {.session = options_.session_timeout, .heartbeat = options_.heartbeat_interval};
+}
+
 void ConsumerGroupMachine::touch(Group& group, Member& member) {
-  member.expires = clock_.monotonic() + options_.session_timeout;
+  milliseconds session = timeouts_of(group).session;
+  member.expires = clock_.monotonic() + session;
   // One timer a member: it looks at `expires` when it fires and goes on when there were signs of life.
   if (member.session_timer) return;
-  member.session_timer = timers_.after(options_.session_timeout,
-                                       [this, group_id = group.id, id = member.id] { on_session_timer(group_id, id); });
+  member.session_timer =
+      timers_.after(session, [this, group_id = group.id, id = member.id] { on_session_timer(group_id, id); });
 }
 
 void ConsumerGroupMachine::on_session_timer(const std::string& group_id, const std::string& member_id) {

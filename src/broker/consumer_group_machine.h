@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "broker/consumer_group_types.h"
+#include "broker/group_config.h"
 #include "broker/group_lock.h"
 #include "broker/timers.h"
 #include "broker/topic_view.h"
@@ -45,6 +46,11 @@ class ConsumerGroupMachine {
   ConsumerGroupMachine(ConsumerGroupOptions options, GroupLock& lock, os::Clock& clock, Timers& timers,
                        const TopicView& topics, Store store);
   ~ConsumerGroupMachine();
+
+  /// Where groups have timeouts of their own, asked under the lock. To be set before the first call; else the options'.
+  void set_timeouts(Function<GroupTimeouts(const std::string& group_id)> timeouts_of) {
+    timeouts_of_ = std::move(timeouts_of);
+  }
 
   void heartbeat(ConsumerHeartbeatRequest request, ConsumerHeartbeatCallback done);
 
@@ -97,6 +103,7 @@ class ConsumerGroupMachine {
   std::string_view assignor_of(const Group& group) const;
   static GroupState state_of(const Group& group);
 
+  GroupTimeouts timeouts_of(const Group& group);
   void touch(Group& group, Member& member);
   void on_session_timer(const std::string& group_id, const std::string& member_id);
   void watch_revocation(Group& group, Member& member);
@@ -116,6 +123,7 @@ class ConsumerGroupMachine {
   Timers& timers_;
   const TopicView& topics_;
   Store store_;
+  Function<GroupTimeouts(const std::string& group_id)> timeouts_of_;
   uint64_t next_life_ = 1;
   std::map<std::string, std::unique_ptr<Group>, std::less<>> groups_;
 };

@@ -153,7 +153,7 @@ void ConsumerGroupMachine::heartbeat(ConsumerHeartbeatRequest request, ConsumerH
   }
   ConsumerHeartbeatAnswer reply{.member_id = request.member_id,
                                 .member_epoch = request.member_epoch,
-                                .heartbeat_interval = options_.heartbeat_interval};
+                                .heartbeat_interval = timeouts_of(*group).heartbeat};
   if (request.member_epoch < 0) {
     if (Checked refused = leave(*group, request)) return refuse(*std::move(refused));
     flush(*group);

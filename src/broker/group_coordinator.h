@@ -20,6 +20,7 @@ class GroupCoordinator final : public Groups {
  public:
   /// Reads what `offsets_topic` holds. `topics` tells which partitions exist.
   static Result<std::unique_ptr<GroupCoordinator>> open(const Environment& environment, Topics& topics,
+                                                        const Settings& settings,
                                                         std::shared_ptr<const Topic> offsets_topic, Timers& timers);
 
   void join(JoinGroupRequest request, JoinCallback done) override;

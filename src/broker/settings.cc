@@ -95,6 +95,12 @@ ConfigMap Settings::configs(ResourceKind kind, std::string_view name) const {
   return found == configs_.end() ? ConfigMap() : found->second;
 }
 
+GroupTimeouts Settings::group_timeouts(std::string_view group_id, const GroupTimeouts& defaults) const {
+  auto timeouts = apply_group_configs(configs(ResourceKind::kGroup, group_id), defaults);
+  // What was set was checked then, but beside other defaults perhaps.
+  return timeouts.ok() ? *timeouts : defaults;
+}
+
 std::vector<std::string> Settings::names(ResourceKind kind) const {
   std::vector<std::string> names;
   std::shared_lock lock(mutex_);

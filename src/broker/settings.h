@@ -14,6 +14,7 @@
 
 #include "base/result.h"
 #include "broker/client_quotas.h"
+#include "broker/group_config.h"
 #include "broker/topic_config.h"
 
 namespace headrace::broker {
@@ -44,6 +45,8 @@ class Settings {
 
   /// What was set on a resource; empty: nothing. Its meaning is checked by those who set it.
   ConfigMap configs(ResourceKind kind, std::string_view name) const;
+  /// The timeouts of a consumer group. Cheap where groups have no settings.
+  GroupTimeouts group_timeouts(std::string_view group_id, const GroupTimeouts& defaults) const;
   /// The resources of a kind that have settings.
   std::vector<std::string> names(ResourceKind kind) const;
   /// Grows whenever configs of resources change.

@@ -68,24 +68,48 @@ Result<Values> values_of(const Settable& resource, const std::vector<ConfigChang
   return values;
 }
 
-Status alter_client_metrics(broker::Broker& broker, const std::string& name, const Values& values, bool validate_only) {
-  ConfigMap configs = broker.settings().configs(broker::ResourceKind::kClientMetrics, name);
-  for (const auto& [option, value] : values) {
+AlteredConfigs answer(const Status& status) {
+  if (status.ok()) return {};
+  bool invalid = status.error().code == ErrorCode::kInvalidArgument;
+  return {invalid ? KafkaError::kInvalidConfig : to_kafka(status.error().code), status.error().message};
+}
+
+/// A resource whose settings are nothing but settings.
+AlteredConfigs alter_settings(broker::Broker& broker, broker::ResourceKind kind, const std::string& name,
+                              const std::vector<ConfigChange>& changes, const AlterConfigsOptions& options) {
+  if (name.empty()) return {KafkaError::kInvalidRequest, "such a resource has a name"};
+  ConfigMap configs = broker.settings().configs(kind, name);
+  auto values = values_of({configs, describe_settings(broker, kind, name)}, changes, options.replace);
+  if (!values.ok()) return answer(values.error());
+  for (const auto& [option, value] : *values) {
     if (value) {
       configs[option] = *value;
     } else {
       configs.erase(option);
     }
   }
-  RETURN_IF_ERROR(check_client_metrics_configs(configs));
-  if (validate_only) return {};
-  return broker.settings().put_configs(broker::ResourceKind::kClientMetrics, name, configs);
+  Status checked = check_settings(broker, kind, configs);
+  if (!checked.ok() || options.validate_only) return answer(checked);
+  return answer(broker.settings().put_configs(kind, name, configs));
 }
 
-AlteredConfigs answer(const Status& status) {
-  if (status.ok()) return {};
-  bool invalid = status.error().code == ErrorCode::kInvalidArgument;
-  return {invalid ? KafkaError::kInvalidConfig : to_kafka(status.error().code), status.error().message};
+AlteredConfigs alter_loggers(const std::string& broker_id, const std::vector<ConfigChange>& changes,
+                             const AlterConfigsOptions& options) {
+  if (options.replace) return {KafkaError::kInvalidRequest, "loggers are changed by IncrementalAlterConfigs only"};
+  if (broker_id != std::to_string(kNodeId)) {
+    return {KafkaError::kInvalidRequest, "the only broker is " + std::to_string(kNodeId)};
+  }
+  for (bool validate_only : {true, options.validate_only}) {
+    for (const ConfigChange& change : changes) {
+      if (change.name != kRootLogger) return {KafkaError::kInvalidConfig, "there is no logger " + change.name};
+      if (change.operation != static_cast<int8_t>(ConfigOperation::kSet)) {
+        return {KafkaError::kInvalidRequest, "the level of the root logger can only be set"};
+      }
+      Status set = set_root_level(change.value.value_or(""), validate_only);
+      if (!set.ok()) return answer(set);
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -101,19 +125,15 @@ AlteredConfigs alter_configs(broker::Broker& broker, int8_t resource_type, const
       if (!values.ok()) return answer(values.error());
       return answer(broker.alter_configs(resource_name, *values, options.validate_only));
     }
-    case ResourceType::kClientMetrics: {
-      if (resource_name.empty()) return {KafkaError::kInvalidRequest, "a subscription to client metrics has a name"};
-      ConfigMap set = broker.settings().configs(broker::ResourceKind::kClientMetrics, resource_name);
-      auto values = values_of({set, describe_client_metrics(set)}, changes, options.replace);
-      if (!values.ok()) return answer(values.error());
-      return answer(alter_client_metrics(broker, resource_name, *values, options.validate_only));
-    }
+    case ResourceType::kClientMetrics:
+      return alter_settings(broker, broker::ResourceKind::kClientMetrics, resource_name, changes, options);
+    case ResourceType::kGroup:
+      return alter_settings(broker, broker::ResourceKind::kGroup, resource_name, changes, options);
     case ResourceType::kBroker:
       return {KafkaError::kInvalidRequest, "the broker's settings come from its configuration file"};
-    case ResourceType::kBrokerLogger:
-    case ResourceType::kGroup: break;
+    case ResourceType::kBrokerLogger: return alter_loggers(resource_name, changes, options);
   }
-  return {KafkaError::kInvalidRequest, "settings of such a resource can't be changed here"};
+  return {KafkaError::kInvalidRequest, "there is no such kind of resource"};
 }
 
 }  // namespace headrace::kafka

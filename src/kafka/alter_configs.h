@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "kafka/api.h"
 #include "kafka/errors.h"
 #include "kafka/server_context.h"
 
@@ -33,5 +35,32 @@ struct AlteredConfigs {
 /// All changes of one resource or none; durable on return. Blocks for the disk.
 AlteredConfigs alter_configs(broker::Broker& broker, int8_t resource_type, const std::string& resource_name,
                              const std::vector<ConfigChange>& changes, const AlterConfigsOptions& options);
+
+/// Handles a request of either API, whose messages differ in the operations only. `replace` as in AlterConfigsOptions.
+template <typename Request, typename Response>
+void alter_resources(const Call& call, Request request, Reply<Response> reply, bool replace) {
+  call.server.blocking.run(
+      [&broker = call.server.broker, replace, request = std::move(request), reply = std::move(reply)]() mutable {
+        Response response;
+        for (const auto& resource : request.resources) {
+          std::vector<ConfigChange> changes;
+          for (const auto& config : resource.configs) {
+            auto& change = changes.emplace_back();
+            change.name = config.name;
+            change.value = config.value;
+            if constexpr (requires { config.config_operation; }) change.operation = config.config_operation;
+          }
+          auto altered = alter_configs(broker, resource.resource_type, resource.resource_name, changes,
+                                       {.replace = replace, .validate_only = request.validate_only});
+          auto& out = response.responses.emplace_back();
+          out.error_code = wire_code(altered.error);
+          out.error_message.reset();
+          if (altered.error != KafkaError::kNone) out.error_message = std::move(altered.message);
+          out.resource_type = resource.resource_type;
+          out.resource_name = resource.resource_name;
+        }
+        reply(response);
+      });
+}
 
 }  // namespace headrace::kafka

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 
+#include "base/logging.h"
+#include "broker/group_config.h"
+#include "kafka/client_telemetry.h"
+
 namespace headrace::kafka {
 namespace {
 
@@ -47,6 +51,25 @@ constexpr broker::ConfigSpec kClientMetrics[] = {
     {"metrics", ConfigType::kList, "", 0, 0, "", "Prefixes of the metrics to push; * for all."},
 };
 
+std::vector<ConfigEntry> describe_client_metrics(const broker::ConfigMap& set) {
+  std::vector<ConfigEntry> entries;
+  for (const auto& spec : kClientMetrics) {
+    auto found = set.find(spec.name);
+    bool is_default = found == set.end();
+    entries.push_back({std::string(spec.name), is_default ? std::string(spec.fallback) : found->second, spec.type,
+                       is_default, spec.help});
+  }
+  return entries;
+}
+
+broker::GroupTimeouts group_defaults(const broker::Broker& broker) {
+  return {.session = broker.options().consumer_group_session_timeout,
+          .heartbeat = broker.options().consumer_group_heartbeat_interval};
+}
+
+constexpr std::pair<std::string_view, LogLevel> kLevels[] = {
+    {"DEBUG", LogLevel::kDebug}, {"INFO", LogLevel::kInfo}, {"WARN", LogLevel::kWarn}, {"ERROR", LogLevel::kError}};
+
 }  // namespace
 
 int8_t wire_type(ConfigType type) {
@@ -72,15 +95,41 @@ std::string_view broker_default_of(std::string_view topic_option) {
   return topic_option;
 }
 
-std::vector<ConfigEntry> describe_client_metrics(const broker::ConfigMap& set) {
-  std::vector<ConfigEntry> entries;
-  for (const auto& spec : kClientMetrics) {
-    auto found = set.find(spec.name);
-    bool is_default = found == set.end();
-    entries.push_back({std::string(spec.name), is_default ? std::string(spec.fallback) : found->second, spec.type,
-                       is_default, spec.help});
+std::vector<ConfigEntry> describe_settings(broker::Broker& broker, broker::ResourceKind kind, std::string_view name) {
+  broker::ConfigMap set = broker.settings().configs(kind, name);
+  switch (kind) {
+    case broker::ResourceKind::kClientMetrics: return describe_client_metrics(set);
+    case broker::ResourceKind::kGroup: return broker::describe_group_configs(set, group_defaults(broker));
   }
-  return entries;
+  return {};
+}
+
+Status check_settings(const broker::Broker& broker, broker::ResourceKind kind, const broker::ConfigMap& configs) {
+  switch (kind) {
+    case broker::ResourceKind::kClientMetrics: return check_client_metrics_configs(configs);
+    case broker::ResourceKind::kGroup: {
+      auto applied = broker::apply_group_configs(configs, group_defaults(broker));
+      return applied.ok() ? Status() : Status(applied.error());
+    }
+  }
+  return {};
+}
+
+std::string_view root_level() {
+  for (const auto& [name, level] : kLevels) {
+    if (level == log_level()) return name;
+  }
+  return "INFO";
+}
+
+Status set_root_level(std::string_view level, bool validate_only) {
+  for (const auto& [name, value] : kLevels) {
+    if (name != level) continue;
+    if (!validate_only) set_log_level(value);
+    return {};
+  }
+  return Error{ErrorCode::kInvalidArgument,
+               "the log level " + std::string(level) + " is none of DEBUG, INFO, WARN, ERROR"};
 }
 
 std::vector<ConfigEntry> broker_configs(const ServerContext& server, const Peer& peer) {
@@ -106,6 +155,14 @@ std::vector<ConfigEntry> broker_configs(const ServerContext& server, const Peer&
              "How often members of consumer groups are told to speak up."),
       number("group.consumer.max.size", static_cast<int64_t>(options.group_members_max), INT32_MAX,
              "Members of one consumer group."),
+      number("group.consumer.max.heartbeat.interval.ms", broker::kConsumerHeartbeatMax.count(), 15000,
+             "The longest heartbeat interval that a consumer group may be given."),
+      number("group.consumer.max.session.timeout.ms", broker::kConsumerSessionTimeoutMax.count(), 60000,
+             "The longest session time-out that a consumer group may be given."),
+      number("group.consumer.min.heartbeat.interval.ms", broker::kConsumerHeartbeatMin.count(), 5000,
+             "The shortest heartbeat interval that a consumer group may be given."),
+      number("group.consumer.min.session.timeout.ms", broker::kConsumerSessionTimeoutMin.count(), 45000,
+             "The shortest session time-out that a consumer group may be given."),
       {"group.consumer.migration.policy", "disabled", ConfigType::kString, false,
        "Groups change between the protocols while they have no members."},
       number("group.consumer.session.timeout.ms", options.consumer_group_session_timeout.count(), 45000,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "broker/topic_config.h"
@@ -29,8 +30,18 @@ int8_t wire_source(const broker::ConfigEntry& entry);
 /// The broker-wide setting that gives a topic option its default; the option itself where there is none.
 std::string_view broker_default_of(std::string_view topic_option);
 
-/// The settings of a subscription to client metrics on which these are set, sorted.
-std::vector<broker::ConfigEntry> describe_client_metrics(const broker::ConfigMap& set);
+/// The settings of a resource that Settings keeps, sorted.
+std::vector<broker::ConfigEntry> describe_settings(broker::Broker& broker, broker::ResourceKind kind,
+                                                   std::string_view name);
+/// kInvalidArgument: such settings can't be put on a resource of the kind.
+Status check_settings(const broker::Broker& broker, broker::ResourceKind kind, const broker::ConfigMap& configs);
+
+/// The one logger of the broker.
+inline constexpr std::string_view kRootLogger = "root";
+/// Its level under log4j's name: "DEBUG", "INFO", "WARN", "ERROR".
+std::string_view root_level();
+/// kInvalidArgument: no such level.
+Status set_root_level(std::string_view level, bool validate_only);
 
 /// The broker's settings under Kafka's names, sorted; `is_default` where the value is Kafka's own default.
 std::vector<broker::ConfigEntry> broker_configs(const ServerContext& server, const Peer& peer);

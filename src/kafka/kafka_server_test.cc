@@ -7,8 +7,8 @@
 #include "kafka/api.h"
 #include "kafka/features.h"
 #include "kafka/kafka_server_test_support.h"
-#include "wire/kafka/all_messages.h"
 #include "kafka/session.h"
+#include "wire/kafka/all_messages.h"
 #include "wire/kafka/sample.h"
 
 namespace headrace::kafka {

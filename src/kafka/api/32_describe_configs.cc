@@ -1,11 +1,12 @@
-// DescribeConfigs (32): tells the settings of topics and of the broker.
+// DescribeConfigs (32): tells the settings of resources.
 //
 // Behavior:
 // - Topics (2): every topic option with its value, whether it was set on the topic or is the default, and with
 //   include_synonyms where it comes from.
 // - Brokers (4): this broker's settings, read-only; they come from the configuration file.
-// - Subscriptions to client metrics (16): their three settings.
-// - No list of names means all. Other resources (loggers, groups) have no settings here.
+// - The broker's logger (8): there is one, "root", with its level.
+// - Subscriptions to client metrics (16): their three settings. Groups (32): the timeouts of consumer groups (KIP-848).
+// - No list of names means all.
 //
 // Version notes:
 // - 1 replaces is_default by sources and adds synonyms, 3 adds types and documentation, 4 is flexible.
@@ -22,6 +23,7 @@ namespace {
 using wire::kafka::DescribeConfigsRequest;
 using wire::kafka::DescribeConfigsResponse;
 using Resource = DescribeConfigsRequest::Resource;
+using broker::ResourceKind;
 using ResourceResponse = DescribeConfigsResponse::DescribeConfigsResult;
 
 bool wanted(const Resource& resource, const std::string& name) {
@@ -57,29 +59,27 @@ void add_topic_configs(const broker::Topic& topic, const Resource& resource, con
   }
 }
 
-void add_broker_configs(const ServerContext& server, const Peer& peer, const Resource& resource,
-                        const DescribeConfigsRequest& request, ResourceResponse& out) {
-  for (const auto& entry : broker_configs(server, peer)) {
+/// How a kind of resource tells its settings.
+struct Telling {
+  ConfigSource set;  ///< The source of values that are not the default.
+  bool read_only = false;
+};
+
+void add_configs(const std::vector<broker::ConfigEntry>& entries, const Telling& telling, const Resource& resource,
+                 const DescribeConfigsRequest& request, ResourceResponse& out) {
+  for (const auto& entry : entries) {
     if (!wanted(resource, entry.name)) continue;
-    auto source = entry.is_default ? ConfigSource::kDefault : ConfigSource::kStaticBroker;
-    auto& described = out.configs.emplace_back(entry_of(entry, true, source, request));
-    if (request.include_synonyms) {
-      described.synonyms.push_back({entry.name, entry.value, static_cast<int8_t>(source)});
-    }
+    auto source = entry.is_default ? ConfigSource::kDefault : telling.set;
+    auto& described = out.configs.emplace_back(entry_of(entry, telling.read_only, source, request));
+    if (!request.include_synonyms) continue;
+    described.synonyms.push_back({entry.name, entry.value, static_cast<int8_t>(source)});
   }
 }
 
-void add_client_metrics(broker::Settings& settings, const Resource& resource, const DescribeConfigsRequest& request,
-                        ResourceResponse& out) {
-  auto set = settings.configs(broker::ResourceKind::kClientMetrics, resource.resource_name);
-  for (const auto& entry : describe_client_metrics(set)) {
-    if (!wanted(resource, entry.name)) continue;
-    auto source = entry.is_default ? ConfigSource::kDefault : ConfigSource::kClientMetrics;
-    auto& described = out.configs.emplace_back(entry_of(entry, false, source, request));
-    if (request.include_synonyms) {
-      described.synonyms.push_back({entry.name, entry.value, static_cast<int8_t>(source)});
-    }
-  }
+void add_loggers(const Resource& resource, const DescribeConfigsRequest& request, ResourceResponse& out) {
+  broker::ConfigEntry root{std::string(kRootLogger), std::string(root_level()), broker::ConfigType::kString, false,
+                           "What the program logs."};
+  add_configs({root}, {.set = ConfigSource::kBrokerLogger}, resource, request, out);
 }
 
 void refuse(ResourceResponse& out, KafkaError error, std::string message) {
@@ -92,6 +92,8 @@ ResourceResponse describe(const Call& call, const Resource& resource, const Desc
   out.error_message.reset();
   out.resource_type = resource.resource_type;
   out.resource_name = resource.resource_name;
+  const std::string only_broker = "the only broker is " + std::to_string(kNodeId);
+  bool is_this_broker = resource.resource_name == std::to_string(kNodeId);
   switch (static_cast<ResourceType>(resource.resource_type)) {
     case ResourceType::kTopic: {
       auto topic = call.server.broker.topic(resource.resource_name);
@@ -103,17 +105,32 @@ ResourceResponse describe(const Call& call, const Resource& resource, const Desc
       return out;
     }
     case ResourceType::kBroker:
-      if (resource.resource_name == std::to_string(kNodeId)) {
-        add_broker_configs(call.server, call.peer, resource, request, out);
+      if (is_this_broker) {
+        add_configs(broker_configs(call.server, call.peer), {.set = ConfigSource::kStaticBroker, .read_only = true},
+                    resource, request, out);
       } else if (!resource.resource_name.empty()) {  // The cluster-wide default: nothing was set there.
-        refuse(out, KafkaError::kInvalidRequest, "the only broker is " + std::to_string(kNodeId));
+        refuse(out, KafkaError::kInvalidRequest, only_broker);
+      }
+      return out;
+    case ResourceType::kBrokerLogger:
+      if (!is_this_broker) {
+        refuse(out, KafkaError::kInvalidRequest, only_broker);
+      } else {
+        add_loggers(resource, request, out);
       }
       return out;
     case ResourceType::kClientMetrics:
-      add_client_metrics(call.server.broker.settings(), resource, request, out);
+      add_configs(describe_settings(call.server.broker, ResourceKind::kClientMetrics, resource.resource_name),
+                  {.set = ConfigSource::kClientMetrics}, resource, request, out);
       return out;
-    case ResourceType::kBrokerLogger:
-    case ResourceType::kGroup: return out;
+    case ResourceType::kGroup:
+      if (resource.resource_name.empty()) {
+        refuse(out, KafkaError::kInvalidRequest, "a group has a name");
+      } else {
+        add_configs(describe_settings(call.server.broker, ResourceKind::kGroup, resource.resource_name),
+                    {.set = ConfigSource::kGroup}, resource, request, out);
+      }
+      return out;
   }
   refuse(out, KafkaError::kInvalidRequest, "no such kind of resource");
   return out;

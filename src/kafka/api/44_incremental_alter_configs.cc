@@ -1,8 +1,12 @@
-// IncrementalAlterConfigs (44): changes single settings of topics and of subscriptions to client metrics.
+// IncrementalAlterConfigs (44): changes single settings of resources.
 //
 // Behavior:
 // - Per resource all changes or none, on the disk before the answer. Operations: set (0), delete (1) to the default;
-//   append (2) and subtract (3) for lists. The broker's own settings come from its configuration file: INVALID_REQUEST.
+//   append (2) and subtract (3) for lists. A wrong name or value: INVALID_CONFIG.
+// - Topics (2), subscriptions to client metrics (16) and groups (32).
+// - The broker (4): its settings come from its configuration file, INVALID_REQUEST as for those that Kafka can't change
+//   while it runs.
+// - The broker's logger (8): there is one, "root"; its level is for as long as the program runs.
 //
 // Version notes:
 // - 1 is flexible.
@@ -15,33 +19,10 @@ namespace {
 
 using wire::kafka::IncrementalAlterConfigsRequest;
 using wire::kafka::IncrementalAlterConfigsResponse;
-using Resource = IncrementalAlterConfigsRequest::AlterConfigsResource;
-
-IncrementalAlterConfigsResponse::AlterConfigsResourceResponse alter(broker::Broker& broker, const Resource& resource,
-                                                                    bool validate_only) {
-  std::vector<ConfigChange> changes;
-  for (const auto& config : resource.configs) changes.push_back({config.name, config.config_operation, config.value});
-  auto altered = alter_configs(broker, resource.resource_type, resource.resource_name, changes,
-                               {.replace = false, .validate_only = validate_only});
-  IncrementalAlterConfigsResponse::AlterConfigsResourceResponse out;
-  out.error_code = wire_code(altered.error);
-  out.error_message.reset();
-  if (altered.error != KafkaError::kNone) out.error_message = altered.message;
-  out.resource_type = resource.resource_type;
-  out.resource_name = resource.resource_name;
-  return out;
-}
 
 void incremental_alter_configs(const Call& call, IncrementalAlterConfigsRequest request,
                                Reply<IncrementalAlterConfigsResponse> reply) {
-  call.server.blocking.run(
-      [&broker = call.server.broker, request = std::move(request), reply = std::move(reply)]() mutable {
-        IncrementalAlterConfigsResponse response;
-        for (const auto& resource : request.resources) {
-          response.responses.push_back(alter(broker, resource, request.validate_only));
-        }
-        reply(response);
-      });
+  alter_resources(call, std::move(request), std::move(reply), /*replace=*/false);
 }
 
 }  // namespace
