@@ -158,8 +158,8 @@ class Runtime::Impl {
 
   Config config_;
   flow::MetricsRegistry metrics_;
+  std::unique_ptr<net::EventLoops> loops_;  ///< The bus's last answers are posted to them.
   OpenBus open_;
-  std::unique_ptr<net::EventLoops> loops_;
   std::unique_ptr<net::HttpServer> http_;
   std::vector<std::unique_ptr<stream::Pipeline>> pipelines_;
   std::vector<std::unique_ptr<flow::SinkRunner>> sinks_;

@@ -47,6 +47,8 @@ class ResponseSlot {
   virtual void hold_followers() = 0;
   /// Lets them start; complete() does so too. From any thread.
   virtual void release_followers() = 0;
+  /// Whether the connection has gone, and nobody waits for the response. On the loop. The broker may be closed by then.
+  virtual bool gone() const = 0;
   /// Takes no further request from the connection for this long. From any thread.
   virtual void mute(std::chrono::milliseconds wait) = 0;
 };

@@ -2,6 +2,7 @@
 #include "kafka/kafka_server.h"
 
 #include <fstream>
+#include <future>
 #include <random>
 
 #include "kafka/api.h"
@@ -517,6 +518,22 @@ TEST_F(KafkaServerTest, StopsWhileRequestsWait) {
   c.send(fetch_request("t", 0, 60'000), 12, 1);
   server_.reset();
   EXPECT_TRUE(c.socket().wait_closed());
+}
+
+TEST_F(KafkaServerTest, FetchesThatWaitDoNotReadFromAClosedBroker) {
+  create("t");
+  auto c = client();
+  for (int i = 0; i < 3; ++i) client().send(fetch_request("t", 0, 60'000), 12, i);
+  c.send(fetch_request("t", 0, 60'000), 12, 9);
+  c.socket().shutdown_send();
+  client().call<18>({}, 0);
+  server_.reset();
+  broker_.reset();  // Wakes who waits; what they do then is done on the loops.
+  for (size_t i = 0; i < loops_->size(); ++i) {
+    std::promise<void> idle;
+    loops_->loop(i).post([&] { idle.set_value(); });
+    idle.get_future().wait();
+  }
 }
 
 TEST(ReferencePage, NamesEveryApi) {

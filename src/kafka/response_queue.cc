@@ -13,6 +13,7 @@ class QueuedSlot final : public ResponseSlot {
   }
   void hold_followers() override { queue_->entries_[place_ - queue_->first_place_].holding = true; }
   void release_followers() override { queue_->release(place_); }
+  bool gone() const override { return queue_->connection_ == nullptr; }
   void mute(std::chrono::milliseconds wait) override { queue_->mute(wait); }
 
  private:

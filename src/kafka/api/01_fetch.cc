@@ -195,6 +195,7 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
     auto self = shared_from_this();  // The timer's task may hold the last reference.
     timer_.reset();
     waiter_.reset();
+    if (reply_.slot().gone()) return reply_.done_without_response();
     auto lock = lock_session();
     FetchResponse response;
     if (session_ && session_->epoch != session_epoch_) {  // Another request of the session came meanwhile.

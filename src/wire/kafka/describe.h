@@ -64,15 +64,18 @@ struct Innermost<std::vector<T>> : Innermost<T> {};
 template <typename T>
 struct Innermost<std::optional<T>> : Innermost<T> {};
 
+/// All of a field but its struct's fields and the closing brace. No template: there are some 1,500 fields.
+std::string describe_field(std::string_view name, const std::string& type, Versions versions,
+                           const FieldOptions& options, const std::string& fallback);
+
 template <Declared S>
 std::string describe_fields() {
   [[maybe_unused]] static const S kDefaults{};
   std::string out;
   for_each_field<S>([&]<typename Struct, typename Member>(const Field<Struct, Member>& f) {
-    out += std::string(out.empty() ? "" : ",") + R"({"name":")" + std::string(f.name) + R"(","type":")" +
-           describe_type<Member>() + R"(","versions":")" + to_text(f.versions) + R"(","nullable":")" +
-           to_text(f.options.nullable) + R"(","tagged":")" + to_text(f.options.tagged) + R"(","tag":)" +
-           std::to_string(f.options.tag) + R"(,"default":")" + describe_default(kDefaults.*f.member) + "\"";
+    out += out.empty() ? "" : ",";
+    out +=
+        describe_field(f.name, describe_type<Member>(), f.versions, f.options, describe_default(kDefaults.*f.member));
     using Inner = typename Innermost<Member>::type;
     if constexpr (Declared<Inner>) out += R"(,"fields":)" + describe_fields<Inner>();
     out += "}";

@@ -92,6 +92,24 @@ TYPED_TEST(EveryMessage, AnyByteChangedIsReadOrRefusedButNothingElse) {
   });
 }
 
+/// At every byte in turn, lengths that lie: the largest, null and below, of two, four and one to five bytes.
+TYPED_TEST(EveryMessage, LengthsThatLieAreReadOrRefusedButNothingElse) {
+  const Bytes lies[] = {
+      {0x7f, 0xff, 0xff, 0xff},       {0xff, 0xff, 0xff, 0xff},      {0x80, 0, 0, 0}, {0x7f, 0xff}, {0xff, 0xfe},
+      {0xff, 0xff, 0xff, 0xff, 0x07}, {0xff, 0xff, 0xff, 0xff, 0x0f}};
+  this->for_each_sample([&](int16_t version, const TypeParam& message) {
+    Bytes whole = body(message, version);
+    for (size_t at = 0; at < whole.size(); at += 1 + at / 64) {
+      for (const Bytes& lie : lies) {
+        Bytes changed = whole;
+        std::copy_n(lie.begin(), std::min(lie.size(), changed.size() - at), changed.begin() + static_cast<long>(at));
+        Decoder in{SharedBytes(std::move(changed))};
+        (void)decode<TypeParam>(in, version);
+      }
+    }
+  });
+}
+
 TYPED_TEST(EveryMessage, VersionsOutsideOfItsRangeAreUnsupported) {
   for (int version : {-1, TypeParam::kSpec.versions.min - 1, TypeParam::kSpec.versions.max + 1}) {
     if (TypeParam::kSpec.versions.contains(static_cast<int16_t>(version))) continue;

@@ -9,10 +9,16 @@
 
 namespace headrace::wire::kafka {
 
+/// What a Sampler fills strings and ids with.
+struct Vocabulary {
+  std::vector<std::string> texts;  ///< Empty: up to 19 times one letter.
+  std::vector<Uuid> ids;           ///< Empty: any.
+};
+
 /// Makes messages from a seed. Fields that `version` lacks keep their defaults, nulls appear only where it allows them.
 class Sampler {
  public:
-  explicit Sampler(uint64_t seed) : random_(seed) {}
+  explicit Sampler(uint64_t seed, Vocabulary words = {}) : random_(seed), words_(std::move(words)) {}
 
   template <Declared M>
   M message(int16_t version) {
@@ -23,7 +29,10 @@ class Sampler {
 
  private:
   bool chance() { return random_() % 4 == 0; }
-  std::string text() { return std::string(random_() % 20, static_cast<char>('a' + random_() % 26)); }
+  std::string text() {
+    if (!words_.texts.empty()) return words_.texts[random_() % words_.texts.size()];
+    return std::string(random_() % 20, static_cast<char>('a' + random_() % 26));
+  }
 
   template <Declared S>
   void fill(S& out, int16_t version) {
@@ -50,6 +59,7 @@ class Sampler {
       out = text();
     } else if constexpr (std::is_same_v<T, Uuid>) {
       for (auto& byte : out.bytes) byte = static_cast<uint8_t>(random_());
+      if (!words_.ids.empty()) out = words_.ids[random_() % words_.ids.size()];
     } else if constexpr (std::is_same_v<T, Bytes>) {
       std::string bytes = text();
       out.assign(bytes.begin(), bytes.end());
@@ -66,6 +76,7 @@ class Sampler {
   }
 
   std::mt19937_64 random_;
+  const Vocabulary words_;
 };
 
 }  // namespace headrace::wire::kafka

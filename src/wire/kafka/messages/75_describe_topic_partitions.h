@@ -5,6 +5,17 @@
 
 namespace headrace::wire::kafka {
 
+/// Where a page ends and the next one begins.
+struct DescribeTopicPartitionsCursor {
+  std::string topic_name;
+  int32_t partition_index = 0;
+
+  static constexpr auto fields() {
+    using S = DescribeTopicPartitionsCursor;
+    return std::tuple(field("TopicName", &S::topic_name, "0+"), field("PartitionIndex", &S::partition_index, "0+"));
+  }
+};
+
 struct DescribeTopicPartitionsRequest {
   struct TopicRequest {
     std::string name;
@@ -15,15 +26,7 @@ struct DescribeTopicPartitionsRequest {
     }
   };
 
-  struct Cursor {
-    std::string topic_name;
-    int32_t partition_index = 0;
-
-    static constexpr auto fields() {
-      using S = Cursor;
-      return std::tuple(field("TopicName", &S::topic_name, "0+"), field("PartitionIndex", &S::partition_index, "0+"));
-    }
-  };
+  using Cursor = DescribeTopicPartitionsCursor;
 
   std::vector<TopicRequest> topics;
   int32_t response_partition_limit = 2000;
@@ -84,15 +87,7 @@ struct DescribeTopicPartitionsResponse {
     }
   };
 
-  struct Cursor {
-    std::string topic_name;
-    int32_t partition_index = 0;
-
-    static constexpr auto fields() {
-      using S = Cursor;
-      return std::tuple(field("TopicName", &S::topic_name, "0+"), field("PartitionIndex", &S::partition_index, "0+"));
-    }
-  };
+  using Cursor = DescribeTopicPartitionsCursor;
 
   int32_t throttle_time_ms = 0;
   std::vector<Topic> topics;
