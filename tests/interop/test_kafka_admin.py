@@ -42,6 +42,24 @@ def test_kafka_configs_of_topics_brokers_and_lists(server):
     assert admin.describe_configs([resource])[resource].result(10)["retention.ms"].value == "123456"
 
 
+def test_kafka_configs_of_groups_and_loggers(server):
+    run(server, "kafka-configs", "--alter", "--entity-type", "groups", "--entity-name", "g", "--add-config",
+        "consumer.session.timeout.ms=60000")
+    text = run(server, "kafka-configs", "--describe", "--entity-type", "groups", "--entity-name", "g")
+    assert "consumer.session.timeout.ms=60000" in text
+    text = run(server, "kafka-configs", "--alter", "--entity-type", "groups", "--entity-name", "g", "--add-config",
+               "consumer.session.timeout.ms=1", check=False)
+    assert "is not between 100 and 1800000 milliseconds" in text
+    server.stop()
+    server.start()
+    text = run(server, "kafka-configs", "--describe", "--entity-type", "groups", "--entity-name", "g")
+    assert "consumer.session.timeout.ms=60000" in text
+    run(server, "kafka-configs", "--alter", "--entity-type", "broker-loggers", "--entity-name", "1", "--add-config",
+        "root=DEBUG")
+    text = run(server, "kafka-configs", "--describe", "--entity-type", "broker-loggers", "--entity-name", "1")
+    assert "root=DEBUG" in text
+
+
 def test_quotas_are_set_listed_and_enforced(server):
     run(server, "kafka-configs", "--alter", "--add-config", "producer_byte_rate=20000,consumer_byte_rate=5000000",
         "--entity-type", "clients", "--entity-name", "slow")

@@ -19,8 +19,8 @@ def copy_in_transactions(server, folder):
     """Runs Kafka's TransactionalMessageCopier over `t`; its debug log."""
     log = folder / "log"
     arguments = ["--broker-list", server.kafka, "--input-topic", "t", "--input-partition", 0, "--output-topic", "out",
-                 "--group-id", "copier", "--transaction-size", 10, "--max-messages", 10 * TRANSACTIONS,
-                 "--transactional-id", "copier"]
+                 "--consumer-group", "copier", "--use-group-metadata", "--transaction-size", 10,
+                 "--max-messages", 10 * TRANSACTIONS, "--transactional-id", "copier"]
     with open(log, "wb") as out:
         harness.subprocess.run(
             command("org.apache.kafka.tools.TransactionalMessageCopier", *arguments, level="DEBUG",
