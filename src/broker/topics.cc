@@ -55,6 +55,15 @@ Status Topics::finish_deletions() {
   return {};
 }
 
+// A partition to open, with what it takes from its topic.
+struct Topics::Opening {
+  TopicPartition tp;
+  std::shared_ptr<const TopicConfig> config;
+  TopicMetrics metrics;
+  DiskSpace* space;  // Null for the broker's own topics: their records come out of the reserve.
+  bool expect_new;
+};
+
 Status Topics::recover() {
   std::vector<Opening> openings;
   for (const auto& [name, stored] : metadata_->topics()) {
@@ -116,15 +125,6 @@ Result<std::unique_ptr<log::PartitionLog>> Topics::open_log(const TopicPartition
   RETURN_IF_ERROR(env_.files.sync_directory(env_.options.data_directory));
   return log::PartitionLog::open(env_.files, env_.clock, directory, config, env_.log_resources);
 }
-
-// A partition to open, with what it takes from its topic.
-struct Topics::Opening {
-  TopicPartition tp;
-  std::shared_ptr<const TopicConfig> config;
-  TopicMetrics metrics;
-  DiskSpace* space;  // Null for the broker's own topics: their records come out of the reserve.
-  bool expect_new;
-};
 
 void Topics::add_openings(const std::string& topic, int32_t from, int32_t to, const ConfigMap& configs, Origin origin,
                           std::vector<Opening>& openings) {

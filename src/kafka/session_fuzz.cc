@@ -98,7 +98,7 @@ class FuzzConnection final : public net::Connection {
  public:
   explicit FuzzConnection(net::EventLoop& loop) : loop_(loop) {}
   net::EventLoop& loop() override { return loop_; }
-  void send(SharedBytes) override {}
+  void send(Sendable) override {}
   void send_copy(BytesView) override {}
   size_t queued_bytes() const override { return 0; }
   void pause_reading() override { paused = true; }

@@ -33,7 +33,7 @@ LoopWriter::LoopWriter(net::EventLoop& loop, const Settings& settings, Metrics& 
       registry_(registry),
       catalog_(catalog),
       producer_(std::move(producer)),
-      mailbox_(std::make_shared<Mailbox>(loop, this)) {}
+      mailbox_(std::make_shared<Mailbox>(Mailbox{loop, this})) {}
 
 // Sessions.
 
