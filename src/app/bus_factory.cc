@@ -25,6 +25,7 @@ broker::BrokerOptions broker_options(const Config& config, size_t descriptors) {
                                 .auto_create_topics = config.broker.auto_create_topics,
                                 .default_partitions = config.broker.default_partitions,
                                 .retention_check_interval = config.broker.retention_check_interval,
+                                .compaction = {.interval = config.broker.compaction_interval},
                                 .group_initial_rebalance_delay = config.broker.group_initial_rebalance_delay,
                                 .consumer_group_session_timeout = config.broker.consumer_group_session_timeout,
                                 .consumer_group_heartbeat_interval = config.broker.consumer_group_heartbeat_interval};

@@ -17,11 +17,12 @@ PATIENCE_S = 60
 QUICK = {"reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 50, "log_level": 0}
 
 TOPICS = f"""
-broker: {{auto_create_topics: false, retention_check_interval: 200ms}}
+broker: {{auto_create_topics: false, retention_check_interval: 200ms, compaction_interval: 100ms}}
 topics:
   numbers: {{partitions: {PARTITIONS}, segment.bytes: 1MiB}}
   copies: {{partitions: {PARTITIONS}, segment.bytes: 256KiB}}
-  latest: {{partitions: 2, cleanup.policy: compact, segment.bytes: 32KiB, min.cleanable.dirty.ratio: 0.01, delete.retention.ms: 500}}
+  marks: {{partitions: 1, cleanup.policy: compact, segment.bytes: 4KiB, min.cleanable.dirty.ratio: 0.01, delete.retention.ms: 500}}
+  latest: {{partitions: 2, cleanup.policy: compact, segment.bytes: 4KiB, min.cleanable.dirty.ratio: 0.01, delete.retention.ms: 500}}
   recent: {{partitions: 1, segment.bytes: 64KiB, retention.bytes: 512KiB}}
 """
 RECENT_RETENTION_BYTES = 512 << 10
@@ -215,13 +216,17 @@ def bounded(call, seconds=20):
 
 
 class Copier(Actor):
-    """Transactions: copies `numbers` with its positions, exactly once; now and then it aborts."""
+    """Transactions: copies `numbers` with its positions, exactly once; now and then it aborts. The positions are marked in
+    a compacted topic too, by partition: there each one's last committed mark stays, and no aborted one shows."""
+
+    # All of `marks` is read then.
+    MARKS_EVERY = 10
 
     def __init__(self, bootstrap, seed):
         super().__init__(bootstrap, seed)
         self.consumer = reader(bootstrap, "copier")
         self.committed = [0] * PARTITIONS
-        self.commits = self.aborts = self.renewals = self.stuck = 0
+        self.commits = self.aborts = self.renewals = self.stuck = self.checks = self.marks = self.marks_left = 0
         self.producer = None
         self.tail = Tail(bootstrap, "copies")
         self.asker = reader(bootstrap, "copier")
@@ -246,6 +251,9 @@ class Copier(Actor):
             self.producer.produce("copies", message.value(), partition=message.partition())
         positions = self.consumer.position([TopicPartition("numbers", p) for p in range(PARTITIONS)])
         positions = [p for p in positions if p.offset >= 0]
+        for position in positions:
+            self.producer.produce("marks", b"%d" % position.offset, b"%d" % position.partition, partition=0)
+        self.marks += len(positions)
         producer, group = self.producer, self.consumer.consumer_group_metadata()
         self.try_on(lambda: bounded(lambda: producer.send_offsets_to_transaction(positions, group, 10)))
         if self.chance.random() < 0.1:
@@ -308,9 +316,26 @@ class Copier(Actor):
         assert all(have >= want for have, want in zip(found, committed)), f"positions {found}; committed were {committed}"
         # What is committed is visible, with all of its records; whether more is, the tail judges.
         self.tail.read(committed)
+        self.checks += 1
+        if self.checks % self.MARKS_EVERY == 0:
+            marked = self.marked()
+            assert all(have >= want for have, want in zip(marked, committed)), f"marks {marked}; committed were {committed}"
+
+    def marked(self):
+        """The last mark of each partition."""
+        marks, messages = [0] * PARTITIONS, read_partition(self.bootstrap, "marks", 0, **{"isolation.level": "read_committed"})
+        for message in messages:
+            partition, position = int(message.key()), int(message.value())
+            assert position >= marks[partition], f"the mark of {partition} goes back from {marks[partition]} to {position}"
+            marks[partition] = position
+        self.marks_left = len(messages)
+        return marks
 
     def finish(self):
         found = [p.offset for p in self.positions(self.asker)]
+        marked = self.marked()
+        assert marked == found, f"marks {marked}; the positions of the same transactions are {found}"
+        assert self.marks_left < self.marks / 2 or self.marks < 1000, f"{self.marks_left} of {self.marks} marks left: not compacted"
         for partition, count in enumerate(found):
             copies = read_partition(self.bootstrap, "copies", partition)
             numbers = [number_of(message) for message in copies]
@@ -319,7 +344,7 @@ class Copier(Actor):
 
     def told(self):
         return f"{sum(self.committed)} copied in {self.commits} transactions, {self.aborts} aborted, " \
-               f"{self.renewals} producers, {self.stuck} stuck"
+               f"{self.renewals} producers, {self.stuck} stuck, {self.marks_left} of {self.marks} marks left"
 
 
 class Latest(Actor):
@@ -333,7 +358,7 @@ class Latest(Actor):
         super().__init__(bootstrap, seed)
         self.producer = idempotent(bootstrap, **{"compression.type": "lz4"})
         self.version = 0
-        self.checks = 0
+        self.checks = self.left = 0
         self.sent = {}  # The versions of a key; a negative one is a tombstone.
         self.acknowledged = {}
 
@@ -371,11 +396,13 @@ class Latest(Actor):
 
     def finish(self):
         self.check_all(self.answered())
+        assert self.left < self.version / 2 or self.version < 5000, f"{self.told()}: not compacted"
 
     def check_all(self, acknowledged):
-        found = {}
+        found, self.left = {}, 0
         for partition in range(2):
             for message in read_partition(self.bootstrap, "latest", partition):
+                self.left += 1
                 version = int(message.headers()[0][1])
                 assert abs(version) > abs(found.get(message.key(), 0)), f"{message.key()} goes back to {version}"
                 assert (message.value() is None) == (version < 0)
@@ -391,7 +418,7 @@ class Latest(Actor):
             assert abs(found) >= abs(acknowledged), f"{key} has version {found}; {acknowledged} was acknowledged"
 
     def told(self):
-        return f"{self.version} versions of {self.KEYS} keys"
+        return f"{self.version} versions of {self.KEYS} keys, {self.left} left"
 
 
 class Recent(Actor):

@@ -36,6 +36,12 @@ def kill_and_check(server, actors, chance):
     return kills
 
 
+def tell(kills, began, server, actors):
+    compactions = server.errors().count(" compacted ")
+    print(f"{kills} kills in {time.monotonic() - began:.0f} s: " + "; ".join(actor.told() for actor in actors) +
+          f"; {compactions} compactions", flush=True)
+
+
 def test_what_was_answered_is_there_after_each_kill(headrace):
     seed = int(os.environ.get("HEADRACE_SEED", random.randrange(1 << 30)))
     print(f"seed {seed}")
@@ -52,7 +58,7 @@ def test_what_was_answered_is_there_after_each_kill(headrace):
         kills += kill_and_check(server, actors, chance)
         if kills - told >= TOLD_EVERY:
             told = kills
-            print(f"{kills} kills in {time.monotonic() - began:.0f} s: " + "; ".join(actor.told() for actor in actors), flush=True)
+            tell(kills, began, server, actors)
     numbers, = (actor for actor in actors if isinstance(actor, Numbers))
     for actor in actors:
         if isinstance(actor, Members):
@@ -62,4 +68,4 @@ def test_what_was_answered_is_there_after_each_kill(headrace):
     server.start()
     for actor in actors:
         actor.finish()
-    print(f"{kills} kills in {time.monotonic() - began:.0f} s: " + "; ".join(actor.told() for actor in actors), flush=True)
+    tell(kills, began, server, actors)

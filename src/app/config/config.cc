@@ -21,6 +21,7 @@ BrokerConfig read_broker(const YamlNode& node, Problems& problems) {
   BrokerConfig broker{.auto_create_topics = options.boolean("auto_create_topics"),
                       .default_partitions = static_cast<int32_t>(options.integer("default_partitions")),
                       .retention_check_interval = options.duration("retention_check_interval"),
+                      .compaction_interval = options.duration("compaction_interval"),
                       .group_initial_rebalance_delay = options.duration("group_initial_rebalance_delay"),
                       .consumer_group_session_timeout = options.duration("consumer_group_session_timeout"),
                       .consumer_group_heartbeat_interval = options.duration("consumer_group_heartbeat_interval"),

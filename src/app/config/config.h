@@ -39,6 +39,7 @@ struct BrokerConfig {
   bool auto_create_topics;
   int32_t default_partitions;
   std::chrono::milliseconds retention_check_interval;
+  std::chrono::milliseconds compaction_interval;
   std::chrono::milliseconds group_initial_rebalance_delay;
   std::chrono::milliseconds consumer_group_session_timeout;
   std::chrono::milliseconds consumer_group_heartbeat_interval;
