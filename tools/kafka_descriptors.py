@@ -46,6 +46,14 @@ def parse_descriptor(text):
     return json.loads("\n".join(out))
 
 
+def descriptors():
+    """Every descriptor in the jar: requests, responses, headers."""
+    with zipfile.ZipFile(jar()) as files:
+        for path in files.namelist():
+            if re.fullmatch(r"common/message/\w+\.json", path):
+                yield parse_descriptor(files.read(path).decode())
+
+
 def versions(text):
     """"0-4" as (0, 4); "2+" is open to the right, "none" is an empty range."""
     if text in (None, "none"):

@@ -1,8 +1,6 @@
 """The APIs, versions and features that we tell are those of a running Apache Kafka, but for what docs/compatibility.md
 lists, with a reason for each."""
 
-import re
-import zipfile
 from pathlib import Path
 
 import api_versions
@@ -23,13 +21,8 @@ def range_text(versions):
 
 def api_names():
     """{API key: name}, by the descriptors of Kafka's own client."""
-    names = {}
-    with zipfile.ZipFile(kafka_descriptors.jar()) as jar:
-        for path in jar.namelist():
-            if re.fullmatch(r"common/message/\w+Request\.json", path):
-                descriptor = kafka_descriptors.parse_descriptor(jar.read(path).decode())
-                names[descriptor["apiKey"]] = descriptor["name"].removesuffix("Request")
-    return names
+    return {descriptor["apiKey"]: descriptor["name"].removesuffix("Request")
+            for descriptor in kafka_descriptors.descriptors() if descriptor["type"] == "request"}
 
 
 def differences(theirs, ours):

@@ -36,7 +36,7 @@ public final class KafkaBytes {
         int differences = 0;
         for (String line : samples) {
             String[] parts = line.split(" ", 3);
-            if (!parts[0].startsWith("RequestHeader")) kinds.add(parts[0] + " " + parts[1]);
+            kinds.add(parts[0] + " " + parts[1]);
             String theirs;
             try {
                 theirs = rewritten(parts[0], Short.parseShort(parts[1]), HexFormat.of().parseHex(parts[2]));
