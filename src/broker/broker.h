@@ -45,6 +45,8 @@ struct BrokerOptions {
   std::chrono::milliseconds transaction_timeout_max{900000};          ///< transaction.max.timeout.ms
   std::chrono::milliseconds offsets_retention{7 * 24 * 3600 * 1000};  ///< Of groups without members.
   size_t offset_metadata_bytes_max = 4096;
+  /// A log of the coordinators is written anew from here on, when it has four times its state.
+  int64_t coordinator_rewrite_bytes_min = 16 << 20;
 };
 
 /// The broker. Thread-safe. Calls say where they block for the disk: keep those off event loops.

@@ -6,18 +6,19 @@
 namespace headrace::broker {
 namespace {
 
-constexpr int64_t kRewriteBytesMin = 16 << 20;
 /// The log may grow to this many times its live state.
 constexpr int64_t kGrowth = 4;
 constexpr size_t kRewriteBatchBytes = 512 << 10;
 
 }  // namespace
 
-CoordinatorLog::CoordinatorLog(std::shared_ptr<Partition> partition, os::Clock& clock, Snapshot snapshot)
+CoordinatorLog::CoordinatorLog(std::shared_ptr<Partition> partition, os::Clock& clock, int64_t rewrite_bytes_min,
+                               Snapshot snapshot)
     : partition_(std::move(partition)),
       clock_(clock),
       snapshot_(std::move(snapshot)),
-      rewrite_at_bytes_(kRewriteBytesMin) {}
+      rewrite_bytes_min_(rewrite_bytes_min),
+      rewrite_at_bytes_(rewrite_bytes_min) {}
 
 record::Batch CoordinatorLog::make_batch(const std::vector<Entry>& entries, int64_t now_ms) {
   record::BatchBuilder builder;
@@ -103,7 +104,7 @@ void CoordinatorLog::rewritten(Result<Produced> first) {
   {
     std::lock_guard lock(mutex_);
     phase_ = Phase::kNormal;
-    rewrite_at_bytes_ = std::max(kRewriteBytesMin, partition_->log().size_bytes() * kGrowth);
+    rewrite_at_bytes_ = std::max(rewrite_bytes_min_, partition_->log().size_bytes() * kGrowth);
     go_on.swap(held_);
     in_flight_ += static_cast<int64_t>(go_on.size());
   }

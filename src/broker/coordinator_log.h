@@ -25,7 +25,7 @@ class CoordinatorLog {
   /// Another way to append than Partition::produce, for records of transactions.
   using Append = Function<void(const record::Batch& batch, ProducedCallback done)>;
 
-  CoordinatorLog(std::shared_ptr<Partition> partition, os::Clock& clock, Snapshot snapshot);
+  CoordinatorLog(std::shared_ptr<Partition> partition, os::Clock& clock, int64_t rewrite_bytes_min, Snapshot snapshot);
 
   /// Appends the entries as one batch, in the order of the calls; `done` when they are on the disk.
   void write(std::vector<Entry> entries, Written done) { write(std::move(entries), {}, {}, std::move(done)); }
@@ -54,6 +54,7 @@ class CoordinatorLog {
   const std::shared_ptr<Partition> partition_;
   os::Clock& clock_;
   Snapshot snapshot_;
+  const int64_t rewrite_bytes_min_;
 
   mutable std::mutex mutex_;
   int64_t in_flight_ = 0;

@@ -60,8 +60,9 @@ Status GroupCoordinator::load(size_t partition, Loaded& loaded) {
     return load_batch(offsets_partition->tp().partition, batch, loaded);
   });
   if (!status.ok()) return status.error().in("reading " + to_string(offsets_partition->tp()));
-  logs_.push_back(std::make_unique<CoordinatorLog>(
-      offsets_partition, env_.clock, [this, partition] { return snapshot(static_cast<int32_t>(partition)); }));
+  logs_.push_back(
+      std::make_unique<CoordinatorLog>(offsets_partition, env_.clock, env_.options.coordinator_rewrite_bytes_min,
+                                       [this, partition] { return snapshot(static_cast<int32_t>(partition)); }));
   return {};
 }
 

@@ -53,22 +53,23 @@ Status TransactionCoordinator::load() {
       return reader.status();
     });
     if (!status.ok()) return status.error().in("reading " + to_string(partition->tp()));
-    logs_.push_back(std::make_unique<CoordinatorLog>(partition, env_.clock, [this, i] {
-      std::vector<TransactionRef> all;
-      {
-        std::lock_guard lock(mutex_);
-        for (const auto& [id, transaction] : transactions_) all.push_back(transaction);
-      }
-      auto partitions = static_cast<int32_t>(state_topic_->partitions.size());
-      std::optional<std::vector<StateLog::Entry>> state(std::in_place);
-      for (const TransactionRef& transaction : all) {
-        if (coordinator_partition(transaction->id, partitions) != static_cast<int32_t>(i)) continue;
-        auto entry = live_entry(transaction);
-        if (!entry) return std::optional<std::vector<StateLog::Entry>>();
-        state->push_back(std::move(*entry));
-      }
-      return state;
-    }));
+    logs_.push_back(
+        std::make_unique<CoordinatorLog>(partition, env_.clock, env_.options.coordinator_rewrite_bytes_min, [this, i] {
+          std::vector<TransactionRef> all;
+          {
+            std::lock_guard lock(mutex_);
+            for (const auto& [id, transaction] : transactions_) all.push_back(transaction);
+          }
+          auto partitions = static_cast<int32_t>(state_topic_->partitions.size());
+          std::optional<std::vector<StateLog::Entry>> state(std::in_place);
+          for (const TransactionRef& transaction : all) {
+            if (coordinator_partition(transaction->id, partitions) != static_cast<int32_t>(i)) continue;
+            auto entry = live_entry(transaction);
+            if (!entry) return std::optional<std::vector<StateLog::Entry>>();
+            state->push_back(std::move(*entry));
+          }
+          return state;
+        }));
   }
   return {};
 }
