@@ -5,6 +5,8 @@
 // - A transaction's records and positions are seen together or not at all, as its end was answered; nothing late joins
 //   them.
 // - Positions never go back. Producer ids are never given out twice, and epochs of one only grow.
+#include <functional>
+#include <map>
 #include <set>
 
 #include "base/logging.h"
