@@ -7,7 +7,6 @@
 // - 2 is flexible, 3 adds the resource type of users.
 #include "wire/kafka/messages/29_describe_acls.h"
 #include "kafka/api.h"
-#include "kafka/errors.h"
 #include "kafka/no_authorizer.h"
 
 namespace headrace::kafka {
@@ -18,8 +17,7 @@ using wire::kafka::DescribeAclsResponse;
 
 void describe_acls(const Call&, DescribeAclsRequest, Reply<DescribeAclsResponse> reply) {
   DescribeAclsResponse response;
-  response.error_code = wire_code(KafkaError::kSecurityDisabled);
-  response.error_message = kNoAuthorizer;
+  refuse_without_authorizer(response);
   reply(response);
 }
 

@@ -7,7 +7,6 @@
 // - 2 is flexible, 3 adds the resource type of users.
 #include "wire/kafka/messages/30_create_acls.h"
 #include "kafka/api.h"
-#include "kafka/errors.h"
 #include "kafka/no_authorizer.h"
 
 namespace headrace::kafka {
@@ -19,10 +18,7 @@ using wire::kafka::CreateAclsResponse;
 void create_acls(const Call&, CreateAclsRequest request, Reply<CreateAclsResponse> reply) {
   CreateAclsResponse response;
   response.results.resize(request.creations.size());
-  for (auto& result : response.results) {
-    result.error_code = wire_code(KafkaError::kSecurityDisabled);
-    result.error_message = kNoAuthorizer;
-  }
+  for (auto& result : response.results) refuse_without_authorizer(result);
   reply(response);
 }
 

@@ -7,7 +7,6 @@
 // - 2 is flexible, 3 adds the resource type of users.
 #include "wire/kafka/messages/31_delete_acls.h"
 #include "kafka/api.h"
-#include "kafka/errors.h"
 #include "kafka/no_authorizer.h"
 
 namespace headrace::kafka {
@@ -19,10 +18,7 @@ using wire::kafka::DeleteAclsResponse;
 void delete_acls(const Call&, DeleteAclsRequest request, Reply<DeleteAclsResponse> reply) {
   DeleteAclsResponse response;
   response.filter_results.resize(request.filters.size());
-  for (auto& result : response.filter_results) {
-    result.error_code = wire_code(KafkaError::kSecurityDisabled);
-    result.error_message = kNoAuthorizer;
-  }
+  for (auto& result : response.filter_results) refuse_without_authorizer(result);
   reply(response);
 }
 

@@ -1,33 +1,12 @@
 // DeleteAcls (31): removes access control entries.
 #pragma once
 
-#include "wire/kafka/schema.h"
+#include "wire/kafka/common_structs.h"
 
 namespace headrace::wire::kafka {
 
 struct DeleteAclsRequest {
-  struct DeleteAclsFilter {
-    int8_t resource_type_filter = 0;
-    std::optional<std::string> resource_name_filter = "";
-    int8_t pattern_type_filter = 3;
-    std::optional<std::string> principal_filter = "";
-    std::optional<std::string> host_filter = "";
-    int8_t operation = 0;
-    int8_t permission_type = 0;
-
-    static constexpr auto fields() {
-      using S = DeleteAclsFilter;
-      return std::tuple(field("ResourceTypeFilter", &S::resource_type_filter, "0+"),
-                        field("ResourceNameFilter", &S::resource_name_filter, "0+", {.nullable = "0+"}),
-                        field("PatternTypeFilter", &S::pattern_type_filter, "1+"),
-                        field("PrincipalFilter", &S::principal_filter, "0+", {.nullable = "0+"}),
-                        field("HostFilter", &S::host_filter, "0+", {.nullable = "0+"}),
-                        field("Operation", &S::operation, "0+"),
-                        field("PermissionType", &S::permission_type, "0+"));
-    }
-  };
-
-  std::vector<DeleteAclsFilter> filters;
+  std::vector<AclFilter> filters;
 
   static constexpr Spec kSpec{.name = "DeleteAclsRequest", .api_key = 31, .versions = "1-3", .flexible = "2+"};
   static constexpr auto fields() {

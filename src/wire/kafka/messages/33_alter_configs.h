@@ -1,7 +1,7 @@
 // AlterConfigs (33): replaces all settings of resources.
 #pragma once
 
-#include "wire/kafka/schema.h"
+#include "wire/kafka/common_structs.h"
 
 namespace headrace::wire::kafka {
 
@@ -40,23 +40,8 @@ struct AlterConfigsRequest {
 };
 
 struct AlterConfigsResponse {
-  struct AlterConfigsResourceResponse {
-    int16_t error_code = 0;
-    std::optional<std::string> error_message = "";
-    int8_t resource_type = 0;
-    std::string resource_name;
-
-    static constexpr auto fields() {
-      using S = AlterConfigsResourceResponse;
-      return std::tuple(field("ErrorCode", &S::error_code, "0+"),
-                        field("ErrorMessage", &S::error_message, "0+", {.nullable = "0+"}),
-                        field("ResourceType", &S::resource_type, "0+"),
-                        field("ResourceName", &S::resource_name, "0+"));
-    }
-  };
-
   int32_t throttle_time_ms = 0;
-  std::vector<AlterConfigsResourceResponse> responses;
+  std::vector<AlteredResource> responses;
 
   static constexpr Spec kSpec{.name = "AlterConfigsResponse", .api_key = 33, .versions = "0-2", .flexible = "2+"};
   static constexpr auto fields() {

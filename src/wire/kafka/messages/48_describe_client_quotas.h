@@ -1,7 +1,7 @@
 // DescribeClientQuotas (48): lists quotas of users and clients.
 #pragma once
 
-#include "wire/kafka/schema.h"
+#include "wire/kafka/common_structs.h"
 
 namespace headrace::wire::kafka {
 
@@ -32,17 +32,6 @@ struct DescribeClientQuotasRequest {
 
 struct DescribeClientQuotasResponse {
   struct EntryData {
-    struct EntityData {
-      std::string entity_type;
-      std::optional<std::string> entity_name = "";
-
-      static constexpr auto fields() {
-        using S = EntityData;
-        return std::tuple(field("EntityType", &S::entity_type, "0+"),
-                          field("EntityName", &S::entity_name, "0+", {.nullable = "0+"}));
-      }
-    };
-
     struct ValueData {
       std::string key;
       double value = 0;
@@ -53,7 +42,7 @@ struct DescribeClientQuotasResponse {
       }
     };
 
-    std::vector<EntityData> entity;
+    std::vector<QuotaEntity> entity;
     std::vector<ValueData> values;
 
     static constexpr auto fields() {

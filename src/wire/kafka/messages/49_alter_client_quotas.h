@@ -1,23 +1,12 @@
 // AlterClientQuotas (49): sets and removes quotas of users and clients.
 #pragma once
 
-#include "wire/kafka/schema.h"
+#include "wire/kafka/common_structs.h"
 
 namespace headrace::wire::kafka {
 
 struct AlterClientQuotasRequest {
   struct EntryData {
-    struct EntityData {
-      std::string entity_type;
-      std::optional<std::string> entity_name = "";
-
-      static constexpr auto fields() {
-        using S = EntityData;
-        return std::tuple(field("EntityType", &S::entity_type, "0+"),
-                          field("EntityName", &S::entity_name, "0+", {.nullable = "0+"}));
-      }
-    };
-
     struct OpData {
       std::string key;
       double value = 0;
@@ -30,7 +19,7 @@ struct AlterClientQuotasRequest {
       }
     };
 
-    std::vector<EntityData> entity;
+    std::vector<QuotaEntity> entity;
     std::vector<OpData> ops;
 
     static constexpr auto fields() {
@@ -51,20 +40,9 @@ struct AlterClientQuotasRequest {
 
 struct AlterClientQuotasResponse {
   struct EntryData {
-    struct EntityData {
-      std::string entity_type;
-      std::optional<std::string> entity_name = "";
-
-      static constexpr auto fields() {
-        using S = EntityData;
-        return std::tuple(field("EntityType", &S::entity_type, "0+"),
-                          field("EntityName", &S::entity_name, "0+", {.nullable = "0+"}));
-      }
-    };
-
     int16_t error_code = 0;
     std::optional<std::string> error_message = "";
-    std::vector<EntityData> entity;
+    std::vector<QuotaEntity> entity;
 
     static constexpr auto fields() {
       using S = EntryData;

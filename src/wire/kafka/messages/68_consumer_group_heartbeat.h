@@ -46,15 +46,7 @@ struct ConsumerGroupHeartbeatRequest {
 
 struct ConsumerGroupHeartbeatResponse {
   struct Assignment {
-    struct TopicPartitions {
-      Uuid topic_id;
-      std::vector<int32_t> partitions;
-
-      static constexpr auto fields() {
-        using S = TopicPartitions;
-        return std::tuple(field("TopicId", &S::topic_id, "0+"), field("Partitions", &S::partitions, "0+"));
-      }
-    };
+    using TopicPartitions = ConsumerGroupHeartbeatRequest::TopicPartitions;
 
     std::vector<TopicPartitions> topic_partitions;
 
