@@ -11,6 +11,8 @@ namespace {
 using State = FlushTurn::State;
 /// The longest that an append waits for others to share its fdatasync.
 constexpr std::chrono::nanoseconds kGatherMax = std::chrono::milliseconds(2);
+/// Gathers in vain after which they become no rarer: one in 2^6 flushes.
+constexpr int kGathersMissedMax = 6;
 
 }  // namespace
 
@@ -38,6 +40,7 @@ Flusher::Wake Flusher::enqueue_locked(std::shared_ptr<Partition> partition) {
     case State::kFlushing: turn.state = State::kFlushingAgain; return Wake::kNobody;
     case State::kGathering:
       if (turn.waiting < turn.gather) return Wake::kNobody;
+      turn.gathers_missed = 0;
       std::erase(gathering_, partition);
       push(std::move(partition));
       return Wake::kGatherer;
@@ -68,6 +71,9 @@ std::chrono::nanoseconds Flusher::take_due() {
       next = std::min(next, left);
       return false;
     }
+    FlushTurn& turn = partition->flush_turn_;
+    turn.gathers_missed = std::min(turn.gathers_missed + 1, kGathersMissedMax);
+    turn.flushes_ungathered = 1 << turn.gathers_missed;
     push(std::move(partition));
     return true;
   });
@@ -122,9 +128,18 @@ void Flusher::flush(std::unique_lock<std::mutex>& lock, std::shared_ptr<Partitio
     return;
   }
   if (flushing_ > 0 || !queue_.empty()) return push(std::move(partition));  // It gathers while others are flushed.
+  gather(std::move(partition), answered, end + std::min((end - begin) / 2, kGatherMax));
+}
+
+void Flusher::gather(std::shared_ptr<Partition> partition, int answered, std::chrono::nanoseconds due) {
+  FlushTurn& turn = partition->flush_turn_;
+  if (turn.flushes_ungathered > 0) {
+    --turn.flushes_ungathered;
+    return push(std::move(partition));
+  }
   turn.state = State::kGathering;
   turn.gather = answered + turn.waiting;
-  turn.due = end + std::min((end - begin) / 2, kGatherMax);
+  turn.due = due;
   gathering_.push_back(std::move(partition));
 }
 

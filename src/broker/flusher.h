@@ -28,12 +28,15 @@ struct FlushTurn {
   int waiting = 0;                  ///< Appends since the last flush began.
   int gather = 0;                   ///< Under kGathering: as many need no further waiting.
   std::chrono::nanoseconds due{0};  ///< Under kGathering: when it ends at the latest.
+  int gathers_missed = 0;           ///< Gathers in a row that ended without all who were waited for.
+  int flushes_ungathered = 0;       ///< Still to come without gathering, since the last gathers were in vain.
 };
 
 /// Thread-safe. While a partition is being flushed, what is appended to it gathers for its next flush. Producers with
 /// several requests in flight would fall into two halves so, one on its way to the disk while the other waits: after a
 /// flush those who were answered get half the time that it took to come back (as with PostgreSQL's commit_delay), which
-/// makes one fdatasync of two. Nobody who is alone ever waits.
+/// makes one fdatasync of two. Where they don't come back, as with a producer that sends at its own pace, gathering is
+/// tried again ever more seldom. Nobody who is alone ever waits.
 class Flusher {
  public:
   Flusher(int threads, os::Clock& clock);
@@ -54,6 +57,7 @@ class Flusher {
   Wake enqueue_locked(std::shared_ptr<Partition> partition);
   void flush(std::unique_lock<std::mutex>& lock, std::shared_ptr<Partition> partition);
   void push(std::shared_ptr<Partition> partition);
+  void gather(std::shared_ptr<Partition> partition, int answered, std::chrono::nanoseconds due);
   /// Queues what has gathered long enough; how long until there is more.
   std::chrono::nanoseconds take_due();
 
