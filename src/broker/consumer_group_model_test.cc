@@ -2,11 +2,11 @@
 // answers, take their time to give partitions up, over topics that change and a broker that crashes with writes on
 // their way. No partition has two owners at any moment, offsets never go back, and in the end everything is assigned,
 // evenly.
-#include <cstdlib>
 #include <deque>
 
 #include "broker/consumer_group_test_support.h"
 #include "os/random.h"
+#include "os/schedules.h"
 
 namespace headrace::broker {
 namespace {
@@ -15,11 +15,6 @@ using namespace std::chrono_literals;
 using Error = CoordinatorError;
 
 constexpr milliseconds kSession{1000}, kRebalance{1500}, kInterval{100};
-
-uint64_t schedules() {
-  const char* deep = std::getenv("HEADRACE_DEEP_SCHEDULES");
-  return deep ? std::strtoull(deep, nullptr, 10) : 2000;
-}
 
 /// A disk to which writes are on their way until they are told to arrive.
 class Disk {
@@ -349,8 +344,8 @@ class Model {
 };
 
 TEST(ConsumerGroupModel, NoPartitionHasTwoOwnersAndEverythingIsAssignedInTheEnd) {
-  uint64_t count = schedules();
-  for (uint64_t seed = 1; seed <= count; ++seed) {
+  os::Seeds seeds = os::seeds_wanted(2000);
+  for (uint64_t seed = seeds.first; seed <= seeds.last; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Model model(seed);
     model.chaos(250);

@@ -5,6 +5,7 @@
 #include "base/logging.h"
 #include "broker/broker_test_support.h"
 #include "os/random.h"
+#include "os/schedules.h"
 #include "os/simulated_file_system.h"
 
 namespace headrace::broker {
@@ -144,16 +145,12 @@ class Script {
   std::unique_ptr<Broker> broker_;
 };
 
-uint64_t schedules() {
-  const char* wanted = std::getenv("HEADRACE_CRASH_SCHEDULES");
-  return wanted ? std::strtoull(wanted, nullptr, 10) : 60;
-}
-
 class GroupCrash : public testing::TestWithParam<os::CrashMode> {};
 
 TEST_P(GroupCrash, AnsweredOffsetsStayAndNoPartitionGetsASecondOwner) {
   set_log_level(LogLevel::kError);
-  for (uint64_t seed = 1; seed <= schedules(); ++seed) {
+  os::Seeds seeds = os::seeds_wanted(60);
+  for (uint64_t seed = seeds.first; seed <= seeds.last; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     os::Random random(seed * 77);
     Script script(seed);

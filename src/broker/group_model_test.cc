@@ -1,12 +1,12 @@
 // R16 for classic groups: seeded schedules of members that join, sync, leave, fall silent, and a broker that crashes
 // with writes on their way. No partition has two owners in one generation, nor at one moment; offsets never go back;
 // in the end everything is assigned.
-#include <cstdlib>
 #include <deque>
 #include <set>
 
 #include "broker/group_machine.h"
 #include "os/random.h"
+#include "os/schedules.h"
 
 namespace headrace::broker {
 namespace {
@@ -16,11 +16,6 @@ using Error = CoordinatorError;
 
 constexpr milliseconds kSession{1000}, kRebalance{1500};
 constexpr int kPartitions = 5;
-
-uint64_t schedules() {
-  const char* deep = std::getenv("HEADRACE_DEEP_SCHEDULES");
-  return deep ? std::strtoull(deep, nullptr, 10) : 2000;
-}
 
 /// An eager member: it gives everything up before it joins again.
 struct Client {
@@ -275,8 +270,8 @@ class Model {
 };
 
 TEST(GroupModel, NoPartitionHasTwoOwnersAndEverythingIsAssignedInTheEnd) {
-  uint64_t count = schedules();
-  for (uint64_t seed = 1; seed <= count; ++seed) {
+  os::Seeds seeds = os::seeds_wanted(2000);
+  for (uint64_t seed = seeds.first; seed <= seeds.last; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Model model(seed);
     model.chaos(250);

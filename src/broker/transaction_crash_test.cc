@@ -12,6 +12,7 @@
 #include "base/logging.h"
 #include "broker/broker_test_support.h"
 #include "os/random.h"
+#include "os/schedules.h"
 #include "os/simulated_file_system.h"
 #include "record/producer_fields.h"
 
@@ -517,19 +518,12 @@ class Schedule {
   Copier copiers_[2] = {{world_, "x", 1}, {world_, "y", 2}};
 };
 
-void run_schedule(uint64_t seed) {
-  SCOPED_TRACE("seed " + std::to_string(seed));
-  Schedule(seed).run();
-}
-
 TEST(TransactionCrash, AnsweredIsKeptOnceAndTransactionsAreWhole) {
-  if (const char* seed = std::getenv("HEADRACE_CRASH_SEED")) return run_schedule(std::strtoull(seed, nullptr, 10));
-  set_log_level(LogLevel::kError);
-  const char* wanted = std::getenv("HEADRACE_CRASH_SCHEDULES");
-  uint64_t schedules = wanted ? std::strtoull(wanted, nullptr, 10) : 100;
-  for (uint64_t seed = 1; seed <= schedules; ++seed) {
-    run_schedule(seed);
-    if (HasFailure()) break;
+  os::Seeds seeds = os::seeds_wanted(100);
+  set_log_level(seeds.alone() ? LogLevel::kInfo : LogLevel::kError);
+  for (uint64_t seed = seeds.first; seed <= seeds.last && !HasFailure(); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Schedule(seed).run();
   }
   set_log_level(LogLevel::kInfo);
 }

@@ -1,13 +1,13 @@
 // Compaction amid everything else that happens to a log, with crashes, failures and readers, against a model.
 //
-// A schedule is a seed: it scripts the work, when the power goes, and what the disk forgets. HEADRACE_CRASH_SCHEDULES
-// sets how many are run (500); HEADRACE_CRASH_SEED runs one alone and lets the log tell of it.
-#include <cstdlib>
+// A schedule is a seed: it scripts the work, when the power goes, and what the disk forgets. HEADRACE_SCHEDULES sets
+// how many are run (500); HEADRACE_SEED runs one alone and lets the log tell of it.
 #include <map>
 #include <optional>
 
 #include "log/log_test_support.h"
 #include "os/random.h"
+#include "os/schedules.h"
 
 namespace headrace::log {
 namespace {
@@ -315,14 +315,9 @@ void run_schedule(uint64_t seed) {
 }
 
 TEST(CompactionCrash, TheLastValueOfEachKeySurvives) {
-  if (const char* seed = std::getenv("HEADRACE_CRASH_SEED")) return run_schedule(std::strtoull(seed, nullptr, 10));
-  set_log_level(LogLevel::kError);
-  const char* wanted = std::getenv("HEADRACE_CRASH_SCHEDULES");
-  uint64_t schedules = wanted ? std::strtoull(wanted, nullptr, 10) : 500;
-  for (uint64_t seed = 1; seed <= schedules; ++seed) {
-    run_schedule(seed);
-    if (HasFailure()) break;
-  }
+  os::Seeds seeds = os::seeds_wanted(500);
+  set_log_level(seeds.alone() ? LogLevel::kInfo : LogLevel::kError);
+  for (uint64_t seed = seeds.first; seed <= seeds.last && !HasFailure(); ++seed) run_schedule(seed);
   set_log_level(LogLevel::kInfo);
 }
 

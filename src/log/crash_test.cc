@@ -3,6 +3,7 @@
 
 #include "log/log_test_support.h"
 #include "os/random.h"
+#include "os/schedules.h"
 
 namespace headrace::log {
 namespace {
@@ -197,6 +198,31 @@ TEST(CrashPoints, RecoveryMayCrashTooAtAnyOperation) {
         if (opened) break;
       }
     }
+  }
+  set_log_level(LogLevel::kInfo);
+}
+
+// Random scripts, points and ways to crash; recovery is cut short now and then, and the log crashes again right after.
+TEST(CrashPoints, RandomSchedulesLoseNothingAcknowledged) {
+  set_log_level(LogLevel::kError);
+  os::Seeds seeds = os::seeds_wanted(200);
+  for (uint64_t seed = seeds.first; seed <= seeds.last && !HasFailure(); ++seed) {
+    SCOPED_TRACE(fmt::format("seed {}", seed));
+    os::Random random(seed * 7919);
+    TestLog test;
+    Script script(test, seed);
+    ASSERT_OK(test.open());
+    test.disk.crash_after(random.below(200));
+    script.run(kSteps);
+    for (int crash = 0; crash < 3; ++crash) {
+      test.disk.crash();
+      test.log.reset();
+      test.disk.restart(static_cast<os::CrashMode>(random.below(4)), random.next());
+      if (crash == 0 && random.chance(0.5)) test.disk.crash_after(random.below(20));
+      if (!test.open().ok()) ASSERT_TRUE(test.disk.crashed());
+    }
+    check_against(test, script.witness());
+    check_goes_on(test);
   }
   set_log_level(LogLevel::kInfo);
 }
