@@ -172,7 +172,7 @@ def latency(servers):
 
 
 def main(folder):
-    with measure.memory_kept():
+    with measure.steady_kernel():
         compare(Path(folder))
 
 

@@ -43,24 +43,32 @@ class Cost:
         self.cpu = cpu_seconds(self.pid) - self.before
 
 
-PAGE_REPORTING_ORDER = Path("/sys/module/page_reporting/parameters/page_reporting_order")
-NEVER = 11  # Above the kernel's largest block of free pages.
+#: Settings of the machine's kernel during a comparison, where they exist and we may change them: which of two servers
+#: has to pay for them would be chance.
+#: - Free pages of a virtual machine stay with it (11: no block is large enough to be given back to the host). A page's
+#:   next use would fault in the host, at ten times the cost of filling it, for whoever writes to the page cache first.
+#: - Linux' own congestion control: others (bbr) set a timer for each burst, on the loopback device too.
+KERNEL_SETTINGS = {Path("/sys/module/page_reporting/parameters/page_reporting_order"): "11",
+                   Path("/proc/sys/net/ipv4/tcp_congestion_control"): "cubic"}
 
 
 @contextlib.contextmanager
-def memory_kept():
-    """Keeps a virtual machine from giving free pages back to its host meanwhile (Linux' free page reporting), where it
-    does and we may say so. Each page's next use would fault in the host, at ten times the cost of filling it: whoever
-    is first to write to the page cache pays, not whoever is slower."""
-    before = PAGE_REPORTING_ORDER.read_text() if os.access(PAGE_REPORTING_ORDER, os.W_OK) else None
+def steady_kernel():
+    """KERNEL_SETTINGS, and what was set before afterwards; says what it changed."""
+    before = {}
     try:
-        if before:
-            PAGE_REPORTING_ORDER.write_text(str(NEVER))
-            touch_free_memory()
+        for path, value in KERNEL_SETTINGS.items():
+            if os.access(path, os.W_OK):
+                before[path] = path.read_text().strip()
+                path.write_text(value)
+        changed = [f"{path.name} {before[path]} -> {KERNEL_SETTINGS[path]}" for path in before if before[path] != KERNEL_SETTINGS[path]]
+        if changed:
+            print(f"during this run: {', '.join(changed)}", flush=True)
+        touch_free_memory()
         yield
     finally:
-        if before:
-            PAGE_REPORTING_ORDER.write_text(before)
+        for path, value in before.items():
+            path.write_text(value)
 
 
 def touch_free_memory(spare=1 << 30):
