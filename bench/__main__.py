@@ -1,4 +1,4 @@
-"""Runs benchmarks and prints their tables: `./dev bench [start|broker|mqtt|sql|partitions|recovery]...`."""
+"""Runs benchmarks and prints their tables: `./dev bench [start|broker|mqtt|sql|connections|partitions|recovery]...`."""
 
 import importlib
 import shutil
@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 NAMES = ("start", "mqtt", "sql", "broker")
-LARGE = ("partitions", "recovery")  # By name only: they take minutes and, the last one, 10 GB of disk.
+LARGE = ("connections", "partitions", "recovery")  # By name only: they take minutes or, the last one, 10 GB of disk.
 
 
 def main():

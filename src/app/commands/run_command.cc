@@ -1,6 +1,5 @@
 // headrace run: runs what one file describes until it is told to stop.
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <CLI/CLI.hpp>
 
 #include <csignal>
@@ -10,6 +9,7 @@
 #include "app/config/config_file.h"
 #include "app/runtime.h"
 #include "base/logging.h"
+#include "os/process_limits.h"
 
 namespace headrace::app {
 namespace {
@@ -32,21 +32,13 @@ sigset_t block_signals() {
   return signals;
 }
 
-/// A connection and a segment are a file each: as many as the system allows.
-void raise_open_files_limit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 int run(const Arguments& arguments) {
   auto config = read_config_file(arguments.file, arguments.settings);
   if (!config) return kExitWrongInput;
   if (!arguments.data.empty()) config->data = arguments.data;
   if (arguments.verbose) set_log_level(LogLevel::kDebug);
   sigset_t signals = block_signals();
-  raise_open_files_limit();
+  os::raise_open_files_limit();  // A connection and a segment are a file each.
 
   auto runtime = Runtime::start(*std::move(config));
   if (!runtime.ok()) {

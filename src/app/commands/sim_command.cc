@@ -1,6 +1,5 @@
 // headrace sim: simulated fleets that report over MQTT.
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include <CLI/CLI.hpp>
 
@@ -11,6 +10,7 @@
 #include "app/commands.h"
 #include "app/sim/fleet.h"
 #include "app/stop_signal.h"
+#include "os/process_limits.h"
 
 namespace headrace::app {
 namespace {
@@ -76,10 +76,7 @@ int sim_cabs(Arguments arguments) {
     *chance = std::min(1.0, *chance * arguments.faults);
   }
   catch_stop_signals();
-  rlimit limit{};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
+  os::raise_open_files_limit();
 
   auto loops = net::EventLoops::start(std::max(1u, std::thread::hardware_concurrency()));
   Fleet fleet(City::bundled(), *loops, arguments.fleet);
