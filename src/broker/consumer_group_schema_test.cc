@@ -52,7 +52,7 @@ TEST(ConsumerGroupSchema, ValuesRoundTripAndCutsAreErrors) {
 TEST(ConsumerGroupSchema, BytesAreKafkas) {
   Bytes bytes = encode_target_member({{topic_id(0x11), 1}, {topic_id(0x11), 2}});
   std::string expected("\0\0\2\x11", 4);
-  expected += std::string(15, '\0') + std::string("\3\0\0\0\1\0\0\0\2\0\0", 11);
+  expected.append(15, '\0').append("\3\0\0\0\1\0\0\0\2\0\0", 11);
   EXPECT_EQ(as_text(bytes), expected);
 }
 

@@ -192,7 +192,8 @@ class JumpModel {
     auto first = std::find_if(times_.begin() + static_cast<ptrdiff_t>(start_), times_.end(),
                               [&](int64_t at_ms) { return at_ms >= time_ms; });
     ASSERT_EQ(found->has_value(), first != times_.end());
-    if (*found) ASSERT_EQ((*found)->offset.value, first - times_.begin());
+    if (!*found) return;
+    ASSERT_EQ((*found)->offset.value, first - times_.begin());
   }
   void restart() {
     test_.disk.crash();

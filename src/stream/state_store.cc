@@ -64,6 +64,15 @@ Status set_aside(const std::string& path) {
   return {};
 }
 
+/// Nothing where there is none yet.
+std::optional<StateStore::Mark> decode_mark(std::string_view bytes) {
+  codec::Reader reader(as_bytes(bytes));
+  Offset changelog(reader.read<int64_t>());
+  auto written_ms = reader.read<int64_t>();
+  if (!reader.ok()) return std::nullopt;
+  return StateStore::Mark{changelog, written_ms};
+}
+
 }  // namespace
 
 struct StateBatch::Impl {
@@ -106,12 +115,7 @@ Result<std::unique_ptr<StateStore>> StateStore::open(std::string path) {
   impl->db.reset(db);
   auto store = std::unique_ptr<StateStore>(new StateStore(std::move(impl)));
   ASSIGN_OR_RETURN(auto mark, store->get(kMarkKey));
-  if (mark) {
-    codec::Reader reader(as_bytes(*mark));
-    Offset changelog(reader.read<int64_t>());
-    auto written_ms = reader.read<int64_t>();
-    if (reader.ok()) store->impl_->mark = Mark{changelog, written_ms};
-  }
+  store->impl_->mark = decode_mark(mark.value_or(""));
   return store;
 }
 

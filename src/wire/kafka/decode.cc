@@ -56,6 +56,10 @@ bool Decoder::charge_array(std::string_view field, size_t bytes) {
 
 namespace internal {
 
+Error unsupported_version(std::string_view message, int16_t version) {
+  return {ErrorCode::kUnsupported, fmt::format("{}: version {}", message, version)};
+}
+
 void decode_value(Decoder& in, const Context& at, std::optional<std::string>& out) {
   int64_t size = in.length(at.field, at.compact, 2);
   if (size < 0) {

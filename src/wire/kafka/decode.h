@@ -145,6 +145,8 @@ void decode_struct(Decoder& in, int16_t version, bool flexible, S& out) {
   if (flexible && in.ok()) decode_tags(in, version, out);
 }
 
+Error unsupported_version(std::string_view message, int16_t version);
+
 }  // namespace internal
 
 /// Reads one message; fields that `version` lacks keep their defaults. What follows the message is left in `in`.
@@ -152,7 +154,7 @@ void decode_struct(Decoder& in, int16_t version, bool flexible, S& out) {
 template <Declared M>
 Result<M> decode(Decoder& in, int16_t version) {
   if (!M::kSpec.versions.contains(version)) {
-    return Error{ErrorCode::kUnsupported, std::string(M::kSpec.name) + ": version " + std::to_string(version)};
+    return internal::unsupported_version(M::kSpec.name, version);
   }
   M message;
   internal::decode_struct(in, version, M::kSpec.flexible.contains(version), message);
