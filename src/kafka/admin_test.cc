@@ -1,4 +1,5 @@
 // The administrative APIs over sockets, as far as one broker has anything to tell.
+#include <algorithm>
 #include <future>
 #include <set>
 
@@ -98,6 +99,54 @@ TEST_F(AdminTest, PartitionsStayOnTheOneBroker) {
   auto listed = c.call<46>({}, 0);
   EXPECT_EQ(listed.error_code, 0);
   EXPECT_TRUE(listed.topics.empty());
+}
+
+TEST_F(AdminTest, WhatIsNamedTwiceIsToldOnce) {
+  namespace wire = wire::kafka;
+  create("t", 3);
+  auto c = client();
+  wire::MetadataRequest metadata;
+  for (const char* name : {"t", "t", "u"}) {
+    if (!metadata.topics) metadata.topics.emplace();
+    metadata.topics->emplace_back().name = name;
+  }
+  metadata.allow_auto_topic_creation = false;
+  EXPECT_EQ(c.call<3>(metadata, 9).topics.size(), 2u);
+  wire::DescribeConfigsRequest configs;
+  configs.resources.resize(3);
+  for (auto& resource : configs.resources) resource = {.resource_type = 2, .resource_name = "t"};
+  configs.resources[2].resource_name = "u";
+  EXPECT_EQ(c.call<32>(configs, 4).results.size(), 2u);
+  wire::ListConfigResourcesRequest kinds;
+  kinds.resource_types = {2, 4, 2};
+  auto resources = c.call<74>(kinds, 1).config_resources;
+  EXPECT_EQ(std::count_if(resources.begin(), resources.end(), [](const auto& one) { return one.resource_name == "t"; }),
+            1);
+  EXPECT_EQ(c.call<15>(wire::DescribeGroupsRequest{.groups = {"g", "g"}}, 5).groups.size(), 1u);
+  EXPECT_EQ(c.call<69>(wire::ConsumerGroupDescribeRequest{.group_ids = {"g", "g"}}, 1).groups.size(), 1u);
+  EXPECT_EQ(c.call<65>(wire::DescribeTransactionsRequest{{"x", "x"}}, 0).transaction_states.size(), 1u);
+}
+
+TEST_F(AdminTest, RepeatedPartitionsAreToldOnce) {
+  namespace wire = wire::kafka;
+  create("t", 3);
+  auto c = client();
+  wire::DescribeProducersRequest producers;
+  producers.topics.resize(2);
+  for (auto& topic : producers.topics) topic = {.name = "t", .partition_indexes = {0, 2, 0}};
+  auto described = c.call<61>(producers, 0);
+  ASSERT_EQ(described.topics.size(), 1u);
+  EXPECT_EQ(described.topics[0].partitions.size(), 2u);
+  wire::OffsetFetchRequest offsets;
+  offsets.groups.resize(2);
+  for (auto& group : offsets.groups) {
+    group.group_id = "g";
+    group.topics.emplace().push_back({.name = "t", .partition_indexes = {1, 1}});
+  }
+  auto fetched = c.call<9>(offsets, 8);
+  ASSERT_EQ(fetched.groups.size(), 1u);
+  ASSERT_EQ(fetched.groups[0].topics.size(), 1u);
+  EXPECT_EQ(fetched.groups[0].topics[0].partitions.size(), 1u);
 }
 
 TEST_F(AdminTest, NobodyHasScramCredentials) {

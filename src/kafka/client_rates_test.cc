@@ -206,7 +206,12 @@ TEST_F(ThrottlingTest, QuotasAreSetAndListedByClients) {
   EXPECT_EQ(found({{"user", 0, "ann"}}, true).entries->size(), 0u) << "it also has a client-id";
   EXPECT_EQ(found({{"user", 2, {}}, {"client-id", 1, {}}}, true).entries->size(), 1u);
   EXPECT_EQ(found({{"client-id", 0, "x"}}, false).entries->size(), 0u);
-  EXPECT_EQ(found({{"user", 5, {}}}, false).error_code, wire_code(KafkaError::kInvalidRequest));
+  auto refused = [&](std::vector<Component> components) { return found(std::move(components), false).error_code; };
+  EXPECT_EQ(refused({{"user", 5, {}}}), wire_code(KafkaError::kInvalidRequest));
+  EXPECT_EQ(refused({{"", 2, {}}}), wire_code(KafkaError::kInvalidRequest));
+  EXPECT_EQ(refused({{"user", 2, {}}, {"user", 1, {}}}), wire_code(KafkaError::kInvalidRequest));
+  EXPECT_EQ(refused({{"user", 2, {}}, {"ip", 2, {}}}), wire_code(KafkaError::kInvalidRequest));
+  EXPECT_EQ(refused({{"team", 2, {}}}), wire_code(KafkaError::kUnsupportedVersion));
 }
 
 TEST_F(ThrottlingTest, TopicsOverTheMutationRateAreRefused) {

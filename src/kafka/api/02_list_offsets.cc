@@ -2,9 +2,8 @@
 //
 // Behavior:
 // - timestamp -1: the end that the client may read (the last stable offset for read_committed); -2 and -4: the start;
-// -3:
-//   the record with the largest timestamp; -5 and -6 are about tiered storage, of which there is none; else the first
-//   record at or after the time.
+//   -3: the record with the largest timestamp; -5 and -6 are about tiered storage, of which there is none; else the
+//   first record at or after the time.
 // - Offset -1 and timestamp -1 say that no record answers the question.
 //
 // Version notes:

@@ -4,13 +4,14 @@
 // - There is one broker: this one, under the advertised address or else the one that the client dialled.
 // - A topic that is asked for by name and missing is created when the client and the broker both allow it (Kafka's
 //   default); creation waits for the disk off the event loop.
-// - No list of topics means all.
+// - No list of topics means all. A topic that is named twice is told once, as by Kafka.
 //
 // Version notes:
 // - In version 0 an empty list means all, later none. 4 lets the client forbid creation. 8 adds allowed operations.
 //   10 adds topic ids to the answer, 12 takes them in the request. 13 adds an error for the whole answer.
 #include "wire/kafka/messages/03_metadata.h"
 #include "kafka/api.h"
+#include "kafka/repeated.h"
 #include "kafka/topics.h"
 
 namespace headrace::kafka {
@@ -88,6 +89,9 @@ MetadataResponse answer(ServerContext& server, const MetadataRequest& request, c
 }
 
 void metadata(const Call& call, MetadataRequest request, Reply<MetadataResponse> reply) {
+  if (request.topics) {
+    drop_repeated(*request.topics, [](const auto& topic) { return std::pair(topic.name, topic.topic_id); });
+  }
   if (!may_create(call.server.broker, request)) return reply(answer(call.server, request, call.peer, call.version));
   call.server.blocking.run([&server = call.server, peer = call.peer, version = call.version,
                             request = std::move(request),

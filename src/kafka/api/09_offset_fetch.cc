@@ -1,6 +1,7 @@
 // OffsetFetch (9): reads the stored positions of consumer groups.
 //
 // Behavior:
+// - What is named twice is answered once.
 // - No list of topics means every position of the group. A partition without a position answers offset -1.
 // - A member of a consumer group (KIP-848) must name its epoch, else the group answers STALE_MEMBER_EPOCH.
 // - With require_stable a position that an open transaction is about to change answers UNSTABLE_OFFSET_COMMIT.
@@ -10,6 +11,7 @@
 //   epochs, 10 names topics by id.
 #include "wire/kafka/messages/09_offset_fetch.h"
 #include "kafka/api.h"
+#include "kafka/repeated.h"
 #include "kafka/topics.h"
 
 namespace headrace::kafka {
@@ -65,7 +67,14 @@ void add_all(broker::Broker& broker, GroupResponse& out, const std::vector<broke
   }
 }
 
-GroupResponse answer(broker::Broker& broker, const GroupRequest& request, bool require_stable, bool by_id) {
+void drop_repeated_topics(GroupRequest& group) {
+  if (!group.topics) return;
+  drop_repeated(*group.topics, [](const auto& topic) { return std::pair(topic.name, topic.topic_id); });
+  for (auto& topic : *group.topics) drop_repeated(topic.partition_indexes);
+}
+
+GroupResponse answer(broker::Broker& broker, GroupRequest request, bool require_stable, bool by_id) {
+  drop_repeated_topics(request);
   GroupResponse out;
   out.group_id = request.group_id;
   auto refused =
@@ -121,8 +130,9 @@ void offset_fetch(const Call& call, OffsetFetchRequest request, Reply<OffsetFetc
     flatten(answer(call.server.broker, single_group(request), request.require_stable, false), response);
     return reply(response);
   }
-  for (const auto& group : request.groups) {
-    response.groups.push_back(answer(call.server.broker, group, request.require_stable, by_id));
+  drop_repeated(request.groups, [](const auto& group) { return group.group_id; });
+  for (auto& group : request.groups) {
+    response.groups.push_back(answer(call.server.broker, std::move(group), request.require_stable, by_id));
   }
   reply(response);
 }

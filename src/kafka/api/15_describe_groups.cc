@@ -8,6 +8,7 @@
 // - 3 adds allowed operations, 4 static members, 5 is flexible, 6 the error message.
 #include "wire/kafka/messages/15_describe_groups.h"
 #include "kafka/api.h"
+#include "kafka/repeated.h"
 #include "kafka/topics.h"
 
 namespace headrace::kafka {
@@ -39,6 +40,7 @@ DescribeGroupsResponse::DescribedGroup describe(broker::Groups& groups, const st
 
 void describe_groups(const Call& call, DescribeGroupsRequest request, Reply<DescribeGroupsResponse> reply) {
   DescribeGroupsResponse response;
+  drop_repeated(request.groups);
   for (const auto& id : request.groups) {
     auto& group = response.groups.emplace_back(describe(call.server.broker.groups(), id, call.version));
     if (request.include_authorized_operations) group.authorized_operations = kGroupOperations;

@@ -9,8 +9,7 @@
 //
 // Version notes:
 // - 4 allows -1 for the defaults, 5 is flexible and answers with the topic's configs, 7 with its id. 6 knows
-// THROTTLING_QUOTA_EXCEEDED; older clients have to
-//   wait afterwards instead.
+//   THROTTLING_QUOTA_EXCEEDED; older clients have to wait afterwards instead.
 #include <set>
 
 #include "kafka/api.h"

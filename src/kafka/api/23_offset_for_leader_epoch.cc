@@ -1,7 +1,7 @@
 // OffsetForLeaderEpoch (23): tells where a leader epoch ended, so that consumers notice a truncated log (KIP-320).
 //
 // Behavior:
-// - The current epoch ends at the log end. Epochs that never were answer epoch -1 and offset -1.
+// - The current epoch ends at the high watermark. Epochs that never were answer epoch -1 and offset -1.
 //
 // Version notes:
 // - 2 takes the client's current epoch, 3 the replica id, 4 is flexible.

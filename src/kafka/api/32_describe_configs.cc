@@ -14,6 +14,7 @@
 
 #include "kafka/api.h"
 #include "kafka/config_entries.h"
+#include "kafka/repeated.h"
 #include "kafka/topics.h"
 #include "wire/kafka/messages/32_describe_configs.h"
 
@@ -138,6 +139,7 @@ ResourceResponse describe(const Call& call, const Resource& resource, const Desc
 
 void describe_configs(const Call& call, DescribeConfigsRequest request, Reply<DescribeConfigsResponse> reply) {
   DescribeConfigsResponse response;
+  drop_repeated(request.resources, [](const Resource& one) { return std::pair(one.resource_type, one.resource_name); });
   for (const auto& resource : request.resources) response.results.push_back(describe(call, resource, request));
   reply(response);
 }

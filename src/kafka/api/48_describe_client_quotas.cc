@@ -3,10 +3,15 @@
 // Behavior:
 // - A filter has a part for each type that it asks for: a name (match type 0), the default (1), or any of both (2). An
 //   entity passes that has all of these parts, and, when strict, no others.
+// - UNSUPPORTED_VERSION: a type other than user, client-id and ip.
 //
 // Version notes:
 // - 1 is flexible.
 #include "wire/kafka/messages/48_describe_client_quotas.h"
+
+#include <algorithm>
+#include <set>
+
 #include "kafka/api.h"
 #include "kafka/errors.h"
 
@@ -17,6 +22,7 @@ using wire::kafka::DescribeClientQuotasRequest;
 using wire::kafka::DescribeClientQuotasResponse;
 using Component = DescribeClientQuotasRequest::ComponentData;
 
+constexpr std::string_view kTypes[] = {"user", "client-id", "ip"};
 constexpr int8_t kExact = 0, kDefault = 1, kSpecified = 2;
 
 bool passes(const Component& component, const broker::QuotaEntity& entity) {
@@ -26,19 +32,30 @@ bool passes(const Component& component, const broker::QuotaEntity& entity) {
   return component.match_type == kDefault ? !part->second : part->second == component.match;
 }
 
-/// Empty, or what is wrong with the filter.
-std::string mistake_in(const DescribeClientQuotasRequest& request) {
-  for (size_t i = 0; i < request.components.size(); ++i) {
-    const Component& component = request.components[i];
-    if (component.match_type < kExact || component.match_type > kSpecified) return "no such match type";
-    if ((component.match_type == kExact) != component.match.has_value()) return "a name goes with an exact match only";
-    for (size_t k = 0; k < i; ++k) {
-      if (request.components[k].entity_type == component.entity_type) {
-        return "entity type " + component.entity_type + " appears twice";
-      }
+struct Mistake {
+  KafkaError error = KafkaError::kInvalidRequest;
+  std::string message;
+};
+
+/// What is wrong with the filter, if anything.
+std::optional<Mistake> mistake_in(const std::vector<Component>& components) {
+  std::set<std::string_view> types;
+  for (const Component& component : components) {
+    const std::string& type = component.entity_type;
+    if (type.empty()) return Mistake{.message = "an entity type is empty"};
+    if (std::count(std::begin(kTypes), std::end(kTypes), type) == 0) {
+      return Mistake{KafkaError::kUnsupportedVersion, "there is no entity type " + type};
+    }
+    if (!types.insert(type).second) return Mistake{.message = "entity type " + type + " appears twice"};
+    if (component.match_type < kExact || component.match_type > kSpecified) {
+      return Mistake{.message = "there is no match type " + std::to_string(component.match_type)};
+    }
+    if ((component.match_type == kExact) != component.match.has_value()) {
+      return Mistake{.message = "a name goes with an exact match only"};
     }
   }
-  return "";
+  if (types.count("ip") && types.size() > 1) return Mistake{.message = "addresses have no users or clients"};
+  return std::nullopt;
 }
 
 DescribeClientQuotasResponse::EntryData entry_of(const broker::QuotaEntity& entity, const broker::QuotaValues& values) {
@@ -52,9 +69,9 @@ void describe_client_quotas(const Call& call, DescribeClientQuotasRequest reques
                             Reply<DescribeClientQuotasResponse> reply) {
   DescribeClientQuotasResponse response;
   response.error_message.reset();
-  if (std::string mistake = mistake_in(request); !mistake.empty()) {
-    response.error_code = wire_code(KafkaError::kInvalidRequest);
-    response.error_message = mistake;
+  if (auto mistake = mistake_in(request.components)) {
+    response.error_code = wire_code(mistake->error);
+    response.error_message = std::move(mistake->message);
     response.entries.reset();
     return reply(response);
   }

@@ -5,6 +5,7 @@
 #include "wire/kafka/messages/61_describe_producers.h"
 #include "kafka/api.h"
 #include "kafka/errors.h"
+#include "kafka/repeated.h"
 
 namespace headrace::kafka {
 namespace {
@@ -28,7 +29,9 @@ void describe(const broker::Partition& partition, PartitionResponse& out) {
 
 void describe_producers(const Call& call, DescribeProducersRequest request, Reply<DescribeProducersResponse> reply) {
   DescribeProducersResponse response;
-  for (const auto& topic : request.topics) {
+  drop_repeated(request.topics, [](const auto& topic) { return topic.name; });
+  for (auto& topic : request.topics) {
+    drop_repeated(topic.partition_indexes);
     auto& out = response.topics.emplace_back();
     out.name = topic.name;
     for (int32_t index : topic.partition_indexes) {

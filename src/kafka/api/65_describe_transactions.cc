@@ -5,6 +5,7 @@
 #include "wire/kafka/messages/65_describe_transactions.h"
 #include "kafka/api.h"
 #include "kafka/errors.h"
+#include "kafka/repeated.h"
 
 namespace headrace::kafka {
 namespace {
@@ -28,6 +29,7 @@ void describe(const broker::TransactionDescription& transaction, State& out) {
 void describe_transactions(const Call& call, DescribeTransactionsRequest request,
                            Reply<DescribeTransactionsResponse> reply) {
   DescribeTransactionsResponse response;
+  drop_repeated(request.transactional_ids);
   for (const std::string& id : request.transactional_ids) {
     auto& out = response.transaction_states.emplace_back();
     out.transactional_id = id;

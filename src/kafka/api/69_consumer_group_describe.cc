@@ -9,6 +9,7 @@
 #include "wire/kafka/messages/69_consumer_group_describe.h"
 
 #include "kafka/api.h"
+#include "kafka/repeated.h"
 #include "kafka/topics.h"
 
 namespace headrace::kafka {
@@ -71,6 +72,7 @@ DescribedGroup describe(broker::Broker& broker, const std::string& id) {
 void consumer_group_describe(const Call& call, ConsumerGroupDescribeRequest request,
                              Reply<ConsumerGroupDescribeResponse> reply) {
   ConsumerGroupDescribeResponse response;
+  drop_repeated(request.group_ids);
   for (const auto& id : request.group_ids) {
     auto& group = response.groups.emplace_back(describe(call.server.broker, id));
     if (request.include_authorized_operations && group.error_code == 0) group.authorized_operations = kGroupOperations;

@@ -2,8 +2,7 @@
 //
 // Behavior:
 // - Kinds: topics, brokers and their loggers, subscriptions to client metrics, and groups with settings of their own.
-// An
-//   unknown kind: UNSUPPORTED_VERSION.
+//   An unknown kind: UNSUPPORTED_VERSION.
 //
 // Version notes:
 // - 0 was ListClientMetricsResources and lists those only. 1 takes kinds; none means all.
@@ -12,6 +11,7 @@
 #include "kafka/api.h"
 #include "kafka/config_entries.h"
 #include "kafka/errors.h"
+#include "kafka/repeated.h"
 #include "wire/kafka/messages/74_list_config_resources.h"
 
 namespace headrace::kafka {
@@ -44,6 +44,7 @@ void list_config_resources(const Call& call, ListConfigResourcesRequest request,
   std::vector<int8_t> types = std::move(request.resource_types);
   if (call.version < kKindsSince) types = {static_cast<int8_t>(ResourceType::kClientMetrics)};
   if (types.empty()) types.assign(std::begin(kAllTypes), std::end(kAllTypes));
+  drop_repeated(types);
   for (int8_t type : types) {
     if (std::find(std::begin(kAllTypes), std::end(kAllTypes), type) == std::end(kAllTypes)) {
       response.config_resources.clear();

@@ -13,7 +13,6 @@
 #include <optional>
 
 #include "base/fuzzing.h"
-#include "wire/kafka/all_messages.h"
 #include "wire/kafka/decode.h"
 #include "wire/kafka/encode.h"
 

@@ -1,5 +1,6 @@
 // Any request in any version, and request headers: fuzz_message.h.
 #include "wire/kafka/fuzz_message.h"
+#include "wire/kafka/all_messages.h"
 #include "wire/kafka/headers.h"
 #include "wire/kafka/sample.h"
 

@@ -1,5 +1,6 @@
 // Any response in any version, and response headers, as the program's own clients read them: fuzz_message.h.
 #include "wire/kafka/fuzz_message.h"
+#include "wire/kafka/all_messages.h"
 #include "wire/kafka/headers.h"
 
 namespace headrace::wire::kafka {
