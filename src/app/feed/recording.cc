@@ -60,7 +60,7 @@ class CsvRecording final : public Recording {
 
  private:
   void fill(Row& row, std::vector<std::string>& values) {
-    row.json = "{";
+    row.json += '{';
     for (size_t i = 0; i < values.size(); ++i) {
       if (i > 0) row.json += ',';
       row.json += flow::json_quoted(names_[i]) + ":";
