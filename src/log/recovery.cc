@@ -271,7 +271,9 @@ Result<Recovery::Tail> Recovery::scan_segment(Segments::iterator at, uint64_t po
     if (kept) {
       Offset to = last ? std::max(lost_from, checkpoint_ ? checkpoint_->durable.offset : lost_from) : next->first;
       damage(segment, lost_from, to, bad);
-      segment.skip_to(last ? std::max(bad, durable) : file_bytes);
+      // Where bytes that were synced are gone, offsets are missing with nothing in their place: a new segment tells so.
+      roll_ = last && durable > file_bytes && to > at->first;
+      segment.skip_to(last && !roll_ ? std::min(std::max(bad, durable), file_bytes) : file_bytes);
       return Tail{to};
     }
     changed_ = true;
@@ -366,6 +368,8 @@ Status Recovery::settle() {
     for (const auto& segment : log_.detach_before(log_.log_start_)) RETURN_IF_ERROR(segment->remove_files());
     changed_ = true;
   }
+  if (roll_) RETURN_IF_ERROR(log_.roll(now_ms_));
+  changed_ = changed_ || roll_;
   if (!checkpoint_) log_.directory_dirty_ = log_.parent_dirty_ = true;
   log_.durable_end_ = log_.log_end_;
   if (checkpoint_ && checkpoint_->cleaned_to <= log_.log_end_) log_.cleaned_to_ = checkpoint_->cleaned_to;

@@ -42,12 +42,12 @@ class Recovery {
   Result<bool> load_producers(Offset offset);
   Status scan_from(Segments::iterator at, uint64_t position, Offset expected);
   Result<Tail> scan_segment(Segments::iterator at, uint64_t position, Offset expected);
-  /// Whether the bad bytes in [from, to) were on the disk once.
   /// Where a batch begins, or should.
   struct Place {
     uint64_t position;
     Offset offset;
   };
+  /// Whether what lies between a bad and a good batch was on the disk once.
   Result<bool> was_written(Segment& segment, Place bad, Place good);
   void take_batch(Segment& segment, const BatchScanner& scanner);
   void damage(const Segment& segment, Offset from, Offset to, uint64_t position);
@@ -64,6 +64,7 @@ class Recovery {
   std::map<Offset, Bytes> missing_snapshots_;  ///< Of segments that were rolled just before a crash.
   std::optional<Checkpoint> checkpoint_;
   std::vector<std::shared_ptr<Segment>> scanned_;
+  bool roll_ = false;  ///< The newest bytes are lost: what comes goes to a new segment.
   bool changed_ = false;
   bool gaps_seen_ = false;
 };

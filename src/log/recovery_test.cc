@@ -322,5 +322,25 @@ TEST_F(RecoveryTest, LostFilesDoNotMakeOffsetsGoBack) {
   EXPECT_EQ(log->log_start_offset().value, 20);
 }
 
+TEST_F(RecoveryTest, ALogWhoseNewestSegmentIsLostTakesRecords) {
+  append_some(10);
+  config.segment_bytes = 1;
+  log->set_config(config);
+  append_some(1);  // Offsets 20 and 21, in a segment of their own.
+  ASSERT_OK(log->close());
+  ASSERT_OK(disk.remove(file(20, ".log")));
+  config.segment_bytes = 1 << 20;
+  ASSERT_OK(open());
+  EXPECT_EQ(log->log_end_offset().value, 22);
+  auto lost = log->read(Offset(20), 1 << 20, Offset(22));
+  ASSERT_FALSE(lost.ok());
+  EXPECT_EQ(lost.error().code, ErrorCode::kCorrupt);
+  ASSERT_OK(append(*log, make_batch("more")));
+  ASSERT_OK(log->flush());
+  ASSERT_OK(kill_and_open());
+  EXPECT_THAT(read_values(*log, Offset(22)), ElementsAre("more-0"));
+  EXPECT_EQ(read_values(*log, Offset(0)).size(), 20u);
+}
+
 }  // namespace
 }  // namespace headrace::log
