@@ -49,5 +49,5 @@ def main(folder):
             rows.append([f"Headrace, flush: {flush}", *load(server.mqtt[1], server.process.pid)])
     rows.append(["Mosquitto, in memory", *mosquitto(folder)])
     print(f"MQTT QoS 1, 50 clients, 20 in flight, 200 bytes, {SECONDS} s; client and server share the cores; fdatasync here "
-          f"{measure.fsync_us(folder):.0f} us\n")
+          f"{measure.fsync_us(folder)[0]:.0f} us\n")
     print(measure.table(["server", "messages/s", "p50 ms", "p99 ms", "server CPU s per M", "peak MiB"], rows))
