@@ -78,7 +78,7 @@ def test_ten_thousand_connections(server):
 
 def test_the_simulator_acknowledges_what_it_sends(headrace):
     server = headrace(CONFIG.replace("devices/+/data", "cabs/+/telemetry"))
-    done = run("sim", "cabs", "--cabs", "50", "--rate", "5", "--duration", "3", "--mqtt", server.ready["mqtt"], "-q")
+    done = run("sim", "cabs", "--cabs", "50", "--rate", "50", "--duration", "2", "--mqtt", server.ready["mqtt"], "-q")
     counts = dict(pair.split("=") for pair in done.stdout.split())
     assert counts["published"] == counts["acknowledged"] != "0" and counts["dropped"] == "0"
     rows = [json.loads(line) for line in tail(server, "telemetry")]

@@ -81,6 +81,7 @@ int sim_cabs(Arguments arguments) {
   auto loops = net::EventLoops::start(std::max(1u, std::thread::hardware_concurrency()));
   Fleet fleet(City::bundled(), *loops, arguments.fleet);
   watch(fleet, arguments);
+  fleet.stop_reporting();
   drain(fleet);
   const DeviceCounters& c = fleet.counters();
   fmt::print("{}published={} acknowledged={} dropped={} silenced={} connection_losses={}\n", isatty(2) ? "\n" : "",

@@ -20,14 +20,7 @@ class Fleet::Depot {
  public:
   Depot(net::EventLoop& loop, const FleetOptions& options, Fleet& fleet)
       : loop_(loop), options_(options), fleet_(fleet), random_(options.seed ^ (loop.index() + 1)) {}
-  ~Depot() {
-    std::promise<void> stopped;
-    loop_.post([&] {
-      timer_.reset();
-      stopped.set_value();
-    });
-    stopped.get_future().wait();
-  }
+  ~Depot() { stop_reporting(); }
 
   void add(const City& city, uint32_t number) {
     auto unit = std::make_unique<Unit>(city, number, options_, loop_, fleet_.counters_);
@@ -40,6 +33,15 @@ class Fleet::Depot {
       last_ = os::system_clock().monotonic();
       tick();
     });
+  }
+
+  void stop_reporting() {
+    std::promise<void> stopped;
+    loop_.post([&] {
+      timer_.reset();
+      stopped.set_value();
+    });
+    stopped.get_future().wait();
   }
 
   std::string trouble() {
@@ -137,6 +139,10 @@ Fleet::Fleet(const City& city, net::EventLoops& loops, const FleetOptions& optio
 }
 
 Fleet::~Fleet() { depots_.clear(); }
+
+void Fleet::stop_reporting() {
+  for (auto& depot : depots_) depot->stop_reporting();
+}
 
 std::string Fleet::trouble() {
   for (auto& depot : depots_) {

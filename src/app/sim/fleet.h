@@ -27,6 +27,10 @@ class Fleet {
   Fleet(const City& city, net::EventLoops& loops, const FleetOptions& options);
   ~Fleet();  ///< Disconnects every cab.
 
+  /// Publishes nothing new from here on; what was published goes on to be sent until it is acknowledged. Late reports
+  /// that are still held back are never sent.
+  void stop_reporting();
+
   const DeviceCounters& counters() const { return counters_; }
   /// Reports kept back by the silent-cab fault so far.
   int64_t silenced() const { return silenced_.load(std::memory_order_relaxed); }
