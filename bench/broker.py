@@ -194,7 +194,7 @@ def compare(folder):
         ours.stop()
         ours_os.stop()
         kafka.stop()
-    fsync_us, fsync_cpu_us = measure.fsync_us(folder)
+    fsync_us, fsync_cpu_us = measure.fsync_cost(folder)
     print(f"\nCells: Headrace, fsync before each ack / Headrace, flush: os / Apache Kafka 4.3.1. An fdatasync takes "
           f"{fsync_us:.0f} us here, {fsync_cpu_us:.0f} us of processor time.\n")
     for title, table in parts:

@@ -54,16 +54,21 @@ KERNEL_SETTINGS = {Path("/sys/module/page_reporting/parameters/page_reporting_or
 
 @contextlib.contextmanager
 def steady_kernel():
-    """KERNEL_SETTINGS, and what was set before afterwards; says what it changed."""
+    """KERNEL_SETTINGS, and what was set before afterwards; says what it changed, and what the kernel did not take."""
     before = {}
     try:
         for path, value in KERNEL_SETTINGS.items():
-            if os.access(path, os.W_OK):
-                before[path] = path.read_text().strip()
+            if not os.access(path, os.W_OK):
+                continue
+            old = path.read_text().strip()
+            try:
                 path.write_text(value)
-        changed = [f"{path.name} {before[path]} -> {KERNEL_SETTINGS[path]}" for path in before if before[path] != KERNEL_SETTINGS[path]]
-        if changed:
-            print(f"during this run: {', '.join(changed)}", flush=True)
+            except OSError as error:
+                print(f"during this run {path.name} stays {old}: {error}", flush=True)
+                continue
+            before[path] = old
+            if old != value:
+                print(f"during this run {path.name}: {old} -> {value}", flush=True)
         touch_free_memory()
         yield
     finally:
@@ -96,7 +101,7 @@ def run(command, seconds=600):
     return done.stdout
 
 
-def fsync_us(folder, rounds=200):
+def fsync_cost(folder, rounds=200):
     """Of an fdatasync after a 4 KiB write inside a file, on the disk of `folder`: its median in microseconds, and the
     microseconds of processor time that it takes of who calls it."""
     path = Path(folder) / "fsync-probe"

@@ -47,6 +47,11 @@ struct BrokerOptions {
   size_t offset_metadata_bytes_max = 4096;
   /// A log of the coordinators is written anew from here on, when it has four times its state.
   int64_t coordinator_rewrite_bytes_min = 16 << 20;
+
+  /// Of consumer groups that have no timeouts of their own.
+  GroupTimeouts consumer_group_timeouts() const {
+    return {.session = consumer_group_session_timeout, .heartbeat = consumer_group_heartbeat_interval};
+  }
 };
 
 /// The broker. Thread-safe. Calls say where they block for the disk: keep those off event loops.

@@ -38,10 +38,8 @@ Result<std::unique_ptr<GroupCoordinator>> GroupCoordinator::open(const Environme
                                                                  std::shared_ptr<const Topic> offsets_topic,
                                                                  Timers& timers) {
   std::unique_ptr<GroupCoordinator> groups(new GroupCoordinator(environment, topics, std::move(offsets_topic), timers));
-  GroupTimeouts defaults{.session = environment.options.consumer_group_session_timeout,
-                         .heartbeat = environment.options.consumer_group_heartbeat_interval};
-  groups->consumer_groups_.set_timeouts(
-      [&settings, defaults](const std::string& id) { return settings.group_timeouts(id, defaults); });
+  groups->consumer_groups_.set_timeouts([&settings, defaults = environment.options.consumer_group_timeouts()](
+                                            const std::string& id) { return settings.group_timeouts(id, defaults); });
   Loaded loaded;
   for (size_t i = 0; i < groups->offsets_topic_->partitions.size(); ++i) {
     RETURN_IF_ERROR(groups->load(i, loaded));

@@ -240,14 +240,19 @@ TopicConfig apply_topic_configs(const ConfigMap& overrides) {
   return config;
 }
 
-std::vector<ConfigEntry> describe_topic_configs(const ConfigMap& overrides) {
-  Values values(overrides);
+std::vector<ConfigEntry> describe_configs(std::span<const ConfigSpec> table, const ConfigMap& set) {
   std::vector<ConfigEntry> entries;
-  for (const ConfigSpec& spec : kTable) {
-    entries.push_back({std::string(spec.name), std::string(values.text(spec.name)), spec.type,
-                       !overrides.contains(spec.name), spec.help});
+  for (const ConfigSpec& spec : table) {
+    auto found = set.find(spec.name);
+    bool is_default = found == set.end();
+    entries.push_back({std::string(spec.name), is_default ? std::string(spec.fallback) : found->second, spec.type,
+                       is_default, spec.help});
   }
   return entries;
+}
+
+std::vector<ConfigEntry> describe_topic_configs(const ConfigMap& overrides) {
+  return describe_configs(kTable, overrides);
 }
 
 Status check_topic_name(std::string_view name) {

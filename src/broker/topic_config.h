@@ -66,6 +66,9 @@ struct ConfigEntry {
   std::string_view help;
 };
 
+/// Every option of a table with its value: what is set, else its default.
+std::vector<ConfigEntry> describe_configs(std::span<const ConfigSpec> table, const ConfigMap& set);
+
 /// Every option of a topic with its effective value, sorted by name.
 std::vector<ConfigEntry> describe_topic_configs(const ConfigMap& overrides);
 

@@ -51,22 +51,6 @@ constexpr broker::ConfigSpec kClientMetrics[] = {
     {"metrics", ConfigType::kList, "", 0, 0, "", "Prefixes of the metrics to push; * for all."},
 };
 
-std::vector<ConfigEntry> describe_client_metrics(const broker::ConfigMap& set) {
-  std::vector<ConfigEntry> entries;
-  for (const auto& spec : kClientMetrics) {
-    auto found = set.find(spec.name);
-    bool is_default = found == set.end();
-    entries.push_back({std::string(spec.name), is_default ? std::string(spec.fallback) : found->second, spec.type,
-                       is_default, spec.help});
-  }
-  return entries;
-}
-
-broker::GroupTimeouts group_defaults(const broker::Broker& broker) {
-  return {.session = broker.options().consumer_group_session_timeout,
-          .heartbeat = broker.options().consumer_group_heartbeat_interval};
-}
-
 constexpr std::pair<std::string_view, LogLevel> kLevels[] = {
     {"DEBUG", LogLevel::kDebug}, {"INFO", LogLevel::kInfo}, {"WARN", LogLevel::kWarn}, {"ERROR", LogLevel::kError}};
 
@@ -98,8 +82,9 @@ std::string_view broker_default_of(std::string_view topic_option) {
 std::vector<ConfigEntry> describe_settings(broker::Broker& broker, broker::ResourceKind kind, std::string_view name) {
   broker::ConfigMap set = broker.settings().configs(kind, name);
   switch (kind) {
-    case broker::ResourceKind::kClientMetrics: return describe_client_metrics(set);
-    case broker::ResourceKind::kGroup: return broker::describe_group_configs(set, group_defaults(broker));
+    case broker::ResourceKind::kClientMetrics: return broker::describe_configs(kClientMetrics, set);
+    case broker::ResourceKind::kGroup:
+      return broker::describe_group_configs(set, broker.options().consumer_group_timeouts());
   }
   return {};
 }
@@ -108,7 +93,7 @@ Status check_settings(const broker::Broker& broker, broker::ResourceKind kind, c
   switch (kind) {
     case broker::ResourceKind::kClientMetrics: return check_client_metrics_configs(configs);
     case broker::ResourceKind::kGroup: {
-      auto applied = broker::apply_group_configs(configs, group_defaults(broker));
+      auto applied = broker::apply_group_configs(configs, broker.options().consumer_group_timeouts());
       return applied.ok() ? Status() : Status(applied.error());
     }
   }

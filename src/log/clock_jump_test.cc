@@ -28,6 +28,12 @@ class ClockJump : public ::testing::Test {
     ASSERT_OK(append(log(), make_batch(name, 1, now_ms())));
     ASSERT_OK(log().flush());
   }
+  /// Compacted, never deleted, with a segment for each batch.
+  void compact_only() {
+    test_.config.compact_enabled = true;
+    test_.config.delete_enabled = false;
+    test_.config.segment_bytes = 1;
+  }
   /// Ten records, a minute apart, with a segment each.
   void fill() {
     test_.config.segment_bytes = 1;
@@ -97,9 +103,7 @@ TEST_F(ClockJump, ProducersAreRememberedOverIt) {
 }
 
 TEST_F(ClockJump, CompactionWaitsForTheMinimalLagByTheClock) {
-  test_.config.compact_enabled = true;
-  test_.config.delete_enabled = false;
-  test_.config.segment_bytes = 1;
+  compact_only();
   test_.config.min_compaction_lag_ms = 10 * kMinuteMs;
   ASSERT_OK(test_.open());
   for (int i = 0; i < 3; ++i) add("r");
@@ -112,9 +116,7 @@ TEST_F(ClockJump, CompactionWaitsForTheMinimalLagByTheClock) {
 
 /// A tombstone goes early when the clock says so, but the values before it never come back.
 TEST_F(ClockJump, NoDeletedKeyComesBack) {
-  test_.config.compact_enabled = true;
-  test_.config.delete_enabled = false;
-  test_.config.segment_bytes = 1;
+  compact_only();
   test_.config.delete_retention_ms = 30 * kMinuteMs;
   ASSERT_OK(test_.open());
   record::BatchBuilder tombstone;

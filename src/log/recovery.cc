@@ -273,7 +273,7 @@ Result<Recovery::Tail> Recovery::scan_segment(Segments::iterator at, uint64_t po
       damage(segment, lost_from, to, bad);
       // Where bytes that were synced are gone, offsets are missing with nothing in their place: a new segment tells so.
       roll_ = last && durable > file_bytes && to > at->first;
-      segment.skip_to(last && !roll_ ? std::min(std::max(bad, durable), file_bytes) : file_bytes);
+      segment.skip_to(last ? std::min(std::max(bad, durable), file_bytes) : file_bytes);
       return Tail{to};
     }
     changed_ = true;

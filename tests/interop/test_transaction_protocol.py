@@ -2,13 +2,12 @@
 finalized feature, leaves AddPartitionsToTxn and AddOffsetsToTxn out, and goes on with a new epoch after each transaction."""
 
 import re
+import subprocess
 from collections import defaultdict
 
 import confluent_kafka
 from confluent_kafka.admin import AdminClient, OffsetSpec
-from servers.kafka import command
-
-import harness
+from servers.kafka import TOOL_OPTIONS, command
 
 TRANSACTIONS = 5
 REQUEST = re.compile(r"apiKey=(\w+), apiVersion=(\d+)")
@@ -22,10 +21,8 @@ def copy_in_transactions(server, folder):
                  "--consumer-group", "copier", "--use-group-metadata", "--transaction-size", 10,
                  "--max-messages", 10 * TRANSACTIONS, "--transactional-id", "copier"]
     with open(log, "wb") as out:
-        harness.subprocess.run(
-            command("org.apache.kafka.tools.TransactionalMessageCopier", *arguments, level="DEBUG",
-                    options=("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")),
-            stdout=out, stderr=out, timeout=120, check=True)
+        subprocess.run(command("org.apache.kafka.tools.TransactionalMessageCopier", *arguments, level="DEBUG",
+                               options=TOOL_OPTIONS), stdout=out, stderr=out, timeout=120, check=True)
     return log.read_text(errors="replace")
 
 

@@ -38,6 +38,10 @@ TOOLS = {
 }
 
 
+#: The JVM of a tool, which ends soon: small, and quick to start.
+TOOL_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+
+
 def install():
     """Fetches Kafka's jars; returns the class path."""
     return str(maven.install("kafka", SOURCE) / "lib" / "*")
@@ -51,8 +55,7 @@ def command(main, *arguments, options=(), level="WARN"):
 
 def tool(name, *arguments, input=None, seconds=120, check=True):
     """Runs a tool by its short name (a key of TOOLS) or its class; returns the finished process (text)."""
-    options = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-    done = subprocess.run(command(TOOLS.get(name, name), *arguments, options=options), input=input, text=True,
+    done = subprocess.run(command(TOOLS.get(name, name), *arguments, options=TOOL_OPTIONS), input=input, text=True,
                           capture_output=True, timeout=seconds)
     if check and done.returncode != 0:
         raise AssertionError(f"{name}: exit {done.returncode}: {done.stdout}{done.stderr}")

@@ -9,7 +9,6 @@
 #include "app/config/config_file.h"
 #include "app/runtime.h"
 #include "base/logging.h"
-#include "os/process_limits.h"
 
 namespace headrace::app {
 namespace {
@@ -38,7 +37,6 @@ int run(const Arguments& arguments) {
   if (!arguments.data.empty()) config->data = arguments.data;
   if (arguments.verbose) set_log_level(LogLevel::kDebug);
   sigset_t signals = block_signals();
-  os::raise_open_files_limit();  // A connection and a segment are a file each.
 
   auto runtime = Runtime::start(*std::move(config));
   if (!runtime.ok()) {

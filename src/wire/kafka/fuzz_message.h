@@ -94,4 +94,14 @@ class MessageFuzzer {
   static inline std::optional<size_t> only_;  ///< Set by --message.
 };
 
+template <typename Side, typename Keys>
+struct FuzzerOf;
+template <typename Side, int16_t... keys>
+struct FuzzerOf<Side, std::integer_sequence<int16_t, keys...>> {
+  using Type = MessageFuzzer<Side, typename Side::template Message<keys>..., typename Side::Header>;
+};
+/// The fuzzer of one side: `Side` has samples() as above, and names its `Message<key>` and its `Header`.
+template <typename Side, typename Keys>
+using SideFuzzer = FuzzerOf<Side, Keys>::Type;
+
 }  // namespace headrace::wire::kafka

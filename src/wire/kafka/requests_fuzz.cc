@@ -1,6 +1,6 @@
 // Any request in any version, and request headers: fuzz_message.h.
-#include "wire/kafka/fuzz_message.h"
 #include "wire/kafka/all_messages.h"
+#include "wire/kafka/fuzz_message.h"
 #include "wire/kafka/headers.h"
 #include "wire/kafka/sample.h"
 
@@ -10,6 +10,10 @@ namespace {
 constexpr uint64_t kSamplesOfEach = 2;
 
 struct Requests {
+  template <int16_t key>
+  using Message = typename Messages<key>::Request;
+  using Header = RequestHeader;
+
   /// With names that a broker under kafka/session_fuzz.cc knows.
   template <typename M>
   static std::vector<M> samples(int16_t version) {
@@ -23,13 +27,7 @@ struct Requests {
   }
 };
 
-template <typename Keys>
-struct FuzzerOf;
-template <int16_t... keys>
-struct FuzzerOf<std::integer_sequence<int16_t, keys...>> {
-  using Type = MessageFuzzer<Requests, typename Messages<keys>::Request..., RequestHeader>;
-};
-using Fuzzer = FuzzerOf<AllApiKeys>::Type;
+using Fuzzer = SideFuzzer<Requests, AllApiKeys>;
 
 }  // namespace
 }  // namespace headrace::wire::kafka
