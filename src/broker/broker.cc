@@ -135,7 +135,8 @@ class BrokerImpl final : public Broker {
 
 Status BrokerImpl::open() {
   const std::string& data = options_.data_directory;
-  if (Status made = files_.make_directories(data); !made.ok()) return made.error().in("opening data directory " + data);
+  if (Status made = os::make_directories_durably(files_, data); !made.ok())
+    return made.error().in("opening data directory " + data);
   if (auto listed = files_.list(data); !listed.ok()) return listed.error().in("opening data directory " + data);
   auto lock = files_.lock(data + "/.lock");
   if (!lock.ok() && lock.error().code == ErrorCode::kUnavailable) {

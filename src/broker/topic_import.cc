@@ -70,7 +70,7 @@ class Import {
     if (topics_.empty())
       return Error{ErrorCode::kNotFound, "there are no partition folders (<topic>-<partition>) in what was named"};
     const std::string& data = options_.data_directory;
-    RETURN_IF_ERROR(files_.make_directories(data));
+    RETURN_IF_ERROR(os::make_directories_durably(files_, data));
     auto lock = files_.lock(data + "/.lock");
     if (!lock.ok() && lock.error().code == ErrorCode::kUnavailable) {
       return Error{ErrorCode::kUnavailable, "an instance runs on " + data + "; stop it first"};

@@ -67,6 +67,16 @@ Status remove_tree(FileSystem& files, const std::string& directory) {
   return removed;
 }
 
+Status make_directories_durably(FileSystem& files, const std::string& directory) {
+  std::string parent = parent_directory(directory);
+  ASSIGN_OR_RETURN(bool exists, files.exists(directory));
+  if (!exists && parent != directory) RETURN_IF_ERROR(make_directories_durably(files, parent));
+  if (!exists) RETURN_IF_ERROR(files.make_directories(directory));
+  // Also where an earlier attempt has made it and ended before its name was durable.
+  Status synced = files.sync_directory(parent);
+  return !synced.ok() && synced.error().code == ErrorCode::kPermissionDenied ? Status() : synced;
+}
+
 std::string parent_directory(std::string_view path) {
   size_t slash = path.rfind('/');
   if (slash == std::string_view::npos) return ".";

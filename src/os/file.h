@@ -94,6 +94,9 @@ Status write_file_atomically(FileSystem& files, const std::string& path, BytesVi
 /// Removes a directory with everything in it; fine when there is none.
 Status remove_tree(FileSystem& files, const std::string& directory);
 
+/// make_directories(), with the new names and the last one durable on return, but for those in a directory that this
+/// process may not read, which it can't sync.
+Status make_directories_durably(FileSystem& files, const std::string& directory);
 /// "a/b" of "a/b/c"; "." where there is no slash.
 std::string parent_directory(std::string_view path);
 

@@ -258,6 +258,43 @@ TEST_F(SimulatedDisk, ARenameOverARemovedDirectoryKeepsItsFiles) {
   EXPECT_TRUE(*disk_.exists("/old/f"));
 }
 
+TEST_F(SimulatedDisk, WhatHappenedInARenamedDirectoryGoesWithIt) {
+  ASSERT_TRUE(disk_.make_directories("/t").ok());
+  ASSERT_TRUE(disk_.sync_directory("/").ok());
+  ASSERT_TRUE(disk_.open("/t/unsynced", OpenMode::kCreate).ok());
+  ASSERT_TRUE(disk_.rename("/t", "/doomed").ok());
+  ASSERT_TRUE(disk_.make_directories("/t").ok());
+  ASSERT_TRUE(disk_.sync_directory("/").ok());
+  disk_.crash();
+  disk_.restart(CrashMode::kKeep, 1);
+  EXPECT_FALSE(*disk_.exists("/t/unsynced"));
+  EXPECT_TRUE(*disk_.exists("/doomed/unsynced"));
+}
+
+TEST_F(SimulatedDisk, ADirectoryWhoseNameWasLostTakesItsFilesAlong) {
+  ASSERT_TRUE(disk_.make_directories("/data/t").ok());
+  ASSERT_TRUE(disk_.open("/data/t/f", OpenMode::kCreate).ok());
+  ASSERT_TRUE(disk_.sync_directory("/data/t").ok());
+  ASSERT_TRUE(disk_.sync_directory("/").ok());  // Of "/data", not of what is in it.
+  disk_.crash();
+  disk_.restart(CrashMode::kDrop, 1);
+  EXPECT_TRUE(*disk_.exists("/data"));
+  EXPECT_FALSE(*disk_.exists("/data/t/f"));
+}
+
+TEST_F(SimulatedDisk, DirectoriesThatWereMadeDurablySurvive) {
+  ASSERT_TRUE(make_directories_durably(disk_, "/var/lib/data").ok());
+  disk_.crash();
+  disk_.restart(CrashMode::kDrop, 1);
+  EXPECT_TRUE(*disk_.exists("/var/lib/data"));
+  // One that is there may have been made by an attempt that ended too early.
+  ASSERT_TRUE(disk_.make_directories("/var/lib/more").ok());
+  ASSERT_TRUE(make_directories_durably(disk_, "/var/lib/more").ok());
+  disk_.crash();
+  disk_.restart(CrashMode::kDrop, 1);
+  EXPECT_TRUE(*disk_.exists("/var/lib/more"));
+}
+
 TEST(ParentDirectory, OfPathsWithAndWithoutSlashes) {
   EXPECT_EQ(parent_directory("a/b/c"), "a/b");
   EXPECT_EQ(parent_directory("/a"), "/");

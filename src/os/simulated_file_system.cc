@@ -140,7 +140,7 @@ class SimulatedLock final : public FileLock {
 };
 
 SimulatedFileSystem::SimulatedFileSystem() {
-  names_["/"] = nullptr;
+  names_["/"] = names_["."] = nullptr;
   durable_names_ = names_;
 }
 SimulatedFileSystem::~SimulatedFileSystem() = default;
@@ -170,6 +170,10 @@ void SimulatedFileSystem::restart(CrashMode mode, uint64_t seed) {
     apply_name_change(durable_names_, change);
   }
   unsynced_names_.clear();
+  // With the name of a directory goes what was in it. Parents come first.
+  for (auto at = durable_names_.begin(); at != durable_names_.end();) {
+    at = durable_names_.contains(parent_directory(at->first)) ? std::next(at) : durable_names_.erase(at);
+  }
   names_ = durable_names_;
   for (auto& [path, inode] : names_) {
     if (inode) lose_unsynced(*inode, mode, random);
@@ -436,6 +440,15 @@ Status SimulatedFileSystem::remove(const std::string& path) {
   return {};
 }
 
+// What happened in a directory that was renamed goes with it.
+void SimulatedFileSystem::follow(std::vector<NameChange>& changes, const NameChange& renamed) {
+  for (NameChange& change : changes) {
+    for (std::string* path : {&change.directory, &change.from, &change.to}) {
+      if (is_in(*path, renamed.from)) *path = renamed.to + path->substr(renamed.from.size());
+    }
+  }
+}
+
 Status SimulatedFileSystem::sync_directory(const std::string& directory) {
   std::lock_guard lock(mutex_);
   int error = begin(DiskCall::kSyncDirectory, directory);
@@ -450,6 +463,7 @@ Status SimulatedFileSystem::sync_directory(const std::string& directory) {
     apply_name_change(durable_names_, change);
     // With a directory goes what happened in it: another one may have its name by now.
     if (change.to.empty()) std::erase_if(left, [&](const auto& in) { return is_in(in.directory, change.from); });
+    if (!change.to.empty() && !change.from.empty() && !change.inode) follow(left, change);
   }
   unsynced_names_ = std::move(left);
   return {};

@@ -123,6 +123,7 @@ class SimulatedFileSystem final : public FileSystem {
   int begin(DiskCall call, const std::string& path, uint64_t offset = 0, uint64_t size = 0);
   std::optional<DiskFault> take_fault(DiskCall call);
   void change_name(const std::string& directory, std::string from, std::string to, std::shared_ptr<Inode> inode);
+  static void follow(std::vector<NameChange>& changes, const NameChange& renamed);
   static void apply_name_change(Names& names, const NameChange& change);
   static void apply(Bytes& content, const Change& change);
   void lose_unsynced(Inode& inode, CrashMode mode, Random& random);

@@ -197,7 +197,7 @@ TEST(RotatingFileFaults, ACrashAtAnyOperationLosesNoAnsweredLine) {
                                       << " operations, seed 11");
       os::SimulatedFileSystem files;
       os::ManualClock clock(kNow);
-      ASSERT_TRUE(files.make_directories("disk").ok());
+      ASSERT_TRUE(os::make_directories_durably(files, "disk").ok());
       files.crash_after(operations);
       int answered = 0;
       if (auto file = RotatingFile::open(kSmall, files, clock); file.ok())
@@ -223,7 +223,7 @@ TEST(RotatingFileFaults, AnyCallMayFailOnceAndNoLineIsLost) {
         SCOPED_TRACE(testing::Message() << os::to_string(call) << " " << nth << ", fault " << static_cast<int>(fault));
         os::SimulatedFileSystem files;
         os::ManualClock clock(kNow);
-        ASSERT_TRUE(files.make_directories("disk").ok());
+        ASSERT_TRUE(os::make_directories_durably(files, "disk").ok());
         files.fail(call, nth, fault);
         auto file = RotatingFile::open(kSmall, files, clock);
         if (!file.ok()) file = RotatingFile::open(kSmall, files, clock);

@@ -65,9 +65,7 @@ RotatingFile::RotatingFile(RotatingFileOptions options, os::FileSystem& files, o
 
 Result<RotatingFile> RotatingFile::open(RotatingFileOptions options, os::FileSystem& files, os::Clock& clock) {
   RotatingFile file(std::move(options), files, clock);
-  RETURN_IF_ERROR(files.make_directories(file.options_.directory));
-  // Also where an earlier attempt has made the directory and failed before its name was durable.
-  RETURN_IF_ERROR(files.sync_directory(os::parent_directory(file.options_.directory)));
+  RETURN_IF_ERROR(os::make_directories_durably(files, file.options_.directory));
   RETURN_IF_ERROR(file.resume());
   return file;
 }
