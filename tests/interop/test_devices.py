@@ -71,7 +71,7 @@ def test_a_puback_means_committed(server):
 
 
 def test_ten_thousand_connections(server):
-    run("sim", "cabs", "--cabs", "10000", "--rate", "0.02", "--duration", "12", "--mqtt", server.ready["mqtt"], "-q", seconds=120)
+    run("sim", "cabs", "--cabs", "10000", "--rate", "0.02", "--duration", "12", "--mqtt", server.ready["mqtt"], "-q", seconds=240)
     memory = int(next(line for line in open(f"/proc/{server.process.pid}/status") if line.startswith("VmHWM")).split()[1])
     assert memory < 300 * 1024, f"{memory} kB"
 

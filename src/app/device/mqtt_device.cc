@@ -81,21 +81,22 @@ MqttDevice::MqttDevice(net::EventLoop& loop, DeviceOptions options, DeviceCounte
       random_(std::hash<std::string>()(options_.client_id)) {}
 
 MqttDevice::~MqttDevice() {
-  // Timers belong to the loop: they go there, and with them every way back to a connection.
-  std::promise<std::unique_ptr<net::ClientConnection>> taken;
+  if (ended_) return;
+  std::promise<void> gone;
   loop_.post([&] {
-    retry_.reset();
-    keep_alive_.reset();
-    on_room_ = {};
-    taken.set_value(std::move(connection_));
+    end();
+    // The connection's session goes when the iteration ends.
+    loop_.at_iteration_end([&] { loop_.post([&] { gone.set_value(); }); });
   });
-  taken.get_future().get().reset();
-  std::promise<void> done;
-  loop_.post([&] {
-    retry_.reset();
-    done.set_value();
-  });
-  done.get_future().wait();
+  gone.get_future().wait();
+}
+
+void MqttDevice::end() {
+  ended_ = true;
+  retry_.reset();
+  keep_alive_.reset();
+  on_room_ = {};
+  connection_.reset();
 }
 
 void MqttDevice::connect() {
@@ -119,9 +120,10 @@ void MqttDevice::on_link(Link* link) {
 void MqttDevice::on_lost(std::string why) {
   if (link_) {
     --counters_.connected;
-    ++counters_.connection_losses;
+    if (!ended_) ++counters_.connection_losses;
   }
   link_ = nullptr;
+  if (ended_) return;
   trouble_ = std::move(why);
   keep_alive_.reset();
   auto delay = std::min(kRetryDelayMax, kRetryDelayMin * (1 << std::min(failures_++, 6)));

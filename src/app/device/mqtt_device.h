@@ -40,11 +40,13 @@ class MqttDevice {
  public:
   /// `on_room` is called whenever an acknowledgement made room in the queue. The counters outlive the device.
   MqttDevice(net::EventLoop& loop, DeviceOptions options, DeviceCounters& counters, Function<void()> on_room = {});
-  ~MqttDevice();  ///< Not on the loop: disconnects and waits for it.
+  ~MqttDevice();  ///< Not on the loop: disconnects and waits for it, unless it was ended.
   MqttDevice(const MqttDevice&) = delete;
   MqttDevice& operator=(const MqttDevice&) = delete;
 
   void connect();
+  /// Disconnects for good. The device may go from the loop's next iteration on, for which others need no waiting.
+  void end();
   void publish(std::string topic, std::string payload);
   /// Messages kept, in flight or waiting.
   size_t queued() const { return in_flight_.size() + waiting_.size(); }
@@ -79,6 +81,7 @@ class MqttDevice {
   std::deque<Message> in_flight_, waiting_;
   uint16_t last_packet_id_ = 0;
   int failures_ = 0;
+  bool ended_ = false;
   std::string trouble_ = "not connected yet";
   std::unique_ptr<net::EventLoop::Timer> retry_, keep_alive_;
 };

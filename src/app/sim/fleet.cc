@@ -20,7 +20,16 @@ class Fleet::Depot {
  public:
   Depot(net::EventLoop& loop, const FleetOptions& options, Fleet& fleet)
       : loop_(loop), options_(options), fleet_(fleet), random_(options.seed ^ (loop.index() + 1)) {}
-  ~Depot() { stop_reporting(); }
+  // All of them at once: one after the other, thousands would each wait for the loop.
+  ~Depot() {
+    std::promise<void> gone;
+    loop_.post([&] {
+      timer_.reset();
+      for (auto& unit : units_) unit->device.end();
+      loop_.at_iteration_end([&] { loop_.post([&] { gone.set_value(); }); });
+    });
+    gone.get_future().wait();
+  }
 
   void add(const City& city, uint32_t number) {
     auto unit = std::make_unique<Unit>(city, number, options_, loop_, fleet_.counters_);
