@@ -102,6 +102,6 @@ struct FuzzerOf<Side, std::integer_sequence<int16_t, keys...>> {
 };
 /// The fuzzer of one side: `Side` has samples() as above, and names its `Message<key>` and its `Header`.
 template <typename Side, typename Keys>
-using SideFuzzer = FuzzerOf<Side, Keys>::Type;
+using SideFuzzer = typename FuzzerOf<Side, Keys>::Type;
 
 }  // namespace headrace::wire::kafka
