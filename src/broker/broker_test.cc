@@ -103,6 +103,25 @@ TEST_F(BrokerTest, ConfigsChangeForGoodOrNotAtAll) {
   EXPECT_TRUE(produce(*partition("t"), batch_of({std::string(200, 'x')})).ok());
 }
 
+TEST_F(BrokerTest, WhatReadersSawStaysWhenTheTopicIsFlushedFromThenOn) {
+  ASSERT_TRUE(broker_->create_topic({.name = "lazy", .partitions = 1, .configs = {{"flush", "os"}}}).ok());
+  auto p = partition("lazy");
+  ASSERT_TRUE(produce(*p, batch_of({"a", "b"})).ok());
+  ASSERT_EQ(p->high_watermark(), Offset(2));
+  ASSERT_TRUE(broker_->alter_configs("lazy", {{"flush", "commit"}}).ok());
+  EXPECT_EQ(p->high_watermark(), Offset(2));
+  EXPECT_EQ(p->log().durable_end(), Offset(2));
+}
+
+TEST_F(BrokerTest, TopicsOfTheLongestNamesAreDeletedAndMadeAnew) {
+  const std::string name(249, 'n');
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(produce(*topic(name), batch_of({"a"})).ok());
+    ASSERT_TRUE(broker_->delete_topic(name).ok());
+    EXPECT_FALSE(std::filesystem::exists(directory_.path() + "/" + name + "-0"));
+  }
+}
+
 TEST_F(BrokerTest, UnknownTopicsAreCreatedWhenAskedFor) {
   auto made = broker_->topic_or_create("auto");
   ASSERT_TRUE(made.ok());

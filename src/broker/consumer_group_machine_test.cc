@@ -254,6 +254,20 @@ TEST_F(ConsumerGroupMachineTest, AStaticMemberComesBackToItsPartitionsUnderANewI
   EXPECT_EQ(beat(a), Error::kFencedInstanceId);
 }
 
+TEST_F(ConsumerGroupMachineTest, AMemberThatIsThereDoesNotTakeAnInstanceOver) {
+  Client a{"a", "one"}, b{"b"};
+  join(a);
+  join(b);
+  send(a, request(a, kLeaveStaticEpoch, /*full=*/false));
+  Client both{"b", "one"};
+  EXPECT_EQ(join(both), Error::kInvalidRequest);
+  EXPECT_EQ(send(b, request(b, kLeaveEpoch, /*full=*/false)), Error::kNone);
+  Client again{"c", "one"};
+  EXPECT_EQ(join(again), Error::kNone);
+  for (int i = 0; i < 15; ++i) beat(again);
+  EXPECT_EQ(again.owned, topics_.all("t"));
+}
+
 TEST_F(ConsumerGroupMachineTest, AStaticMemberThatDoesNotComeBackIsRemoved) {
   Client a{"a", "one"}, b{"b"};
   join(a);

@@ -98,6 +98,10 @@ ConsumerGroupMachine::Checked ConsumerGroupMachine::join_or_find(Group& group, c
       return Refusal{Error::kUnreleasedInstanceId,
                      "Instance id " + *request.instance_id + " is in use by member " + old.id + "."};
     }
+    if (old.id != request.member_id && group.members.contains(request.member_id)) {
+      return Refusal{Error::kInvalidRequest, "Member " + request.member_id + " is in the group already, and is not " +
+                                                 "instance " + *request.instance_id + "."};
+    }
     *member = old.is_away() ? &replace_static_member(group, old, request.member_id) : &old;
     return std::nullopt;
   }

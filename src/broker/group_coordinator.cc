@@ -73,7 +73,14 @@ Status GroupCoordinator::load_batch(PartitionId partition, const record::Batch& 
   }
   record::RecordReader reader(batch, kOffsetsRecordsBytesMax);
   while (const record::RecordView* record = reader.next()) {
-    if (record->key) RETURN_IF_ERROR(load_record(partition, header, *record, loaded));
+    if (!record->key) continue;
+    Status read = load_record(partition, header, *record, loaded);
+    // One record that says nothing must not keep all the others from being served.
+    if (!read.ok() && read.error().code != ErrorCode::kCorrupt) return read;
+    if (!read.ok()) {
+      log_error("the record at offset {} of {}-{} is left out: {}", record->offset.value, offsets_topic_->name,
+                partition.value, read.error().message);
+    }
   }
   return reader.status();
 }
@@ -463,17 +470,19 @@ void GroupCoordinator::expire_offsets() {
   }
 }
 
-/// A consumer group keeps no time of its last member's leave: the last commit counts, as in Kafka.
+/// A consumer group keeps no time of its last member's leave: the last commit counts, as in Kafka, and one that never
+/// committed goes at once.
 void GroupCoordinator::expire_consumer_group(const std::string& id, int64_t before_ms) {
   {
     std::lock_guard lock(mutex_);
     auto group = offsets_.find(id);
-    if (group == offsets_.end()) return;
-    for (const auto& [tp, entry] : group->second) {
-      if (entry.offset.commit_time_ms > before_ms) return;
+    if (group != offsets_.end()) {
+      for (const auto& [tp, entry] : group->second) {
+        if (entry.offset.commit_time_ms > before_ms) return;
+      }
     }
   }
-  log_info("group {} has committed nothing for its retention; it and its offsets are forgotten", id);
+  log_info("group {} has no members and committed nothing for its retention; it is forgotten", id);
   remove(id, [](CoordinatorError) {});
 }
 

@@ -46,9 +46,14 @@ GroupMachine::Group* GroupMachine::find_group(std::string_view id) {
   return found == groups_.end() ? nullptr : found->second.get();
 }
 
+namespace {
+/// Of a member's id: what stands before the part that makes it unique. Ids are stored with 16-bit lengths.
+constexpr size_t kMemberIdNameBytesMax = 255;
+}  // namespace
+
 std::string GroupMachine::new_member_id(const JoinGroupRequest& request) {
   const std::string& name = request.group_instance_id ? *request.group_instance_id : request.client_id;
-  return name + "-" + member_salt_ + "-" + std::to_string(next_member_++);
+  return name.substr(0, kMemberIdNameBytesMax) + "-" + member_salt_ + "-" + std::to_string(next_member_++);
 }
 
 void GroupMachine::answer(JoinCallback& callback, JoinGroupAnswer answer) {

@@ -128,6 +128,14 @@ TEST_F(GroupMachineTest, ANewMemberIsGivenAnIdFirst) {
   EXPECT_FALSE(a.joined->member_id.empty());
 }
 
+TEST_F(GroupMachineTest, IdsOfMembersStayShortWhateverTheClientIsCalled) {
+  Client a;
+  JoinGroupRequest named = request(a);
+  named.client_id = std::string(32767, 'c');
+  machine_->join(named, [&](JoinGroupAnswer answer) { a.joined = answer; });
+  EXPECT_LT(a.joined->member_id.size(), 400u);
+}
+
 TEST_F(GroupMachineTest, OldClientsJoinWithoutAskingTwice) {
   Client a;
   JoinGroupRequest old = request(a);

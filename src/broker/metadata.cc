@@ -203,13 +203,14 @@ Status Metadata::remove_topic(std::string_view name) {
 
 Status Metadata::put_settings(const std::string& key, const ConfigMap& settings) {
   CHECK(is_settings_key(key));
-  RETURN_IF_ERROR(write({key, settings.empty() ? std::nullopt : std::optional(encode(settings))}));
-  if (settings.empty()) {
-    settings_.erase(key);
-  } else {
-    settings_[key] = settings;
-  }
-  return {};
+  // First, as a rewritten log is made of what is in memory.
+  ConfigMap before = std::exchange(settings_[key], settings);
+  if (settings.empty()) settings_.erase(key);
+  Status status = write({key, settings.empty() ? std::nullopt : std::optional(encode(settings))});
+  if (status.ok()) return status;
+  settings_[key] = before;
+  if (before.empty()) settings_.erase(key);
+  return status;
 }
 
 Result<int64_t> Metadata::reserve_producer_ids(int64_t count) {

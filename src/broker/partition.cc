@@ -320,8 +320,14 @@ Result<log::TimestampOffset> Partition::offset_for(bus::OffsetQuery query, bus::
 void Partition::set_config(const TopicConfig& config) {
   std::shared_lock life(life_mutex_);
   std::lock_guard lock(append_mutex_);
+  using log::FlushPolicy;
+  bool stricter = config_.log.flush_policy == FlushPolicy::kOs && config.log.flush_policy != FlushPolicy::kOs;
   config_ = config;
-  if (!closed_) log_->set_config(config.log);
+  if (closed_) return;
+  // What readers have seen stays to be seen: the high watermark never goes back.
+  Status flushed = stricter ? log_->flush() : Status();
+  if (!flushed.ok()) log_error("flushing {}: {}", to_string(tp_), flushed.error().message);
+  log_->set_config(config.log);
 }
 
 TopicConfig Partition::config() const {

@@ -1,5 +1,7 @@
 #include "broker/settings.h"
 
+#include <filesystem>
+
 #include "broker/broker_test_support.h"
 
 namespace headrace::broker {
@@ -118,6 +120,25 @@ TEST_F(SettingsTest, ConfigsOfResourcesAreThereAfterARestart) {
   EXPECT_EQ(settings().names(ResourceKind::kClientMetrics), std::vector<std::string>{"all"});
   EXPECT_EQ(settings().configs(ResourceKind::kClientMetrics, "all"), configs);
   EXPECT_TRUE(settings().names(ResourceKind::kGroup).empty());
+}
+
+// The metadata log is rewritten from what is in memory at 8 MiB: the change that makes it so long is among that.
+TEST_F(SettingsTest, AChangeThatHasTheMetadataLogRewrittenIsKept) {
+  auto put = [this](int number) {
+    ConfigMap configs;
+    for (int i = 0; i < 30; ++i)
+      configs["option " + std::to_string(i)] = std::to_string(number) + std::string(30'000, 'x');
+    ASSERT_TRUE(settings().put_configs(ResourceKind::kClientMetrics, "m", configs).ok());
+  };
+  for (int writes = 8; writes <= 11; ++writes) {
+    broker_.reset();
+    std::filesystem::remove_all(directory_.path());
+    open();
+    for (int i = 1; i <= writes; ++i) put(i);
+    open();
+    auto kept = settings().configs(ResourceKind::kClientMetrics, "m");
+    EXPECT_TRUE(kept["option 0"].starts_with(std::to_string(writes) + "x")) << writes;
+  }
 }
 
 }  // namespace

@@ -6,10 +6,10 @@
 #include <thread>
 
 #include "base/logging.h"
+#include "log/file_names.h"
 
 namespace headrace::broker {
 namespace {
-
 
 Error no_such_topic(std::string_view name) {
   return {ErrorCode::kNotFound, "there is no topic '" + std::string(name) + "'"};
@@ -119,7 +119,7 @@ Result<std::unique_ptr<log::PartitionLog>> Topics::open_log(const TopicPartition
   // Records of nobody's: kept aside, never served as the new topic's.
   RETURN_IF_ERROR(log->close());
   log.reset();
-  std::string aside = directory + ".found." + std::to_string(env_.clock.wall_ms());
+  std::string aside = log::renamed(directory, ".found." + std::to_string(env_.clock.wall_ms()));
   log_warn("{} holds records of a topic that is not known; they are kept in {}", directory, aside);
   RETURN_IF_ERROR(env_.files.rename(directory, aside));
   RETURN_IF_ERROR(env_.files.sync_directory(env_.options.data_directory));
@@ -252,6 +252,8 @@ Status Topics::add_partitions(std::string_view name, int32_t total, bool validat
   std::lock_guard lock(change_mutex_);
   TopicRef topic = find(name);
   if (!topic) return no_such_topic(name);
+  // Which group or transactional id is in which partition goes by their number.
+  if (topic->internal) return Error{ErrorCode::kInvalidArgument, "topic '" + topic->name + "' is the broker's own"};
   auto have = static_cast<int32_t>(topic->partitions.size());
   if (total <= have) {
     return Error{ErrorCode::kInvalidArgument, "topic '" + topic->name + "' has " + std::to_string(have) +

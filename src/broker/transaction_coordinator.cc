@@ -135,24 +135,29 @@ void TransactionCoordinator::init(std::string_view id, std::chrono::milliseconds
   TransactionRef transaction = find_or_create(id);
   std::unique_lock lock(transaction->mutex);
   const StoredTransaction& stored = transaction->stored;
-  if (current && *current != stored.producer && *current != stored.previous) {
+  bool retried = current && stored.state == TransactionState::kEmpty && transaction->replaced == current;
+  if (current && *current != stored.producer && *current != stored.previous && !retried) {
     return lock.unlock(), done({CoordinatorError::kProducerFenced, {}});
   }
   if (transaction->busy) return lock.unlock(), done({CoordinatorError::kConcurrentTransactions, {}});
+  if (retried) {
+    ProducerIdentity identity = stored.producer;
+    return lock.unlock(), done({CoordinatorError::kNone, identity});
+  }
   if (stored.state != TransactionState::kOngoing) {
     lock.unlock();
-    return init_idle(transaction, timeout, std::move(done));
+    return init_idle(transaction, timeout, current, std::move(done));
   }
   begin_end(std::move(lock), transaction, /*commit=*/false, /*bump_epoch=*/true,
-            [this, transaction, timeout, done = std::move(done)](IdentityAnswer ended) mutable {
+            [this, transaction, timeout, current, done = std::move(done)](IdentityAnswer ended) mutable {
               if (ended.error != CoordinatorError::kNone) return done(ended);
-              init_idle(transaction, timeout, std::move(done));
+              init_idle(transaction, timeout, current, std::move(done));
             });
 }
 
 /// Gives the id a new identity, which fences every older one.
 void TransactionCoordinator::init_idle(const TransactionRef& transaction, std::chrono::milliseconds timeout,
-                                       IdentityCallback done) {
+                                       std::optional<ProducerIdentity> current, IdentityCallback done) {
   std::unique_lock lock(transaction->mutex);
   if (transaction->busy || transaction->stored.state == TransactionState::kOngoing) {
     return lock.unlock(), done({CoordinatorError::kConcurrentTransactions, {}});
@@ -165,6 +170,7 @@ void TransactionCoordinator::init_idle(const TransactionRef& transaction, std::c
                             .update_time_ms = env_.clock.wall_ms()};
   // In force at once, so that the older producer is fenced from here on; known to the new one when it is durable.
   transaction->stored = changed;
+  transaction->replaced = current;
   transaction->busy = true;
   lock.unlock();
   write(*transaction, changed, [transaction, identity = *identity, done = std::move(done)](bool written) mutable {
@@ -244,8 +250,8 @@ void TransactionCoordinator::produce(std::string_view id, const std::shared_ptr<
       const record::BatchHeader& header = batch.header();
       if (!header.is_transactional())
         return lock.unlock(), refuse(ErrorCode::kInvalidArgument, "the batch is not transactional");
-      if (header.producer_id != stored.producer.id || header.producer_epoch < stored.producer.epoch) {
-        return lock.unlock(), refuse(ErrorCode::kFenced, "a newer producer took over");
+      if (header.producer_id != stored.producer.id || header.producer_epoch != stored.producer.epoch) {
+        return lock.unlock(), refuse(ErrorCode::kFenced, "the batch is not of the producer and epoch that it has now");
       }
     }
     if (stored.state != TransactionState::kOngoing || transaction->busy ||
@@ -277,12 +283,31 @@ void TransactionCoordinator::end(std::string_view id, ProducerIdentity producer,
   if (stored.state == TransactionState::kOngoing && !retried) {
     return begin_end(std::move(lock), transaction, commit, bump_epoch, std::move(done));
   }
-  // An answer that was lost is given again, when it was the same question.
-  bool same = stored.state == (commit ? TransactionState::kCompleteCommit : TransactionState::kCompleteAbort);
+  if (!commit && bump_epoch && !retried) return abort_nothing(std::move(lock), transaction, producer, std::move(done));
+  // An answer that was lost is given again, when it was the same question: under version 2 the epoch tells.
+  bool same = (retried || !bump_epoch) &&
+              stored.state == (commit ? TransactionState::kCompleteCommit : TransactionState::kCompleteAbort);
   ProducerIdentity identity = stored.producer;
   lock.unlock();
   if (!same) return done({CoordinatorError::kInvalidTxnState, {}});
   done({CoordinatorError::kNone, identity});
+}
+
+/// Under version 2 of the protocol a producer aborts what it began, though nothing of it ever came here: the next epoch
+/// keeps what may still be on its way out of the next transaction (KIP-890).
+void TransactionCoordinator::abort_nothing(std::unique_lock<std::mutex> lock, const TransactionRef& transaction,
+                                           ProducerIdentity producer, IdentityCallback done) {
+  if (transaction->completing) {
+    transaction->when_completed.push_back(
+        [this, id = transaction->id, producer, done = std::move(done)](bool completed) mutable {
+          if (!completed) return done({CoordinatorError::kNotAvailable, {}});
+          end(id, producer, /*commit=*/false, /*bump_epoch=*/true, std::move(done));
+        });
+    return;
+  }
+  transaction->stored.partitions.clear();
+  transaction->stored.start_time_ms = env_.clock.wall_ms();
+  begin_end(std::move(lock), transaction, /*commit=*/false, /*bump_epoch=*/true, std::move(done));
 }
 
 std::vector<TransactionDescription> TransactionCoordinator::list() {

@@ -61,9 +61,12 @@ class TransactionCoordinator final : public Transactions {
  private:
   struct Transaction {
     std::string id;
-    std::mutex mutex;                ///< Of what follows.
-    StoredTransaction stored;        ///< As it is meant to be; on the disk as told at the top.
-    bool busy = false;               ///< A change is on its way to the disk.
+    std::mutex mutex;          ///< Of what follows.
+    StoredTransaction stored;  ///< As it is meant to be; on the disk as told at the top.
+    bool busy = false;         ///< A change is on its way to the disk.
+    /// Under kEmpty: the identity that its producer had when it asked for the one that it has now (KIP-360), which it
+    /// asks again when the answer was lost.
+    std::optional<ProducerIdentity> replaced = std::nullopt;
     int appending = 0;               ///< produce() calls that passed the check and have not appended yet.
     Function<void()> when_appended;  ///< What an end waits with while appending > 0.
     Timers::Id timer = 0;
@@ -95,7 +98,10 @@ class TransactionCoordinator final : public Transactions {
   void write(const Transaction& transaction, const StoredTransaction& stored, Function<void(bool)> done);
   Result<ProducerIdentity> next_identity(const ProducerIdentity& current);
 
-  void init_idle(const TransactionRef& transaction, std::chrono::milliseconds timeout, IdentityCallback done);
+  void init_idle(const TransactionRef& transaction, std::chrono::milliseconds timeout,
+                 std::optional<ProducerIdentity> current, IdentityCallback done);
+  void abort_nothing(std::unique_lock<std::mutex> lock, const TransactionRef& transaction, ProducerIdentity producer,
+                     IdentityCallback done);
   void begin_timer(const TransactionRef& transaction);
   void on_timeout(const TransactionRef& transaction, int64_t start_time_ms);
   /// Begins the end of an open transaction; its mutex is held and released by `lock`.

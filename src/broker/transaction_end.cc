@@ -42,7 +42,11 @@ void TransactionCoordinator::begin_end(std::unique_lock<std::mutex> lock, const 
     // Markers of the next epoch fence the old one in every partition (KIP-890).
     ending->marker.epoch = static_cast<int16_t>(stored.producer.epoch + 1);
     Result<ProducerIdentity> next = next_identity(stored.producer);
-    if (!next.ok()) return lock.unlock(), done({CoordinatorError::kNotAvailable, {}});
+    if (!next.ok()) {
+      lock.unlock();
+      begin_timer(transaction);
+      return done({CoordinatorError::kNotAvailable, {}});
+    }
     ending->next = *next;
     stored.previous = stored.producer;
   }
@@ -69,7 +73,7 @@ void TransactionCoordinator::prepare(const EndingRef& ending) {
   }
   write(*ending->transaction, decided, [this, ending](bool written) {
     if (written) return write_markers(ending);
-    // Undecided as far as anybody knows: the producer may ask again, and a restart will look.
+    // Undecided as far as anybody knows: the producer may ask again, its time runs, and a restart will look.
     {
       std::lock_guard lock(ending->transaction->mutex);
       ending->transaction->stored.state = TransactionState::kOngoing;
@@ -77,6 +81,7 @@ void TransactionCoordinator::prepare(const EndingRef& ending) {
       ending->transaction->stored.previous = {};
       ending->transaction->busy = false;
     }
+    begin_timer(ending->transaction);
     ending->done({CoordinatorError::kNotAvailable, {}});
   });
 }

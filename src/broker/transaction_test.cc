@@ -125,7 +125,42 @@ TEST_F(TransactionTest, AProducerMayHaveItsOwnEpochBumped) {
   auto me = init().producer;
   auto bumped = init(60s, me);
   EXPECT_EQ(bumped.producer.epoch, me.epoch + 1);
+  EXPECT_EQ(init(60s, me).producer, bumped.producer) << "the answer was lost (KIP-360)";
+  add(bumped.producer);
   EXPECT_EQ(init(60s, me).error, Error::kProducerFenced);
+}
+
+TEST_F(TransactionTest, AnEpochThatWasNeverGivenIsRefused) {
+  auto me = init().producer;
+  add(me);
+  auto ahead = me;
+  ahead.epoch += 2;
+  EXPECT_EQ(produce_in(ahead, "forged", 0).error().code, ErrorCode::kFenced);
+  ASSERT_TRUE(produce_in(me, "a", 0).ok());
+  EXPECT_EQ(end(me, true, true).error, Error::kNone);
+  EXPECT_THAT(values_in(*partition()), ElementsAre("a"));
+}
+
+// KIP-890: what a producer aborts may never have come here; what is late of it joins no other transaction.
+TEST_F(TransactionTest, AbortingWhatNeverBeganGivesANewEpoch) {
+  auto me = init().producer;
+  for (int i = 0; i < 3; ++i) {
+    auto aborted = end(me, /*commit=*/false, /*bump=*/true);
+    ASSERT_EQ(aborted.error, Error::kNone);
+    EXPECT_EQ(aborted.producer.epoch, me.epoch + 1);
+    EXPECT_EQ(end(me, false, true).producer, aborted.producer) << "the answer was lost";
+    EXPECT_EQ(add(me), Error::kProducerFenced);
+    me = aborted.producer;
+    EXPECT_EQ(state(), TransactionState::kCompleteAbort);
+  }
+  EXPECT_EQ(end(me, true, true).error, Error::kInvalidTxnState);
+  add(me);
+  ASSERT_TRUE(produce_in(me, "a", 0).ok());
+  me = end(me, true, true).producer;
+  EXPECT_EQ(end(me, true, true).error, Error::kInvalidTxnState) << "there is nothing to commit";
+  EXPECT_EQ(end(me, false, true).error, Error::kNone);
+  restart();
+  EXPECT_THAT(values_in(*partition()), ElementsAre("a"));
 }
 
 TEST_F(TransactionTest, ATransactionThatTakesTooLongIsAborted) {

@@ -262,7 +262,7 @@ void ClientTelemetry::keep(Client& client, const std::vector<OtlpPoint>& points)
     std::pair key{metric_name(point.name), labels_of(client.who, point)};
     auto found = client.values.find(key);
     if (found == client.values.end()) {
-      if (values_ >= kClientMetricsMax) {
+      if (values_ >= kClientMetricsMax || key.first.size() + key.second.size() > kClientMetricNameBytesMax) {
         if (dropped_) dropped_->add();
         continue;
       }

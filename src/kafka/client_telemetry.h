@@ -32,6 +32,8 @@ inline constexpr std::chrono::milliseconds kPushIntervalMin{100}, kPushIntervalM
 inline constexpr size_t kTelemetryClientsMax = 5'000;
 /// Metrics that are shown, of all clients together; those over it are counted and dropped.
 inline constexpr size_t kClientMetricsMax = 50'000;
+/// Of a metric's name and labels; one with more is dropped.
+inline constexpr size_t kClientMetricNameBytesMax = 2048;
 
 /// Who pushes, as `match` may select it.
 struct TelemetryClient {

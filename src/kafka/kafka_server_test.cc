@@ -238,6 +238,7 @@ TEST_F(KafkaServerTest, TopicsAreCreatedChangedAndDeleted) {
   EXPECT_EQ(error(2), KafkaError::kInvalidReplicationFactor);
   EXPECT_EQ(error(3), KafkaError::kInvalidConfig);
   EXPECT_EQ(error(4), KafkaError::kInvalidPartitions);
+  create.topics[0].replication_factor = 3;  // Those who create what may be there already do not look first.
   EXPECT_EQ(c.call<19>(create, 7).topics.at(0).error_code, wire_code(KafkaError::kTopicAlreadyExists));
 
   EXPECT_EQ(
@@ -247,6 +248,11 @@ TEST_F(KafkaServerTest, TopicsAreCreatedChangedAndDeleted) {
   EXPECT_EQ(
       c.call<37>({.topics = {{.name = "good", .count = 4, .assignments = std::nullopt}}}, 3).results.at(0).error_code,
       wire_code(KafkaError::kInvalidPartitions));
+  EXPECT_NE(c.call<37>({.topics = {{.name = "__consumer_offsets", .count = 50, .assignments = std::nullopt}}}, 3)
+                .results.at(0)
+                .error_code,
+            0);
+  EXPECT_EQ(broker_->topic("__consumer_offsets")->partitions.size(), 1u);
 
   IncrementalAlterConfigsRequest alter;
   alter.resources.push_back(
@@ -281,16 +287,21 @@ TEST_F(KafkaServerTest, OffsetsAreListed) {
   create("t");
   auto c = client();
   c.call<0>(produce_request("t", 0, batch_of({"a"}, 1000).bytes()), 9);
-  auto offset_at = [&](int64_t timestamp) {
+  auto list = [&](int64_t timestamp, int16_t version) {
     ListOffsetsRequest request;
     request.topics.push_back({.name = "t", .partitions = {{.timestamp = timestamp}}});
-    return c.call<2>(request, 9).topics.at(0).partitions.at(0).offset;
+    return c.call<2>(request, version).topics.at(0).partitions.at(0);
   };
+  auto offset_at = [&](int64_t timestamp) { return list(timestamp, 9).offset; };
   EXPECT_EQ(offset_at(-2), 0);
   EXPECT_EQ(offset_at(-1), 1);
   EXPECT_EQ(offset_at(-3), 0);
   EXPECT_EQ(offset_at(500), 0);
   EXPECT_EQ(offset_at(5000), -1);
+  for (auto [timestamp, since] : {std::pair<int64_t, int16_t>{-3, 7}, {-4, 8}, {-5, 9}, {-6, 11}}) {
+    EXPECT_EQ(list(timestamp, since).error_code, 0) << timestamp;
+    EXPECT_EQ(list(timestamp, static_cast<int16_t>(since - 1)).error_code, wire_code(KafkaError::kUnsupportedVersion));
+  }
 }
 
 TEST_F(KafkaServerTest, GroupsJoinCommitAndLeave) {

@@ -344,7 +344,11 @@ Result<CompactionReport> PartitionLogImpl::compact(CompactionOptions options) {
   RETURN_IF_ERROR(Compaction(*this, options).run(report));
   // What comes meanwhile is for the next time: else appends could keep this one going for ever.
   Offset goal = report.end;
-  while (report.compacted_to < goal) RETURN_IF_ERROR(Compaction(*this, options).run(report));
+  while (report.compacted_to < goal) {
+    Offset before = report.compacted_to;
+    RETURN_IF_ERROR(Compaction(*this, options).run(report));
+    if (report.compacted_to <= before) break;  // The topic's configuration, or the clock, leaves less to compact now.
+  }
   report.end = goal;
   return report;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <functional>
 
 namespace headrace::log {
 
@@ -11,6 +12,14 @@ constexpr size_t kDigits = 20;
 }
 
 std::string file_name(Offset offset, std::string_view suffix) { return fmt::format("{:020}{}", offset.value, suffix); }
+
+std::string renamed(const std::string& directory, std::string_view suffix) {
+  constexpr size_t kNameBytesMax = 255;  // NAME_MAX
+  size_t name = directory.rfind('/') + 1;
+  if (directory.size() - name + suffix.size() <= kNameBytesMax) return directory + std::string(suffix);
+  std::string tail = fmt::format(".{:016x}{}", std::hash<std::string>()(directory), suffix);
+  return directory.substr(0, name + kNameBytesMax - tail.size()) + tail;
+}
 
 std::optional<Offset> offset_of_name(std::string_view name, std::string_view suffix) {
   if (name.size() != kDigits + suffix.size() || name.substr(kDigits) != suffix) return std::nullopt;

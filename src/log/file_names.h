@@ -22,6 +22,9 @@ inline constexpr std::string_view kCheckpointName = "headrace.checkpoint";
 
 /// "00000000000000000042.log": 20 digits, then the suffix.
 std::string file_name(Offset offset, std::string_view suffix);
+/// `directory` with a suffix, for a folder set aside under a name of its own: one too long for the file system is cut,
+/// and told from others by a hash.
+std::string renamed(const std::string& directory, std::string_view suffix);
 /// The offset in a name that is 20 digits and `suffix`.
 std::optional<Offset> offset_of_name(std::string_view name, std::string_view suffix);
 

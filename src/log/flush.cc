@@ -175,7 +175,7 @@ Status PartitionLogImpl::destroy() {
   loaded_.clear();
   for (const auto& [base, segment] : segments_) segment->release();
   checkpoint_file_->release();
-  std::string doomed = fmt::format("{}.{}{}", directory_, clock_.wall_ms(), kDestroyedSuffix);
+  std::string doomed = renamed(directory_, fmt::format(".{}{}", clock_.wall_ms(), kDestroyedSuffix));
   RETURN_IF_ERROR(files_.rename(directory_, doomed));
   RETURN_IF_ERROR(files_.sync_directory(os::parent_directory(directory_)));
   return os::remove_tree(files_, doomed);

@@ -184,6 +184,10 @@ Result<bool> Recovery::load_producers(Offset offset) {
   std::string path = log_.snapshot_path(offset);
   auto bytes = os::read_file(log_.files_, path, kSnapshotBytesMax);
   if (!bytes.ok() && bytes.error().code == ErrorCode::kNotFound) return false;
+  if (!bytes.ok() && bytes.error().code == ErrorCode::kTooLarge) {
+    log_warn("{}; scanning the log instead", bytes.error().message);
+    return false;
+  }
   if (!bytes.ok()) return bytes.error();
   auto decoded = decode_producer_snapshot(*bytes);
   if (decoded.ok()) {

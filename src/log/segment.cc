@@ -100,6 +100,7 @@ Status Segment::sync() {
   }
   RETURN_IF_ERROR(file->sync());
   std::lock_guard lock(mutex_);
+  if (sync_error_) return *sync_error_;  // Of try_close(), which may have been told of what this sync was not.
   synced_size_ = size;
   return {};
 }

@@ -113,7 +113,9 @@ class Produce : public std::enable_shared_from_this<Produce> {
         if (error == broker::CoordinatorError::kNone) {
           self->append(one);
         } else {
-          fail(*one.response, to_kafka(error), "");
+          // As earlier versions tell it: a producer whose transaction timed out aborts it and goes on.
+          bool fenced = error == broker::CoordinatorError::kProducerFenced;
+          fail(*one.response, fenced ? KafkaError::kInvalidProducerEpoch : to_kafka(error), "");
         }
       }
       self->reply_.slot().release_followers();

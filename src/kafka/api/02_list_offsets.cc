@@ -5,6 +5,7 @@
 //   -3: the record with the largest timestamp; -5 and -6 are about tiered storage, of which there is none; else the
 //   first record at or after the time.
 // - Offset -1 and timestamp -1 say that no record answers the question.
+// - A special timestamp that came with a later version is answered with UNSUPPORTED_VERSION.
 //
 // Version notes:
 // - 2 adds the isolation level, 4 leader epochs, 6 is flexible, 7 adds -3, 8 -4, 9 -5, 10 a time-out, 11 -6.
@@ -28,7 +29,21 @@ constexpr int64_t kLatestTiered = -5;
 constexpr int64_t kEarliestPendingUpload = -6;
 constexpr log::TimestampOffset kNothing{kNoOffset, -1};
 
+/// The version that a special timestamp came with.
+int16_t since(int64_t timestamp) {
+  switch (timestamp) {
+    case kMaxTimestamp: return 7;
+    case kEarliestLocal: return 8;
+    case kLatestTiered: return 9;
+    case kEarliestPendingUpload: return 11;
+    default: return 0;
+  }
+}
+
 Result<log::TimestampOffset> look_up(broker::Partition& partition, int64_t timestamp, bus::Isolation isolation) {
+  auto readable = [&](const log::TimestampOffset& found) {
+    return found.timestamp_ms < 0 || found.offset >= partition.readable_end(isolation) ? kNothing : found;
+  };
   switch (timestamp) {
     case kLatest: return log::TimestampOffset{partition.readable_end(isolation), -1};
     case kEarliest:
@@ -37,17 +52,18 @@ Result<log::TimestampOffset> look_up(broker::Partition& partition, int64_t times
     case kEarliestPendingUpload: return kNothing;
     case kMaxTimestamp: {
       ASSIGN_OR_RETURN(auto found, partition.log().max_timestamp());
-      return found.value_or(kNothing);
+      return readable(found.value_or(kNothing));
     }
     default: break;
   }
   if (timestamp < 0) return Error{ErrorCode::kUnsupported, "no such special timestamp"};
   ASSIGN_OR_RETURN(auto found, partition.offset_for({bus::OffsetQuery::Kind::kTimestamp, timestamp}, isolation));
-  return found.timestamp_ms < 0 || found.offset >= partition.readable_end(isolation) ? kNothing : found;
+  return readable(found);
 }
 
-void answer(broker::Partition& partition, const PartitionRequest& request, bus::Isolation isolation,
+void answer(broker::Partition& partition, const PartitionRequest& request, bus::Isolation isolation, int16_t version,
             PartitionResponse& out) {
+  if (version < since(request.timestamp)) return void(out.error_code = wire_code(KafkaError::kUnsupportedVersion));
   KafkaError epoch_error = check_leader_epoch(partition, request.current_leader_epoch);
   if (epoch_error != KafkaError::kNone) return void(out.error_code = wire_code(epoch_error));
   auto found = look_up(partition, request.timestamp, isolation);
@@ -69,7 +85,7 @@ void list_offsets(const Call& call, ListOffsetsRequest request, Reply<ListOffset
       answered.partition_index = wanted.partition_index;
       auto partition = found ? found->partition(PartitionId(wanted.partition_index)) : nullptr;
       if (partition) {
-        answer(*partition, wanted, isolation, answered);
+        answer(*partition, wanted, isolation, call.version, answered);
       } else {
         answered.error_code = wire_code(KafkaError::kUnknownTopicOrPartition);
       }

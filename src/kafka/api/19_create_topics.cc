@@ -89,6 +89,9 @@ TopicResponse create(broker::Broker& broker, const TopicRequest& topic, bool val
     out.configs.reset();
     return out;
   };
+  // Who creates what may be there already need not know how it was created.
+  if (broker.topic(topic.name))
+    return refuse(KafkaError::kTopicAlreadyExists, "topic '" + topic.name + "' exists already");
   if (auto refusal = check(topic); refusal.error != KafkaError::kNone) return refuse(refusal.error, refusal.message);
   bus::TopicSpec spec;
   spec.name = topic.name;

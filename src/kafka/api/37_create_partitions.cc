@@ -2,6 +2,8 @@
 //
 // Behavior:
 // - The count is the new total. Each topic is answered for itself, once the partitions are on the disk.
+// - The broker's own topics keep their number, by which groups and transactional ids are spread: Kafka takes more, and
+//   then looks for them in the wrong places.
 //
 // Version notes:
 // - 2 is flexible.

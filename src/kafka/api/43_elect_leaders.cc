@@ -9,6 +9,7 @@
 #include "wire/kafka/messages/43_elect_leaders.h"
 #include "kafka/api.h"
 #include "kafka/errors.h"
+#include "kafka/repeated.h"
 
 namespace headrace::kafka {
 namespace {
@@ -25,7 +26,9 @@ void elect_leaders(const Call& call, ElectLeadersRequest request, Reply<ElectLea
     return reply(response);
   }
   if (!request.topic_partitions) return reply(response);
-  for (const auto& topic : *request.topic_partitions) {
+  drop_repeated(*request.topic_partitions, [](const auto& topic) -> const std::string& { return topic.topic; });
+  for (auto& topic : *request.topic_partitions) {
+    drop_repeated(topic.partitions);
     auto& out = response.replica_election_results.emplace_back();
     out.topic = topic.topic;
     for (int32_t index : topic.partitions) {

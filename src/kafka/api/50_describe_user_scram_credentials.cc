@@ -6,6 +6,7 @@
 #include "wire/kafka/messages/50_describe_user_scram_credentials.h"
 #include "kafka/api.h"
 #include "kafka/errors.h"
+#include "kafka/repeated.h"
 
 namespace headrace::kafka {
 namespace {
@@ -17,7 +18,9 @@ void describe_user_scram_credentials(const Call&, DescribeUserScramCredentialsRe
                                      Reply<DescribeUserScramCredentialsResponse> reply) {
   DescribeUserScramCredentialsResponse response;
   response.error_message.reset();
-  for (const auto& user : request.users.value_or(std::vector<DescribeUserScramCredentialsRequest::UserName>())) {
+  auto users = std::move(request.users).value_or(std::vector<DescribeUserScramCredentialsRequest::UserName>());
+  drop_repeated(users, [](const auto& user) -> const std::string& { return user.name; });
+  for (const auto& user : users) {
     auto& out = response.results.emplace_back();
     out.user = user.name;
     out.error_code = wire_code(KafkaError::kResourceNotFound);
