@@ -265,6 +265,35 @@ INSTANTIATE_TEST_SUITE_P(Harmless, NthFailure,
                          ::testing::Combine(::testing::Values(os::DiskCall::kWrite, os::DiskCall::kRead),
                                             ::testing::Values(os::DiskFault::kInterrupted, os::DiskFault::kShort)));
 
+// Aborted transactions of a rolled segment stay known when its indexes could not be written at first.
+TEST(NthFailure, AbortedTransactionsOutliveAFailureToWriteTheirIndex) {
+  set_log_level(LogLevel::kError);
+  for (os::DiskCall call : {os::DiskCall::kCreate, os::DiskCall::kWrite, os::DiskCall::kSync, os::DiskCall::kRename}) {
+    for (uint64_t nth = 1;; ++nth) {
+      SCOPED_TRACE(fmt::format("{} call {} fails", os::to_string(call), nth));
+      TestLog test;
+      test.config.segment_bytes = 600;
+      ASSERT_OK(test.open());
+      ASSERT_OK(append(*test.log, of_producer(make_batch("aborted"), 7, 0, 0, /*transactional=*/true)));
+      auto marker = record::end_transaction_marker(record::ControlType::kAbort, ProducerId(7), 0, 0, kTestTimeMs);
+      ASSERT_OK(append(*test.log, marker));
+      ASSERT_OK(test.log->flush());
+      ASSERT_OK(append(*test.log, make_batch("roll" + std::string(500, '.'))));
+      test.disk.fail(call, nth, os::DiskFault::kOutOfSpace);
+      bool flushed = test.log->flush().ok();
+      bool happened = test.disk.fault_happened();
+      if (flushed) (void)test.log->close();
+      test.log.reset();
+      ASSERT_OK(test.open());
+      auto aborted = test.log->aborted_transactions(Offset(0), test.log->log_end_offset());
+      ASSERT_OK(aborted);
+      EXPECT_EQ(aborted->size(), 1u);
+      if (!happened) break;
+    }
+  }
+  set_log_level(LogLevel::kInfo);
+}
+
 // R6: whichever fsync fails, the log that it was for acknowledges nothing from then on, not even after a next fsync
 // that "succeeds", and goes on serving what was durable.
 TEST(FsyncFailure, AtEveryCallSiteTheLogNeverAcknowledgesAgain) {

@@ -44,7 +44,12 @@ Status PartitionLogImpl::flush_held(Checkpointing checkpointing) {
     producers_.forget_ended_before(high_watermark_held());
   }
   checkpoint_.durable = {pass->target, pass->active->base(), pass->position};
-  for (const Rolled& rolled : pass->rolled) finish_rolled(rolled);
+  for (Rolled& rolled : pass->rolled) {
+    Status finished = finish_rolled(rolled);
+    if (finished.ok()) continue;
+    log_warn("after rolling {}: {}", rolled.segment->log_path(), finished.error().message);
+    unfinished_.push_back(std::move(rolled));
+  }
   // A roll is noted for certain: recovery judges a segment that others follow by it.
   Status noted = pass->checkpoint ? write_checkpoint(*pass)
                                   : checkpoint_file_->write(checkpoint_, /*synced=*/!pass->rolled.empty());
@@ -99,19 +104,19 @@ Status PartitionLogImpl::sync_pass(const FlushPass& pass) {
   return {};
 }
 
-// Indexes and producers of a rolled segment, written once for good. They can be made again from the batches.
-void PartitionLogImpl::finish_rolled(const Rolled& rolled) {
-  auto write = [&]() -> Status {
-    ASSIGN_OR_RETURN(auto image, rolled.segment->index_image());
-    RETURN_IF_ERROR(rolled.segment->write_indexes(image));
-    return os::write_file_atomically(files_, snapshot_path(rolled.end), rolled.snapshot);
-  };
-  Status written = write();
-  if (!written.ok()) log_warn("after rolling {}: {}", rolled.segment->log_path(), written.error().message);
-  if (written.ok()) rolled.segment->release();
+// Indexes and producers of a rolled segment, written once for good. Where that fails they can be made again from the
+// batches: no checkpoint is written behind the segment until it is done.
+Status PartitionLogImpl::finish_rolled(const Rolled& rolled) {
+  if (was_removed(rolled.segment)) return {};
+  ASSIGN_OR_RETURN(auto image, rolled.segment->index_image());
+  RETURN_IF_ERROR(rolled.segment->write_indexes(image));
+  RETURN_IF_ERROR(os::write_file_atomically(files_, snapshot_path(rolled.end), rolled.snapshot));
+  rolled.segment->release();
+  return {};
 }
 
 Status PartitionLogImpl::write_checkpoint(const FlushPass& pass) {
+  for (; !unfinished_.empty(); unfinished_.pop_back()) RETURN_IF_ERROR(finish_rolled(unfinished_.back()));
   if (!pass.image) return Error{ErrorCode::kIo, "the indexes of " + pass.active->log_path() + " can't be read"};
   RETURN_IF_ERROR(pass.active->write_indexes(*pass.image, pass.checkpoint_synced));
   if (!pass.no_producers) {

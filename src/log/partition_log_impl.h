@@ -119,7 +119,7 @@ class PartitionLogImpl final : public PartitionLog {
   bool checkpoint_is_current() const;
   std::optional<FlushPass> begin_pass(Checkpointing checkpointing);
   Status sync_pass(const FlushPass& pass);
-  void finish_rolled(const Rolled& rolled);
+  Status finish_rolled(const Rolled& rolled);
   Status write_checkpoint(const FlushPass& pass);
   std::string snapshot_path(Offset offset) const;
 
@@ -160,6 +160,7 @@ class PartitionLogImpl final : public PartitionLog {
   std::mutex flush_mutex_;       // Taken before mutex_. Guards the checkpoint file and what is written beside the log.
   std::unique_ptr<CheckpointFile> checkpoint_file_;
   Checkpoint checkpoint_;
+  std::vector<Rolled> unfinished_;  // Whose indexes could not be written. Under flush_mutex_, as these.
 
   mutable std::mutex mutex_;
   LogConfig config_;
