@@ -7,6 +7,8 @@
 #include <thread>
 
 #include "broker/broker_test_support.h"
+#include "codec/crc32c.h"
+#include "record/batch_builder.h"
 #include "record/producer_fields.h"
 
 namespace headrace::broker {
@@ -111,6 +113,26 @@ TEST_F(BrokerTest, WhatReadersSawStaysWhenTheTopicIsFlushedFromThenOn) {
   ASSERT_TRUE(broker_->alter_configs("lazy", {{"flush", "commit"}}).ok());
   EXPECT_EQ(p->high_watermark(), Offset(2));
   EXPECT_EQ(p->log().durable_end(), Offset(2));
+}
+
+TEST_F(BrokerTest, FewBytesHoldNoBillionRecords) {
+  auto p = topic("t");
+  for (auto codec : {codec::Compression::kNone, codec::Compression::kGzip, codec::Compression::kZstd}) {
+    record::BatchBuilder builder(codec);
+    for (int i = 0; i < 10'000; ++i) builder.add(1000, std::nullopt, std::nullopt);
+    record::Batch honest = builder.finish();
+    EXPECT_TRUE(produce(*p, honest).ok()) << codec::to_string(codec);
+    Bytes bytes(honest.bytes().view().begin(), honest.bytes().view().end());
+    record::BatchHeader header = honest.header();
+    header.record_count = INT32_MAX;
+    header.last_offset_delta = INT32_MAX - 1;
+    record::write_header(header, bytes);
+    header.crc = codec::crc32c(BytesView(bytes).subspan(21));
+    record::write_header(header, bytes);
+    auto forged = record::Batch::parse(SharedBytes(bytes));
+    ASSERT_TRUE(forged.ok()) << forged.error().message;
+    EXPECT_EQ(produce(*p, *forged).error().code, ErrorCode::kInvalidArgument) << codec::to_string(codec);
+  }
 }
 
 TEST_F(BrokerTest, TopicsOfTheLongestNamesAreDeletedAndMadeAnew) {

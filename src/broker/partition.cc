@@ -62,6 +62,19 @@ Status check_records(const TopicPartition& tp, const record::Batch& batch, bool 
   return {};
 }
 
+/// Whether so few bytes can hold as many records as the batch says. A compressed batch is not opened for it: what no
+/// compression can reach is enough to keep a few bytes from taking offsets by the billion.
+bool can_hold_its_records(const record::Batch& batch) {
+  constexpr int64_t kRecordBytesMin = 7;      // Length, attributes, two deltas, no key, no value, no headers.
+  constexpr int64_t kRatioMax = 1100;         // Deflate reaches 1032; Snappy and LZ4 less.
+  constexpr int64_t kZstdRatioMax = 1 << 17;  // A block of 128 KiB, one byte again and again, takes 4 bytes.
+  int64_t ratio = 1;
+  if (batch.header().compression() != codec::Compression::kNone) ratio = kRatioMax;
+  if (batch.header().compression() == codec::Compression::kZstd) ratio = kZstdRatioMax;
+  auto bytes = static_cast<int64_t>(batch.size() - record::kBatchHeaderBytes);
+  return batch.header().record_count <= bytes * ratio / kRecordBytesMin;
+}
+
 /// The batches in the codec that the topic wants; nothing when they all have it.
 Result<std::vector<record::Batch>> recompressed(std::span<const record::Batch> batches, codec::Compression codec) {
   std::vector<record::Batch> changed;
@@ -121,7 +134,8 @@ Status Partition::check(std::span<const record::Batch> batches, const TopicConfi
     if (header.is_control()) return refused(tp_, ErrorCode::kInvalidArgument, "clients write no control batches");
     if (header.delete_horizon_ms())
       return refused(tp_, ErrorCode::kInvalidArgument, "only compaction sets a delete horizon");
-    if (header.record_count <= 0 || header.last_offset_delta != header.record_count - 1) {
+    if (header.record_count <= 0 || header.last_offset_delta != header.record_count - 1 ||
+        !can_hold_its_records(batch)) {
       return refused(tp_, ErrorCode::kInvalidArgument, "record count and offsets do not fit together");
     }
     RETURN_IF_ERROR(check_time(tp_, header.max_timestamp_ms, {.latest_ms = bounds.latest_ms}));

@@ -132,7 +132,8 @@ void TransactionCoordinator::init(std::string_view id, std::chrono::milliseconds
   if (timeout.count() <= 0 || timeout > env_.options.transaction_timeout_max) {
     return done({CoordinatorError::kInvalidTxnTimeout, {}});
   }
-  TransactionRef transaction = find_or_create(id);
+  TransactionRef transaction = current ? find(id) : find_or_create(id);
+  if (!transaction) return done({CoordinatorError::kProducerFenced, {}});
   std::unique_lock lock(transaction->mutex);
   const StoredTransaction& stored = transaction->stored;
   bool retried = current && stored.state == TransactionState::kEmpty && transaction->replaced == current;
