@@ -289,6 +289,23 @@ TEST_F(PartitionLogTest, RetentionByTimeRemovesWhatIsOlder) {
   EXPECT_FALSE(*disk.exists(file(0, ".log")));
 }
 
+TEST_F(PartitionLogTest, RecordsWithoutATimeAreAsOldAsTheirSegment) {
+  config.segment_bytes = 1;
+  config.retention_ms = 60'000;
+  log->set_config(config);
+  for (int i = 0; i < 3; ++i) ASSERT_OK(append(*log, make_batch("timeless", 1, -1)));
+  ASSERT_OK(append(*log, make_batch("timed", 1, clock.wall_ms())));
+  ASSERT_OK(log->flush());
+  clock.advance(std::chrono::seconds(50));
+  EXPECT_EQ(*log->delete_old_segments(), 0);
+  ASSERT_OK(log->close());
+  ASSERT_OK(open());
+  clock.advance(std::chrono::seconds(20));
+  EXPECT_EQ(*log->delete_old_segments(), 0) << "they may be younger than the process";
+  clock.advance(std::chrono::seconds(50));
+  EXPECT_EQ(*log->delete_old_segments(), 4);
+}
+
 TEST_F(PartitionLogTest, WhenAllIsTooOldTheActiveSegmentGoesToo) {
   config.retention_ms = 1000;
   log->set_config(config);

@@ -102,6 +102,7 @@ Status Recovery::open_segments() {
     ASSIGN_OR_RETURN(auto file, segment->file());
     ASSIGN_OR_RETURN(uint64_t size, file->size());
     segment->adopt(size);
+    segment->set_created(now_ms_);
     segment->release();
     log_.segments_[base] = std::move(segment);
   }

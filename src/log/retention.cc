@@ -31,8 +31,10 @@ Result<int64_t> PartitionLogImpl::delete_old_segments() {
     if (end > watermark || (last && size == 0)) break;
     ASSIGN_OR_RETURN(TimeIndexEntry latest, segment->max_timestamp());
     bool inside_start = end <= log_start;
-    bool too_old = config.delete_enabled && config.retention_ms >= 0 && latest.timestamp_ms >= 0 &&
-                   now_ms - latest.timestamp_ms > config.retention_ms;
+    // Records without a time are as old as their segment, or as this process's knowledge of it.
+    int64_t newest_ms = latest.timestamp_ms >= 0 ? latest.timestamp_ms : segment->created_ms();
+    bool too_old =
+        config.delete_enabled && config.retention_ms >= 0 && newest_ms >= 0 && now_ms - newest_ms > config.retention_ms;
     bool too_much = config.delete_enabled && !last && config.retention_bytes >= 0 &&
                     bytes - static_cast<int64_t>(size) >= config.retention_bytes;
     bool emptied = config.delete_enabled && size == 0;  // By compaction.

@@ -65,6 +65,7 @@ class Segment final : OpenFiles::Holder {
   const std::string& log_path() const { return log_path_; }
   /// Bytes of batches.
   uint64_t size() const;
+  /// When it was made or, where it was there already, opened; -1 when neither is known.
   int64_t created_ms() const { return created_ms_; }
   /// The first batch's largest timestamp, -1 when there is none.
   int64_t first_timestamp_ms() const { return first_timestamp_ms_; }
@@ -100,6 +101,7 @@ class Segment final : OpenFiles::Holder {
   /// Loads the indexes as a checkpoint left them: nothing at or after `position`. Nothing happens to them when they
   /// have fewer entries than the checkpoint counted; false then.
   Result<bool> load_for_append(uint64_t position, Offset offset, const IndexCounts& counts, int64_t now_ms);
+  void set_created(int64_t now_ms) { created_ms_ = now_ms; }
   /// Says how long the file is, beyond size().
   void set_file_bytes(uint64_t bytes) { allocated_ = bytes; }
   /// Empty indexes, to be filled by note().
@@ -173,7 +175,7 @@ class Segment final : OpenFiles::Holder {
   int64_t max_timestamp_ms_ = -1;
   Offset max_timestamp_offset_ = kNoOffset;
   int64_t first_timestamp_ms_ = -1;
-  int64_t created_ms_ = 0;
+  int64_t created_ms_ = -1;
   int64_t bytes_since_entry_ = 0;
   std::vector<TransactionIndexEntry> aborted_;
 };
