@@ -19,7 +19,8 @@ class GroupMachineTest : public testing::Test {
   static GroupMachineOptions quick() { return {.initial_rebalance_delay = 0ms, .group_members_max = 10}; }
 
   void make(GroupMachineOptions options) {
-    machine_ = std::make_unique<GroupMachine>(options, lock_, clock_, timers_,
+    timers_.emplace(clock_);  // Those of a machine that was there before go with it.
+    machine_ = std::make_unique<GroupMachine>(options, lock_, clock_, *timers_,
                                               [this](StoredGroup group, Function<void(bool)> done) {
                                                 stored_.push_back(std::move(group));
                                                 if (hold_store_)
@@ -34,7 +35,7 @@ class GroupMachineTest : public testing::Test {
     // In steps, so that timers set by timers run in their time.
     for (milliseconds step = 10ms; time > 0ms; time -= step) {
       clock_.advance(std::min(step, time));
-      timers_.run_due();
+      timers_->run_due();
     }
   }
 
@@ -113,7 +114,7 @@ class GroupMachineTest : public testing::Test {
 
   GroupLock lock_;
   os::ManualClock clock_{1700000000000};
-  Timers timers_{clock_};
+  std::optional<Timers> timers_;
   std::vector<StoredGroup> stored_;
   bool hold_store_ = false;
   bool store_works_ = true;
