@@ -9,6 +9,12 @@
 
 // Requests of members. What a rebalance does is in group_rebalance.cc.
 namespace headrace::broker {
+namespace {
+
+/// Of a member's id: what stands before the part that makes it unique. Ids are stored with 16-bit lengths.
+constexpr size_t kMemberIdNameBytesMax = 255;
+
+}  // namespace
 
 std::string_view to_string(GroupState state) {
   switch (state) {
@@ -45,11 +51,6 @@ GroupMachine::Group* GroupMachine::find_group(std::string_view id) {
   auto found = groups_.find(id);
   return found == groups_.end() ? nullptr : found->second.get();
 }
-
-namespace {
-/// Of a member's id: what stands before the part that makes it unique. Ids are stored with 16-bit lengths.
-constexpr size_t kMemberIdNameBytesMax = 255;
-}  // namespace
 
 std::string GroupMachine::new_member_id(const JoinGroupRequest& request) {
   const std::string& name = request.group_instance_id ? *request.group_instance_id : request.client_id;

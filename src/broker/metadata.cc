@@ -180,37 +180,32 @@ Status Metadata::write(StateLog::Entry entry) {
   return {};
 }
 
-Status Metadata::put_topic(const std::string& name, const StoredTopic& topic) {
-  auto before = topics_.find(name) == topics_.end() ? std::nullopt : std::optional(topics_[name]);
-  topics_[name] = topic;
-  Status status = write({std::string(kTopicPrefix) + name, encode(topic)});
-  if (status.ok()) return {};
-  if (before)
-    topics_[name] = *before;
-  else
-    topics_.erase(name);
+// Sets or removes what stands under a name, in memory first: a log that is written anew is made of that.
+template <typename T>
+Status Metadata::change(std::map<std::string, T, std::less<>>& all, std::string_view prefix, const std::string& name,
+                        std::optional<T> value) {
+  StateLog::Entry entry{std::string(prefix) + name, value ? std::optional(encode(*value)) : std::nullopt};
+  auto before = all.extract(name);
+  if (value) all.emplace(name, *std::move(value));
+  Status status = write(std::move(entry));
+  if (status.ok()) return status;
+  all.erase(name);
+  all.insert(std::move(before));
   return status;
 }
 
+Status Metadata::put_topic(const std::string& name, const StoredTopic& topic) {
+  return change(topics_, kTopicPrefix, name, std::optional(topic));
+}
+
 Status Metadata::remove_topic(std::string_view name) {
-  auto found = topics_.find(name);
-  if (found == topics_.end()) return {};
-  auto node = topics_.extract(found);
-  Status status = write({std::string(kTopicPrefix) + node.key(), std::nullopt});
-  if (!status.ok()) topics_.insert(std::move(node));
-  return status;
+  if (!topics_.contains(name)) return {};
+  return change(topics_, kTopicPrefix, std::string(name), std::optional<StoredTopic>());
 }
 
 Status Metadata::put_settings(const std::string& key, const ConfigMap& settings) {
   CHECK(is_settings_key(key));
-  // First, as a rewritten log is made of what is in memory.
-  ConfigMap before = std::exchange(settings_[key], settings);
-  if (settings.empty()) settings_.erase(key);
-  Status status = write({key, settings.empty() ? std::nullopt : std::optional(encode(settings))});
-  if (status.ok()) return status;
-  settings_[key] = before;
-  if (before.empty()) settings_.erase(key);
-  return status;
+  return change(settings_, "", key, settings.empty() ? std::nullopt : std::optional(settings));
 }
 
 Result<int64_t> Metadata::reserve_producer_ids(int64_t count) {

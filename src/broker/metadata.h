@@ -56,6 +56,9 @@ class Metadata {
  private:
   Status replay(std::string_view key, std::optional<std::string_view> value);
   Status write(StateLog::Entry entry);
+  template <typename T>
+  Status change(std::map<std::string, T, std::less<>>& all, std::string_view prefix, const std::string& name,
+                std::optional<T> value);
   std::vector<StateLog::Entry> state() const;
 
   std::unique_ptr<StateLog> log_;

@@ -1,9 +1,9 @@
 #include "net/http.h"
 
 #include <algorithm>
-#include <future>
 
 #include "net/internal/http_session.h"
+#include "net/run_and_wait.h"
 
 namespace headrace::net {
 namespace {
@@ -25,12 +25,7 @@ class HttpLoop {
     loop_.post([this] { arm(); });
   }
   void stop() {
-    std::promise<void> stopped;
-    loop_.post([&] {
-      timer_.reset();
-      stopped.set_value();
-    });
-    stopped.get_future().wait();
+    run_and_wait(loop_, [this] { timer_.reset(); });
   }
 
  private:

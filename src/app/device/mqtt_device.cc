@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <future>
 
+#include "net/run_and_wait.h"
 #include "wire/mqtt/decode.h"
 #include "wire/mqtt/encode.h"
 
@@ -81,14 +81,7 @@ MqttDevice::MqttDevice(net::EventLoop& loop, DeviceOptions options, DeviceCounte
       random_(std::hash<std::string>()(options_.client_id)) {}
 
 MqttDevice::~MqttDevice() {
-  if (ended_) return;
-  std::promise<void> gone;
-  loop_.post([&] {
-    end();
-    // The connection's session goes when the iteration ends.
-    loop_.at_iteration_end([&] { loop_.post([&] { gone.set_value(); }); });
-  });
-  gone.get_future().wait();
+  if (!ended_) net::run_and_wait(loop_, [this] { end(); });
 }
 
 void MqttDevice::end() {

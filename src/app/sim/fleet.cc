@@ -1,8 +1,8 @@
 #include "app/sim/fleet.h"
 
-#include <future>
 #include <queue>
 
+#include "net/run_and_wait.h"
 #include "os/clock.h"
 
 namespace headrace::app {
@@ -22,13 +22,10 @@ class Fleet::Depot {
       : loop_(loop), options_(options), fleet_(fleet), random_(options.seed ^ (loop.index() + 1)) {}
   // All of them at once: one after the other, thousands would each wait for the loop.
   ~Depot() {
-    std::promise<void> gone;
-    loop_.post([&] {
+    net::run_and_wait(loop_, [this] {
       timer_.reset();
       for (auto& unit : units_) unit->device.end();
-      loop_.at_iteration_end([&] { loop_.post([&] { gone.set_value(); }); });
     });
-    gone.get_future().wait();
   }
 
   void add(const City& city, uint32_t number) {
@@ -45,23 +42,17 @@ class Fleet::Depot {
   }
 
   void stop_reporting() {
-    std::promise<void> stopped;
-    loop_.post([&] {
-      timer_.reset();
-      stopped.set_value();
-    });
-    stopped.get_future().wait();
+    net::run_and_wait(loop_, [this] { timer_.reset(); });
   }
 
   std::string trouble() {
-    std::promise<std::string> found;
-    loop_.post([&] {
+    std::string found;
+    net::run_and_wait(loop_, [&] {
       for (auto& unit : units_) {
-        if (unit->connecting && !unit->device.trouble().empty()) return found.set_value(unit->device.trouble());
+        if (found.empty() && unit->connecting) found = unit->device.trouble();
       }
-      found.set_value("");
     });
-    return found.get_future().get();
+    return found;
   }
 
  private:

@@ -98,7 +98,7 @@ TopicResponse create(broker::Broker& broker, const TopicRequest& topic, bool val
   spec.partitions = topic.assignments.empty() ? topic.num_partitions : static_cast<int32_t>(topic.assignments.size());
   for (const auto& config : topic.configs) spec.configs[config.name] = *config.value;
   int32_t wanted = spec.partitions == -1 ? broker.options().default_partitions : spec.partitions;
-  if (!validate_only && !broker.topic(spec.name) && !quota.admit(wanted)) {
+  if (!validate_only && !quota.admit(wanted)) {
     return refuse(KafkaError::kThrottlingQuotaExceeded, MutationQuota::kExceeded);
   }
   auto created = broker.create_topic(spec, validate_only);
