@@ -4,6 +4,8 @@
 #include <cstring>
 #include <limits>
 
+#include "codec/crc32c.h"
+
 namespace headrace::log {
 
 namespace {
@@ -81,7 +83,28 @@ Result<bool> BatchScanner::continues(uint64_t position, Offset at_least) {
   return all_zero(bytes.first(record::kBatchHeaderBytes));
 }
 
+Result<BatchScanner::Claim> BatchScanner::claim_of_bad() {
+  ASSIGN_OR_RETURN(BytesView bytes, window_.at(position_, record::kBatchHeaderBytes));
+  if (bytes.size() < record::kBatchHeaderBytes) return Claim{};
+  auto header = record::read_header(bytes);
+  if (!header.ok() || !fits(*header, sequence_)) return Claim{};
+  return Claim{position_ + header->total_bytes(), header->crc, position_ + record::kBatchCrcFrom, 0};
+}
+
+// Positions are asked for in ascending order.
+Result<bool> BatchScanner::ends_at(Claim& claim, uint64_t position) {
+  while (claim.summed_to < position) {
+    size_t size = std::min<uint64_t>(kScanChunkBytes, position - claim.summed_to);
+    ASSIGN_OR_RETURN(BytesView bytes, window_.at(claim.summed_to, size));
+    if (bytes.size() < size) return false;
+    claim.sum = codec::crc32c(bytes.first(size), claim.sum);
+    claim.summed_to += size;
+  }
+  return claim.summed_to == position && claim.sum == claim.crc;
+}
+
 Result<bool> BatchScanner::resync() {
+  ASSIGN_OR_RETURN(Claim bad, claim_of_bad());
   uint64_t at = position_ + 1;
   while (at + record::kBatchHeaderBytes <= window_.end()) {
     ASSIGN_OR_RETURN(BytesView bytes, window_.at(at, record::kBatchHeaderBytes));
@@ -97,7 +120,13 @@ Result<bool> BatchScanner::resync() {
     if (bytes.size() < record::kBatchHeaderBytes) return false;
     auto header = record::read_header(bytes);
     if (header.ok() && fits(*header, {sequence_.expected, /*gaps=*/true})) {
-      ASSIGN_OR_RETURN(bool good, starts_here(at));
+      bool good = at >= bad.end;
+      if (!good) {
+        ASSIGN_OR_RETURN(good, ends_at(bad, at));
+      }
+      if (good) {
+        ASSIGN_OR_RETURN(good, starts_here(at));
+      }
       if (good) {
         ASSIGN_OR_RETURN(good, continues(at + header->total_bytes(), header->next_offset()));
       }

@@ -60,10 +60,21 @@ class BatchScanner {
   Offset expected() const { return sequence_.expected; }
 
   /// After kBad: finds the next place where a valid batch starts that another one, zeros or the end follows. When there
-  /// is one, next() returns it, even though offsets are skipped.
+  /// is one, next() returns it, even though offsets are skipped. What lies inside the bad batch, by its own header, is
+  /// its records, which may look like batches: there it finds one only where the bad batch's CRC says that it ends, so
+  /// that its length is what was damaged.
   Result<bool> resync();
 
  private:
+  // A bad batch as its header describes it, and the CRC of its bytes so far.
+  struct Claim {
+    uint64_t end = 0;  // 0: no header that fits here.
+    uint32_t crc = 0;
+    uint64_t summed_to = 0;
+    uint32_t sum = 0;
+  };
+  Result<Claim> claim_of_bad();
+  Result<bool> ends_at(Claim& claim, uint64_t position);
   Result<bool> starts_here(uint64_t position);
   Result<bool> continues(uint64_t position, Offset at_least);
 

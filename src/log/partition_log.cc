@@ -14,11 +14,6 @@
 
 namespace headrace::log {
 
-namespace {
-// Where the CRC's coverage begins in a batch.
-constexpr size_t kCrcCoverageOffset = 21;
-}  // namespace
-
 Result<std::unique_ptr<PartitionLog>> PartitionLog::open(os::FileSystem& files, os::Clock& clock, std::string directory,
                                                          const LogConfig& config,
                                                          std::shared_ptr<LogResources> resources) {
@@ -140,7 +135,7 @@ void PartitionLogImpl::stage_bytes(std::span<const record::Batch> batches, int64
       header.attributes |= record::kLogAppendTimeBit;
       header.max_timestamp_ms = append_time_ms;
       record::write_header(header, front);
-      header.crc = codec::crc32c(rest, codec::crc32c(BytesView(front).subspan(kCrcCoverageOffset)));
+      header.crc = codec::crc32c(rest, codec::crc32c(BytesView(front).subspan(record::kBatchCrcFrom)));
       record::write_header(header, front);
     } else {
       std::memcpy(front.data(), bytes.data(), front.size());

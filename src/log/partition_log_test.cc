@@ -364,6 +364,20 @@ TEST_F(PartitionLogTest, AFullDiskRefusesAppendsUntilThereIsRoomAgain) {
   EXPECT_THAT(read_values(*log, Offset(3)), ElementsAre("b-0"));
 }
 
+TEST_F(PartitionLogTest, RoomThatAFullDiskGaveInPartIsGivenBack) {
+  config.preallocate_bytes_max = 1 << 20;
+  config.segment_bytes = 10'000;
+  log->set_config(config);
+  disk.set_capacity(5'000);
+  ASSERT_OK(append(*log, make_batch("a")));
+  ASSERT_GT(static_cast<int64_t>(disk.content(file(0, ".log")).size()), log->size_bytes());
+  int64_t size = log->size_bytes();
+  disk.set_capacity(UINT64_MAX);
+  ASSERT_OK(append(*log, make_batch(std::string(9'900, 'x'))));
+  ASSERT_OK(log->flush());
+  EXPECT_EQ(static_cast<int64_t>(disk.content(file(0, ".log")).size()), size);
+}
+
 TEST_F(PartitionLogTest, AFailedFsyncTakesTheLogOutOfService) {
   ASSERT_OK(append(*log, make_batch("a")));
   ASSERT_OK(log->flush());

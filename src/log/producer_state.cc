@@ -112,6 +112,7 @@ std::optional<TransactionIndexEntry> ProducerStates::apply(const record::BatchHe
                                                            const std::optional<TransactionMarker>& marker,
                                                            int64_t now_ms) {
   if (header.producer_id.value < 0) return std::nullopt;
+  if (producers_.size() >= producers_max_) forget_oldest(header.producer_id);
   ProducerState& state = producers_[header.producer_id];
   state.active_ms = now_ms;
   if (!header.is_control()) {
@@ -155,6 +156,18 @@ void ProducerStates::expire(int64_t before_ms) {
   std::erase_if(producers_, [&](const auto& item) {
     return item.second.transaction_first_offset == kNoOffset && item.second.active_ms < before_ms;
   });
+}
+
+// A quarter of them at once, so that it costs little a producer. Those with open transactions stay.
+void ProducerStates::forget_oldest(ProducerId but) {
+  if (producers_.contains(but)) return;
+  std::vector<std::pair<int64_t, ProducerId>> idle;
+  for (const auto& [id, state] : producers_) {
+    if (state.transaction_first_offset == kNoOffset) idle.emplace_back(state.active_ms, id);
+  }
+  auto kept = idle.begin() + static_cast<ptrdiff_t>(std::min(idle.size(), producers_max_ / 4 + 1));
+  std::nth_element(idle.begin(), kept, idle.end());
+  for (auto at = idle.begin(); at != kept; ++at) producers_.erase(at->second);
 }
 
 Offset ProducerStates::last_stable(Offset high_watermark, Offset end) const {

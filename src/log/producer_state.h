@@ -19,6 +19,8 @@
 namespace headrace::log {
 
 inline constexpr size_t kRetainedBatches = 5;  ///< Clients keep at most five requests in flight (KIP-98).
+/// Producers that a partition remembers, about 70 MB: of more, those that wrote longest ago are forgotten early.
+inline constexpr size_t kProducersMax = 256 << 10;
 
 /// `sequence` moved on by `count` records: 2^31-1 is followed by 0.
 int32_t advance_sequence(int32_t sequence, int32_t count);
@@ -63,6 +65,8 @@ class ProducerStates {
  public:
   using Map = std::unordered_map<ProducerId, ProducerState>;
 
+  explicit ProducerStates(size_t producers_max = kProducersMax) : producers_max_(producers_max) {}
+
   /// How the batch relates to what its producer wrote before.
   struct Check {
     const ProducerBatch* duplicate = nullptr;  ///< The batch it repeats; valid until the next change.
@@ -93,6 +97,9 @@ class ProducerStates {
     Offset first_offset;
     Offset last_offset;
   };
+  void forget_oldest(ProducerId but);
+
+  size_t producers_max_;
   Map producers_;
   std::map<Offset, ProducerId> open_;  // Open transactions by their first offset.
   std::deque<Ended> ended_;            // Ended, but readers might not see the end yet; by last_offset.

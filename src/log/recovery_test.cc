@@ -98,6 +98,71 @@ TEST_F(RecoveryTest, TheTailIsCutAtTheLastWholeBatchWhereverItIsTorn) {
   }
 }
 
+// A record's value may be bytes that look like a batch of this very log.
+Bytes forged_batch(Offset base, const std::string& name) {
+  record::Batch batch = make_batch(name);
+  Bytes bytes(batch.bytes().view().begin(), batch.bytes().view().end());
+  record::stamp(bytes, base, LeaderEpoch(0));
+  return bytes;
+}
+
+TEST_F(RecoveryTest, WhatLooksLikeABatchInsideATornOneIsNone) {
+  auto values = append_some(2, /*flush=*/false);
+  size_t whole = disk.content(file(0, ".log")).size();
+  std::string value;
+  for (int64_t base = 4; base < 7; ++base) {
+    value += as_text(forged_batch(Offset(base), "forged"));
+    value += std::string(200, '\0');
+  }
+  record::BatchBuilder builder;
+  builder.add(kTestTimeMs, "key", value);
+  ASSERT_OK(append(*log, builder.finish()));
+  Bytes all = disk.content(file(0, ".log"));
+  for (size_t room : {0, 4096}) {
+    for (size_t size = whole; size < all.size(); ++size) {
+      SCOPED_TRACE(size);
+      for (const std::string& name : names()) ASSERT_OK(disk.remove(directory + "/" + name));
+      Bytes torn(all.begin(), all.begin() + static_cast<ptrdiff_t>(size));
+      torn.resize(size + room);
+      disk.set_content(file(0, ".log"), torn);
+      ASSERT_OK(open());
+      // The zeros that its end is made of are the same as room that was reserved.
+      if (log->log_end_offset() == Offset(5)) {
+        ASSERT_GE(size + 210, all.size());
+        continue;
+      }
+      ASSERT_EQ(log->log_end_offset(), Offset(4));
+      ASSERT_EQ(read_values(*log, Offset(0)), values);
+      ASSERT_THAT(log->damaged_ranges(), IsEmpty());
+    }
+  }
+}
+
+TEST_F(RecoveryTest, WhatLooksLikeABatchInsideADamagedOneIsNone) {
+  append_some(1);
+  size_t before = disk.content(file(0, ".log")).size();
+  record::BatchBuilder builder;
+  builder.add(kTestTimeMs, "key", as_text(forged_batch(Offset(2), "forged")));
+  ASSERT_OK(append(*log, builder.finish()));
+  append_some(1);
+  ASSERT_OK(log->close());
+  Bytes good = disk.content(file(0, ".log"));
+  constexpr size_t kLengthAt = 11, kTimeAt = 30;
+  for (size_t at : {kLengthAt, kTimeAt}) {
+    SCOPED_TRACE(at);
+    disk.set_content(file(0, ".log"), good);
+    flip(file(0, ".log"), before + at);
+    ASSERT_OK(disk.remove(directory + "/headrace.checkpoint"));
+    ASSERT_OK(open());
+    EXPECT_EQ(log->log_end_offset(), Offset(5));
+    ASSERT_THAT(log->damaged_ranges(), SizeIs(1));
+    EXPECT_EQ(log->damaged_ranges()[0].from, Offset(2));
+    EXPECT_EQ(log->damaged_ranges()[0].to, Offset(3));
+    EXPECT_THAT(read_values(*log, Offset(3)), ElementsAre("0-0", "0-1"));
+    ASSERT_OK(log->close());
+  }
+}
+
 TEST_F(RecoveryTest, PreallocatedZerosAreNoRecords) {
   config.preallocate_bytes_max = 1 << 20;
   log->set_config(config);

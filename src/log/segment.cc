@@ -286,9 +286,10 @@ Status Segment::write(std::span<const BytesView> parts, uint64_t bytes, int64_t 
     uint64_t step = std::min(step_max, std::max(kPreallocateBytesMin, std::bit_ceil(size_)));
     uint64_t target = end + step - end % step;
     Status allocated = file->allocate(allocated_, target - allocated_);
-    if (allocated.ok()) allocated_ = target;
-    // A full disk may still have room for the batch itself; other file systems do not allocate at all.
-    if (!allocated.ok() && allocated.error().code != ErrorCode::kOutOfSpace) can_allocate_ = false;
+    // A full disk may still have room for the batch itself, and keeps what it gave; other file systems do not allocate
+    // at all.
+    can_allocate_ = allocated.ok() || allocated.error().code == ErrorCode::kOutOfSpace;
+    if (can_allocate_) allocated_ = target;
   }
   uint64_t at = size_;
   writing_ = true;

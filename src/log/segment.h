@@ -170,7 +170,7 @@ class Segment final : OpenFiles::Holder {
   std::optional<Error> sync_error_;  // Of a sync that nobody was there to hear of.
   // This process has written, or checked the CRCs of, [checked_from_, checked_to_) and all from appended_from_ on.
   uint64_t checked_from_ = 0, checked_to_ = 0, appended_from_ = UINT64_MAX;
-  uint64_t allocated_ = 0;  // The file's size, where it is known to be larger than size_.
+  uint64_t allocated_ = 0;  // How far the file may reach beyond size_.
   bool can_allocate_ = true;
   int64_t max_timestamp_ms_ = -1;
   Offset max_timestamp_offset_ = kNoOffset;

@@ -81,9 +81,12 @@ class SimulatedFile final : public File {
     std::lock_guard lock(disk_.mutex_);
     int error = begin(DiskCall::kAllocate, offset, size);
     uint64_t end = std::max<uint64_t>(offset + size, inode_->now.size());
-    if (error == 0 && disk_.used_bytes() + (end - inode_->now.size()) > disk_.capacity_) error = ENOSPC;
+    uint64_t room = disk_.capacity_ - std::min(disk_.capacity_, disk_.used_bytes());
+    bool full = end - inode_->now.size() > room;
+    // As ext4 does, which allocates extent by extent: what fitted stays.
+    if (error == 0) resize(full ? inode_->now.size() + room : end);
+    if (error == 0 && full) error = ENOSPC;
     if (error != 0) return io_error(error, "allocating room in", path_);
-    resize(end);
     return {};
   }
 

@@ -10,7 +10,7 @@ namespace {
 
 constexpr size_t kCrcAt = 17;
 /// The CRC covers everything from here on.
-constexpr size_t kAttributesAt = 21;
+constexpr size_t kAttributesAt = kBatchCrcFrom;
 
 Error corrupt(std::string_view what) { return {ErrorCode::kCorrupt, "record batch: " + std::string(what)}; }
 

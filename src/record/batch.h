@@ -31,6 +31,8 @@ namespace headrace::record {
 inline constexpr size_t kBatchHeaderBytes = 61;
 /// Bytes before and with batch_length, which it does not count.
 inline constexpr size_t kBatchLogOverheadBytes = 12;
+/// Where what the CRC covers begins.
+inline constexpr size_t kBatchCrcFrom = 21;
 
 /// Headers that one record may have.
 inline constexpr int64_t kRecordHeadersMax = 10000;
