@@ -164,6 +164,7 @@ Status BrokerImpl::open() {
   every(kLazyFlushTick, [this] { flush_lazy_topics(); });
   every(kDiskTick, [this] { watch_disk(); });
   every(kOffsetsExpiryInterval, [this] { groups_->expire_offsets(); });
+  every(options_.transactional_id_cleanup_interval, [this] { transactions_->expire_ids(); });
   compactor_.start_thread();
   return {};
 }

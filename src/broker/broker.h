@@ -43,6 +43,9 @@ struct BrokerOptions {
   std::chrono::milliseconds consumer_group_session_timeout{45000};    ///< group.consumer.session.timeout.ms
   std::chrono::milliseconds consumer_group_heartbeat_interval{5000};  ///< group.consumer.heartbeat.interval.ms
   std::chrono::milliseconds transaction_timeout_max{900000};          ///< transaction.max.timeout.ms
+  std::chrono::milliseconds transactional_id_expiration{7 * 24 * 3600 * 1000};  ///< transactional.id.expiration.ms
+  /// transaction.remove.expired.transaction.cleanup.interval.ms
+  std::chrono::milliseconds transactional_id_cleanup_interval{3600000};
   std::chrono::milliseconds offsets_retention{7 * 24 * 3600 * 1000};  ///< Of groups without members.
   size_t offset_metadata_bytes_max = 4096;
   /// A log of the coordinators is written anew from here on, when it has four times its state.

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "broker/metadata.h"
+#include "log/file_names.h"
 
 namespace headrace::broker {
 namespace {
@@ -152,7 +153,7 @@ class Import {
   }
 
   std::string staging(const std::string& name, int32_t partition) const {
-    return target(name, partition) + std::string(kStagingSuffix);
+    return log::renamed(target(name, partition), kStagingSuffix);
   }
 
   /// All topics or, after an error, none.

@@ -55,14 +55,9 @@ Status TransactionCoordinator::load() {
     if (!status.ok()) return status.error().in("reading " + to_string(partition->tp()));
     logs_.push_back(
         std::make_unique<CoordinatorLog>(partition, env_.clock, env_.options.coordinator_rewrite_bytes_min, [this, i] {
-          std::vector<TransactionRef> all;
-          {
-            std::lock_guard lock(mutex_);
-            for (const auto& [id, transaction] : transactions_) all.push_back(transaction);
-          }
           auto partitions = static_cast<int32_t>(state_topic_->partitions.size());
           std::optional<std::vector<StateLog::Entry>> state(std::in_place);
-          for (const TransactionRef& transaction : all) {
+          for (const TransactionRef& transaction : all()) {
             if (coordinator_partition(transaction->id, partitions) != static_cast<int32_t>(i)) continue;
             auto entry = live_entry(transaction);
             if (!entry) return std::optional<std::vector<StateLog::Entry>>();
@@ -79,6 +74,13 @@ std::optional<StateLog::Entry> TransactionCoordinator::live_entry(const Transact
   std::lock_guard lock(transaction->mutex);
   if (transaction->busy) return std::nullopt;
   return StateLog::Entry{encode_transaction_key(transaction->id), encode_transaction_value(transaction->stored)};
+}
+
+std::vector<TransactionCoordinator::TransactionRef> TransactionCoordinator::all() const {
+  std::vector<TransactionRef> all;
+  std::lock_guard lock(mutex_);
+  for (const auto& [id, transaction] : transactions_) all.push_back(transaction);
+  return all;
 }
 
 TransactionCoordinator::TransactionRef TransactionCoordinator::find(std::string_view id) const {
@@ -102,9 +104,11 @@ CoordinatorLog& TransactionCoordinator::log_of(std::string_view id) {
   return *logs_[static_cast<size_t>(coordinator_partition(id, partitions))];
 }
 
-void TransactionCoordinator::write(const Transaction& transaction, const StoredTransaction& stored,
+void TransactionCoordinator::write(const Transaction& transaction, const std::optional<StoredTransaction>& stored,
                                    Function<void(bool)> done) {
-  std::vector<StateLog::Entry> entry{{encode_transaction_key(transaction.id), encode_transaction_value(stored)}};
+  std::optional<Bytes> value;
+  if (stored) value = encode_transaction_value(*stored);
+  std::vector<StateLog::Entry> entry{{encode_transaction_key(transaction.id), std::move(value)}};
   log_of(transaction.id).write(std::move(entry), [done = std::move(done)](Result<Offset> written) mutable {
     if (!written.ok()) log_warn("writing a transaction's state: {}", written.error().message);
     done(written.ok());
@@ -132,12 +136,12 @@ void TransactionCoordinator::init(std::string_view id, std::chrono::milliseconds
   if (timeout.count() <= 0 || timeout > env_.options.transaction_timeout_max) {
     return done({CoordinatorError::kInvalidTxnTimeout, {}});
   }
-  TransactionRef transaction = current ? find(id) : find_or_create(id);
-  if (!transaction) return done({CoordinatorError::kProducerFenced, {}});
+  TransactionRef transaction = find_or_create(id);
   std::unique_lock lock(transaction->mutex);
   const StoredTransaction& stored = transaction->stored;
+  bool unknown = stored.producer.id == kNoProducerId;  // New, or forgotten since: nobody is there to fence.
   bool retried = current && stored.state == TransactionState::kEmpty && transaction->replaced == current;
-  if (current && *current != stored.producer && *current != stored.previous && !retried) {
+  if (current && !unknown && *current != stored.producer && *current != stored.previous && !retried) {
     return lock.unlock(), done({CoordinatorError::kProducerFenced, {}});
   }
   if (transaction->busy) return lock.unlock(), done({CoordinatorError::kConcurrentTransactions, {}});
@@ -311,27 +315,49 @@ void TransactionCoordinator::abort_nothing(std::unique_lock<std::mutex> lock, co
   begin_end(std::move(lock), transaction, /*commit=*/false, /*bump_epoch=*/true, std::move(done));
 }
 
-std::vector<TransactionDescription> TransactionCoordinator::list() {
-  std::vector<std::string> ids;
+void TransactionCoordinator::expire_ids() {
+  int64_t before_ms = env_.clock.wall_ms() - env_.options.transactional_id_expiration.count();
+  for (const TransactionRef& transaction : all()) expire(transaction, before_ms);
+}
+
+void TransactionCoordinator::expire(const TransactionRef& transaction, int64_t before_ms) {
   {
-    std::lock_guard lock(mutex_);
-    for (const auto& [id, transaction] : transactions_) ids.push_back(id);
+    std::lock_guard lock(transaction->mutex);
+    const StoredTransaction& stored = transaction->stored;
+    bool ended = stored.state == TransactionState::kEmpty || stored.state == TransactionState::kCompleteCommit ||
+                 stored.state == TransactionState::kCompleteAbort;
+    if (!ended || transaction->busy || transaction->completing || stored.update_time_ms > before_ms) return;
+    transaction->busy = true;  // Whoever has found it already asks again.
   }
-  std::vector<TransactionDescription> all;
-  for (const std::string& id : ids) {
-    if (auto description = describe(id)) all.push_back(std::move(*description));
-  }
-  return all;
+  write(*transaction, std::nullopt, [this, transaction](bool written) {
+    if (written) {
+      std::lock_guard lock(mutex_);
+      transactions_.erase(transaction->id);
+      return;
+    }
+    std::lock_guard lock(transaction->mutex);
+    transaction->busy = false;
+  });
+}
+
+TransactionDescription TransactionCoordinator::describe(const TransactionRef& transaction) {
+  std::lock_guard lock(transaction->mutex);
+  const StoredTransaction& stored = transaction->stored;
+  return {transaction->id,      stored.state,
+          stored.producer,      std::chrono::milliseconds(stored.timeout_ms),
+          stored.start_time_ms, {stored.partitions.begin(), stored.partitions.end()}};
+}
+
+std::vector<TransactionDescription> TransactionCoordinator::list() {
+  std::vector<TransactionDescription> descriptions;
+  for (const TransactionRef& transaction : all()) descriptions.push_back(describe(transaction));
+  return descriptions;
 }
 
 std::optional<TransactionDescription> TransactionCoordinator::describe(std::string_view id) {
   TransactionRef transaction = find(id);
   if (!transaction) return std::nullopt;
-  std::lock_guard lock(transaction->mutex);
-  const StoredTransaction& stored = transaction->stored;
-  return TransactionDescription{transaction->id,      stored.state,
-                                stored.producer,      std::chrono::milliseconds(stored.timeout_ms),
-                                stored.start_time_ms, {stored.partitions.begin(), stored.partitions.end()}};
+  return describe(transaction);
 }
 
 }  // namespace headrace::broker

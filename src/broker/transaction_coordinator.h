@@ -41,6 +41,9 @@ class TransactionCoordinator final : public Transactions {
   ~TransactionCoordinator() override;
   /// Completes prepared transactions and returns when they are ended; the timeouts of open ones begin anew.
   void recover();
+  /// Forgets the ids that did nothing for options.transactional_id_expiration and have no transaction open. A producer
+  /// that comes back is told kInvalidProducerIdMapping, and gets a new identity from init() (KIP-360).
+  void expire_ids();
 
   Result<ProducerIdentity> new_producer_id() override;
   void init(std::string_view transactional_id, std::chrono::milliseconds timeout,
@@ -63,7 +66,7 @@ class TransactionCoordinator final : public Transactions {
     std::string id;
     std::mutex mutex;          ///< Of what follows.
     StoredTransaction stored;  ///< As it is meant to be; on the disk as told at the top.
-    bool busy = false;         ///< A change is on its way to the disk.
+    bool busy = false;         ///< A change is on its way to the disk, or the id was forgotten.
     /// Under kEmpty: the identity that its producer had when it asked for the one that it has now (KIP-360), which it
     /// asks again when the answer was lost.
     std::optional<ProducerIdentity> replaced = std::nullopt;
@@ -91,11 +94,14 @@ class TransactionCoordinator final : public Transactions {
   TransactionCoordinator(const Environment& environment, Topics& topics, std::shared_ptr<const Topic> state_topic,
                          GroupCoordinator& groups, Timers& timers);
   Status load();
+  std::vector<TransactionRef> all() const;
   TransactionRef find(std::string_view id) const;
   TransactionRef find_or_create(std::string_view id);
   static CoordinatorError check_identity(const Transaction& transaction, const ProducerIdentity& producer);
+  static TransactionDescription describe(const TransactionRef& transaction);
   std::optional<StateLog::Entry> live_entry(const TransactionRef& transaction);
-  void write(const Transaction& transaction, const StoredTransaction& stored, Function<void(bool)> done);
+  /// Nothing for `stored`: the id is gone.
+  void write(const Transaction& transaction, const std::optional<StoredTransaction>& stored, Function<void(bool)> done);
   Result<ProducerIdentity> next_identity(const ProducerIdentity& current);
 
   void init_idle(const TransactionRef& transaction, std::chrono::milliseconds timeout,
@@ -115,6 +121,7 @@ class TransactionCoordinator final : public Transactions {
   /// Offsets that were committed in a transaction which ended in `tp` take effect or go.
   void complete_offsets(const TopicPartition& tp, ProducerId producer, bool commit);
   void write_completed(const TransactionRef& transaction, const StoredTransaction& completed);
+  void expire(const TransactionRef& transaction, int64_t before_ms);
   CoordinatorLog& log_of(std::string_view transactional_id);
   void find_open_transactions(std::map<ProducerId, std::set<TopicPartition>>& open,
                               std::map<ProducerId, int16_t>& epochs);

@@ -200,12 +200,7 @@ void TransactionCoordinator::recover() {
     ended.push_back(promise->get_future());
     return [promise](IdentityAnswer) { promise->set_value(); };
   };
-  std::vector<TransactionRef> all;
-  {
-    std::lock_guard lock(mutex_);
-    for (const auto& [id, transaction] : transactions_) all.push_back(transaction);
-  }
-  for (const TransactionRef& transaction : all) {
+  for (const TransactionRef& transaction : all()) {
     std::unique_lock lock(transaction->mutex);
     StoredTransaction& stored = transaction->stored;
     auto found = open.extract(stored.producer.id);

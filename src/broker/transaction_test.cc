@@ -25,8 +25,9 @@ class TransactionTest : public testing::Test {
     open();
     ASSERT_TRUE(broker_->create_topic({.name = "t", .partitions = 2}).ok());
   }
-  void open() {
-    auto opened = Broker::open(options_in(directory_.path()), metrics_);
+  void open(BrokerOptions options = {}) {
+    options.data_directory = directory_.path();
+    auto opened = Broker::open(options, metrics_);
     ASSERT_TRUE(opened.ok()) << opened.error().message;
     broker_ = *std::move(opened);
   }
@@ -71,6 +72,33 @@ TEST_F(TransactionTest, EachInitFencesTheOneBefore) {
   EXPECT_EQ(add({ProducerId(12345), 0}), Error::kInvalidProducerIdMapping);
   restart();
   EXPECT_GT(init().producer.epoch, second.producer.epoch);
+}
+
+TEST_F(TransactionTest, AnIdThatDoesNothingIsForgottenUnlessItsTransactionIsOpen) {
+  auto old = init().producer;
+  add(old);
+  ASSERT_TRUE(produce_in(old, "a", 0).ok());
+  answer_of<IdentityAnswer>([&](auto done) { transactions().init("idle", 60s, std::nullopt, done); });
+  broker_.reset();
+  BrokerOptions hasty;
+  hasty.transactional_id_expiration = 1ms;
+  hasty.transactional_id_cleanup_interval = 5ms;
+  open(hasty);
+  while (transactions().describe("idle")) std::this_thread::yield();
+  ASSERT_EQ(end(old, true).error, Error::kNone);
+  while (transactions().describe("tx")) std::this_thread::yield();
+  EXPECT_THAT(transactions().list(), IsEmpty());
+  EXPECT_EQ(add(old), Error::kInvalidProducerIdMapping);
+  EXPECT_EQ(end(old, true).error, Error::kInvalidProducerIdMapping);
+  restart();
+  EXPECT_FALSE(transactions().describe("tx").has_value());
+  auto again = init(60s, old);
+  ASSERT_EQ(again.error, Error::kNone);
+  EXPECT_NE(again.producer.id, old.id);
+  add(again.producer);
+  ASSERT_TRUE(produce_in(again.producer, "b", 0).ok());
+  ASSERT_EQ(end(again.producer, true).error, Error::kNone);
+  EXPECT_THAT(values_in(*partition()), ElementsAre("a", "b"));
 }
 
 TEST_F(TransactionTest, WhatCantWorkIsRefused) {
