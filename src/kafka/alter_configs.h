@@ -39,7 +39,7 @@ AlteredConfigs alter_configs(broker::Broker& broker, int8_t resource_type, const
 /// Handles a request of either API, whose messages differ in the operations only. `replace` as in AlterConfigsOptions.
 template <typename Request, typename Response>
 void alter_resources(const Call& call, Request request, Reply<Response> reply, bool replace) {
-  call.server.blocking.run(
+  call.run_blocking(
       [&broker = call.server.broker, replace, request = std::move(request), reply = std::move(reply)]() mutable {
         Response response;
         for (const auto& resource : request.resources) {

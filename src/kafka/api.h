@@ -35,6 +35,10 @@ struct Call {
   std::string client_id;  ///< Empty when the client sent none.
   size_t request_bytes = 0;
   std::chrono::milliseconds throttle{0};  ///< What the client is made to wait for its request_percentage.
+
+  /// Goes on with the request where waiting for the disk keeps nobody up. The task is dropped, and with it the
+  /// connection closed, when too many wait (see BlockingTasks).
+  void run_blocking(Function<void()> task) const { server.blocking.run(request_bytes, std::move(task)); }
 };
 
 /// Where an encoded response goes: back into its connection's order.

@@ -10,24 +10,34 @@
 
 namespace headrace::kafka {
 
-/// Tasks run one after the other, in order. Their number is bounded by that of connections: none has more than one
-/// request of this kind at a time.
+/// Bytes of requests that wait for their turn, each counted as at least kWaitingRequestBytesMin. A connection has no
+/// more than one of them, but clients may come, ask and go.
+inline constexpr size_t kWaitingBytesMax = 16 << 20;
+inline constexpr size_t kWaitingRequestBytesMin = 1 << 10;
+
+/// Tasks run one after the other, in order.
 class BlockingTasks {
  public:
   BlockingTasks() = default;
   ~BlockingTasks() { stop(); }
 
-  /// From any thread; after stop() the task is destroyed without being run.
-  void run(Function<void()> task);
+  /// The task of a request of `bytes`. From any thread. It is destroyed without being run, which closes the request's
+  /// connection, when kWaitingBytesMax wait already, and after stop().
+  void run(size_t bytes, Function<void()> task);
   /// Waits for the task that is running and drops the others. Not from a task.
   void stop();
 
  private:
+  struct Waiting {
+    size_t bytes;
+    Function<void()> task;
+  };
   void work();
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Function<void()>> tasks_;
+  std::deque<Waiting> tasks_;
+  size_t waiting_bytes_ = 0;
   bool stopped_ = false;
   std::thread thread_;  ///< Started with the first task.
 };

@@ -172,13 +172,21 @@ std::vector<ConfigEntry> broker_configs(const ServerContext& server, const Peer&
              "Incremental fetch sessions that are kept."),
       number("offset.metadata.max.bytes", static_cast<int64_t>(options.offset_metadata_bytes_max), 4096,
              "Metadata with a committed position."),
+      number("offsets.retention.minutes",
+             std::chrono::duration_cast<std::chrono::minutes>(options.offsets_retention).count(), 10080,
+             "When the positions of a group without members are forgotten."),
       number("offsets.topic.num.partitions", options.offsets_partitions, 50, "Partitions of __consumer_offsets."),
       number("socket.request.max.bytes", static_cast<int64_t>(server.options.request_bytes_max), 104857600,
              "The largest request."),
       number("transaction.max.timeout.ms", options.transaction_timeout_max.count(), 900000,
              "The longest time-out of a transaction."),
+      number("transaction.remove.expired.transaction.cleanup.interval.ms",
+             options.transactional_id_cleanup_interval.count(), 3600000,
+             "How often transactional ids that expired are looked for."),
       number("transaction.state.log.num.partitions", options.transaction_partitions, 50,
              "Partitions of __transaction_state."),
+      number("transactional.id.expiration.ms", options.transactional_id_expiration.count(), 604800000,
+             "When a transactional id that does nothing is forgotten."),
   };
   for (const auto& [topic_option, name] : kTopicDefaults) {
     if (const auto* spec = broker::find_topic_config(topic_option)) {

@@ -93,9 +93,8 @@ void metadata(const Call& call, MetadataRequest request, Reply<MetadataResponse>
     drop_repeated(*request.topics, [](const auto& topic) { return std::pair(topic.name, topic.topic_id); });
   }
   if (!may_create(call.server.broker, request)) return reply(answer(call.server, request, call.peer, call.version));
-  call.server.blocking.run([&server = call.server, peer = call.peer, version = call.version,
-                            request = std::move(request),
-                            reply = std::move(reply)]() mutable { reply(answer(server, request, peer, version)); });
+  call.run_blocking([&server = call.server, peer = call.peer, version = call.version, request = std::move(request),
+                     reply = std::move(reply)]() mutable { reply(answer(server, request, peer, version)); });
 }
 
 }  // namespace

@@ -128,8 +128,8 @@ CreateTopicsResponse create_all(broker::Broker& broker, const CreateTopicsReques
 }
 
 void create_topics(const Call& call, CreateTopicsRequest request, Reply<CreateTopicsResponse> reply) {
-  call.server.blocking.run([&broker = call.server.broker, request = std::move(request), reply = std::move(reply),
-                            quota = MutationQuota(call, kStrictQuotaSince)]() mutable {
+  call.run_blocking([&broker = call.server.broker, request = std::move(request), reply = std::move(reply),
+                     quota = MutationQuota(call, kStrictQuotaSince)]() mutable {
     auto response = create_all(broker, request, quota);
     reply.throttle(quota.wait());
     reply(response);

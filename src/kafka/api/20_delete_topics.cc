@@ -48,8 +48,8 @@ void delete_topics(const Call& call, DeleteTopicsRequest request, Reply<DeleteTo
     request.topics.clear();
     for (auto& name : request.topic_names) request.topics.push_back({std::move(name), {}});
   }
-  call.server.blocking.run([&broker = call.server.broker, request = std::move(request), reply = std::move(reply),
-                            quota = MutationQuota(call, kStrictQuotaSince)]() mutable {
+  call.run_blocking([&broker = call.server.broker, request = std::move(request), reply = std::move(reply),
+                     quota = MutationQuota(call, kStrictQuotaSince)]() mutable {
     DeleteTopicsResponse response;
     for (const auto& topic : request.topics) delete_one(broker, topic, quota, response);
     reply.throttle(quota.wait());

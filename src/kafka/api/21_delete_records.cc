@@ -35,19 +35,18 @@ PartitionResponse delete_records_of(broker::Partition* partition,
 }
 
 void delete_records(const Call& call, DeleteRecordsRequest request, Reply<DeleteRecordsResponse> reply) {
-  call.server.blocking.run(
-      [&broker = call.server.broker, request = std::move(request), reply = std::move(reply)]() mutable {
-        DeleteRecordsResponse response;
-        for (const auto& topic : request.topics) {
-          auto& out = response.topics.emplace_back();
-          out.name = topic.name;
-          for (const auto& wanted : topic.partitions) {
-            auto partition = broker.partition({topic.name, PartitionId(wanted.partition_index)});
-            out.partitions.push_back(delete_records_of(partition.get(), wanted));
-          }
-        }
-        reply(response);
-      });
+  call.run_blocking([&broker = call.server.broker, request = std::move(request), reply = std::move(reply)]() mutable {
+    DeleteRecordsResponse response;
+    for (const auto& topic : request.topics) {
+      auto& out = response.topics.emplace_back();
+      out.name = topic.name;
+      for (const auto& wanted : topic.partitions) {
+        auto partition = broker.partition({topic.name, PartitionId(wanted.partition_index)});
+        out.partitions.push_back(delete_records_of(partition.get(), wanted));
+      }
+    }
+    reply(response);
+  });
 }
 
 }  // namespace

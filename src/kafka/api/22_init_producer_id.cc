@@ -41,7 +41,7 @@ KafkaError error_for(CoordinatorError error, int16_t version) {
 }
 
 void new_producer(const Call& call, Reply<InitProducerIdResponse> reply) {
-  call.server.blocking.run([&broker = call.server.broker, reply = std::move(reply)]() mutable {
+  call.run_blocking([&broker = call.server.broker, reply = std::move(reply)]() mutable {
     auto producer = broker.transactions().new_producer_id();
     reply(producer.ok() ? granted(*producer) : refusal(KafkaError::kCoordinatorNotAvailable));
   });

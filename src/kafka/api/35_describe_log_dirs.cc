@@ -55,8 +55,9 @@ DescribeLogDirsResponse describe(const broker::Broker& broker, const DescribeLog
 }
 
 void describe_log_dirs(const Call& call, DescribeLogDirsRequest request, Reply<DescribeLogDirsResponse> reply) {
-  call.server.blocking.run([&broker = call.server.broker, request = std::move(request),
-                            reply = std::move(reply)]() mutable { reply(describe(broker, request)); });
+  call.run_blocking([&broker = call.server.broker, request = std::move(request), reply = std::move(reply)]() mutable {
+    reply(describe(broker, request));
+  });
 }
 
 }  // namespace

@@ -56,8 +56,8 @@ CreatePartitionsResponse::TopicResult create(broker::Broker& broker, const Creat
 }
 
 void create_partitions(const Call& call, CreatePartitionsRequest request, Reply<CreatePartitionsResponse> reply) {
-  call.server.blocking.run([&broker = call.server.broker, request = std::move(request), reply = std::move(reply),
-                            quota = MutationQuota(call, kStrictQuotaSince)]() mutable {
+  call.run_blocking([&broker = call.server.broker, request = std::move(request), reply = std::move(reply),
+                     quota = MutationQuota(call, kStrictQuotaSince)]() mutable {
     CreatePartitionsResponse response;
     for (const auto& topic : request.topics) {
       response.results.push_back(create(broker, topic, request.validate_only, quota));

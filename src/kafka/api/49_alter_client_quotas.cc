@@ -48,14 +48,13 @@ EntryResponse answer(broker::Settings& settings, const EntryRequest& entry, bool
 }
 
 void alter_client_quotas(const Call& call, AlterClientQuotasRequest request, Reply<AlterClientQuotasResponse> reply) {
-  call.server.blocking.run(
-      [&broker = call.server.broker, request = std::move(request), reply = std::move(reply)]() mutable {
-        AlterClientQuotasResponse response;
-        for (const auto& entry : request.entries) {
-          response.entries.push_back(answer(broker.settings(), entry, request.validate_only));
-        }
-        reply(response);
-      });
+  call.run_blocking([&broker = call.server.broker, request = std::move(request), reply = std::move(reply)]() mutable {
+    AlterClientQuotasResponse response;
+    for (const auto& entry : request.entries) {
+      response.entries.push_back(answer(broker.settings(), entry, request.validate_only));
+    }
+    reply(response);
+  });
 }
 
 }  // namespace
