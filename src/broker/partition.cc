@@ -7,6 +7,7 @@
 #include "broker/disk_space.h"
 #include "broker/flusher.h"
 #include "record/recompress.h"
+#include "record/records_summary.h"
 
 namespace headrace::broker {
 namespace {
@@ -52,13 +53,12 @@ Status check_time(const TopicPartition& tp, int64_t timestamp_ms, const TimeBoun
 Status check_records(const TopicPartition& tp, const record::Batch& batch, bool keys_needed, const TimeBounds& bounds) {
   bool times_needed = bounds.earliest_ms != TimeBounds().earliest_ms;
   if (batch.header().compression() != codec::Compression::kNone && !keys_needed && !times_needed) return {};
-  record::RecordReader reader(batch, kCheckedBytesMax);
-  while (const record::RecordView* record = reader.next()) {
-    if (keys_needed && !record->key)
-      return refused(tp, ErrorCode::kInvalidArgument, "a compacted topic takes no records without key");
-    RETURN_IF_ERROR(check_time(tp, record->timestamp_ms, bounds));
-  }
-  if (!reader.status().ok()) return reader.status().error().in("appending to " + to_string(tp));
+  auto records = record::summarize_records(batch, kCheckedBytesMax);
+  if (!records.ok()) return records.error().in("appending to " + to_string(tp));
+  if (keys_needed && !records->all_have_keys)
+    return refused(tp, ErrorCode::kInvalidArgument, "a compacted topic takes no records without key");
+  RETURN_IF_ERROR(check_time(tp, records->latest_ms, bounds));
+  RETURN_IF_ERROR(check_time(tp, records->earliest_ms, {.earliest_ms = bounds.earliest_ms}));
   return {};
 }
 

@@ -55,6 +55,7 @@ KafkaSession::~KafkaSession() {
 
 size_t KafkaSession::on_bytes(BytesView bytes) {
   active_ = true;
+  frame_bytes_ = 0;
   size_t used = 0;
   while (!closing_) {
     size_t size = next_request(bytes.subspan(used));
@@ -89,7 +90,7 @@ size_t KafkaSession::next_request(BytesView bytes) {
     return 0;
   }
   auto whole = static_cast<size_t>(size) + kSizeBytes;
-  if (bytes.size() < whole) return 0;
+  if (bytes.size() < whole) return frame_bytes_ = whole, 0;
   if (may_start(peek<int16_t>(bytes, kSizeBytes), whole)) return whole;
   paused_ = true;
   connection_.pause_reading();

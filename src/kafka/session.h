@@ -34,6 +34,7 @@ class KafkaSession final : public net::Session {
   ~KafkaSession() override;
 
   size_t on_bytes(BytesView bytes) override;
+  size_t frame_bytes() const override { return frame_bytes_; }
   bool on_end() override;
   void on_drained() override;
   void on_close() override;
@@ -57,6 +58,7 @@ class KafkaSession final : public net::Session {
   net::Connection& connection_;
   Peer peer_;
   std::shared_ptr<ResponseQueue> responses_;
+  size_t frame_bytes_ = 0;  ///< Of the request that has begun to arrive.
   bool had_valid_request_ = false;
   bool paused_ = false;
   bool peer_ended_ = false;

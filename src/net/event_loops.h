@@ -42,6 +42,9 @@ class Session {
   /// kept and come again with more behind them, or as they are after resume_reading(). The view is valid during the
   /// call only. Not called while reading is paused or once the connection is closing.
   virtual size_t on_bytes(BytesView bytes) = 0;
+  /// The size of the frame whose beginning on_bytes() left unconsumed, where that is known: so much room is made for it
+  /// at once, instead of growing with what arrives. 0: not known, or what arrives soon.
+  virtual size_t frame_bytes() const { return 0; }
   /// The peer sends no more but may still read. True keeps the connection until the session closes it; false closes it
   /// after what is queued was sent.
   virtual bool on_end() { return false; }

@@ -111,8 +111,13 @@ Result<Batch> Batch::parse_trusted(SharedBytes bytes) {
 
 Result<Batch> Batch::parse(SharedBytes bytes) {
   ASSIGN_OR_RETURN(Batch batch, parse_trusted(std::move(bytes)));
-  if (compute_crc(batch.bytes().view()) != batch.header().crc) return corrupt("checksum does not match");
+  RETURN_IF_ERROR(batch.check_crc());
   return batch;
+}
+
+Status Batch::check_crc() const {
+  if (compute_crc(bytes_.view()) != header_.crc) return corrupt("checksum does not match");
+  return {};
 }
 
 Result<std::vector<Batch>> split_batches(SharedBytes bytes, bool allow_partial_tail) {

@@ -96,8 +96,10 @@ class Batch {
   /// Checks the first batch of `bytes` and keeps a slice of it. kCorrupt names what is wrong; kOutOfRange means that
   /// `bytes` ends before the batch does (a torn tail, a fetch that was cut).
   static Result<Batch> parse(SharedBytes bytes);
-  /// The same without the CRC, for bytes that this process has checked before.
+  /// The same without the CRC, for bytes that this process has checked before, or is to check later.
   static Result<Batch> parse_trusted(SharedBytes bytes);
+  /// kCorrupt when the CRC does not hold.
+  Status check_crc() const;
 
   /// The same batch in memory of its own.
   Batch copy() const {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "record/batch_builder.h"
+#include "record/records_summary.h"
 
 namespace headrace::record {
 namespace {
@@ -33,6 +34,16 @@ void read_batch(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * kRecords);
 }
 BENCHMARK(read_batch);
+
+void summarize_batch(benchmark::State& state) {
+  BatchBuilder builder;
+  std::string key = "cab-0001", value(92, 'v');
+  for (int i = 0; i < kRecords; ++i) builder.add(1700000000000 + i, key, value);
+  Batch batch = builder.finish();
+  for (auto _ : state) benchmark::DoNotOptimize(summarize_records(batch, 1 << 20)->latest_ms);
+  state.SetItemsProcessed(state.iterations() * kRecords);
+}
+BENCHMARK(summarize_batch);
 
 void check_batch(benchmark::State& state) {
   BatchBuilder builder;

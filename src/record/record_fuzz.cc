@@ -3,6 +3,7 @@
 //   input := codec:u8 batch
 //
 // --seeds=DIRECTORY writes batches of each codec.
+#include <algorithm>
 #include <string>
 
 #include "base/fuzzing.h"
@@ -10,6 +11,7 @@
 #include "record/batch_builder.h"
 #include "record/producer_fields.h"
 #include "record/recompress.h"
+#include "record/records_summary.h"
 
 namespace headrace::record {
 namespace {
@@ -20,11 +22,18 @@ constexpr size_t kDecompressedBytesMax = 1 << 20;
 /// The records of a batch until its first malformed one; what could be read to its end is true.
 bool read_all(const Batch& batch) {
   RecordReader reader(batch, kDecompressedBytesMax);
+  RecordsSummary seen;
   while (const RecordView* record = reader.next()) {
     CHECK(record->offset >= batch.header().base_offset);
     CHECK(!reader.raw().empty());
+    seen.all_have_keys &= record->key.has_value();
+    if (record->timestamp_ms >= 0) seen.earliest_ms = std::min(seen.earliest_ms, record->timestamp_ms);
+    seen.latest_ms = std::max(seen.latest_ms, record->timestamp_ms);
   }
-  return reader.status().ok();
+  auto summary = summarize_records(batch, kDecompressedBytesMax);
+  CHECK(summary.ok() == reader.status().ok());
+  if (summary.ok()) CHECK(*summary == seen);
+  return summary.ok();
 }
 
 void write_seeds(const std::string& directory) {

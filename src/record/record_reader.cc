@@ -1,41 +1,10 @@
-#include "codec/cursor.h"
 #include "record/batch.h"
+#include "record/record_cursor.h"
 
 namespace headrace::record {
 namespace {
 
-/// A cursor whose one-byte varints, nearly all of a record's, cost one comparison.
-struct Cursor {
-  const uint8_t* at;
-  const uint8_t* end;
-  bool ok = true;
-
-  int64_t varint() {
-    if (at < end && *at < 0x80) [[likely]] {
-      uint64_t raw = *at++;
-      return static_cast<int64_t>(raw >> 1) ^ -static_cast<int64_t>(raw & 1);
-    }
-    return long_varint();
-  }
-  int64_t long_varint() {
-    codec::Reader reader(BytesView(at, end));
-    int64_t value = reader.read_varint();
-    if (!reader.ok()) return ok = false, at = end, 0;
-    at = reader.position();
-    return value;
-  }
-  /// A length and so many bytes; a length of -1 is null.
-  std::optional<std::string_view> nullable_text() {
-    int64_t size = varint();
-    if (size == -1) return std::nullopt;
-    if (size < 0 || size > end - at) return ok = false, std::nullopt;
-    std::string_view text(reinterpret_cast<const char*>(at), static_cast<size_t>(size));
-    at += size;
-    return text;
-  }
-};
-
-void read_headers(Cursor& cursor, std::vector<Header>& headers) {
+void read_headers(RecordCursor& cursor, std::vector<Header>& headers) {
   int64_t count = cursor.varint();
   if (count < 0 || count > kRecordHeadersMax) cursor.ok = false;
   for (int64_t i = 0; cursor.ok && i < count; ++i) {
@@ -78,10 +47,10 @@ const RecordView* RecordReader::next() {
     if (status_.ok() && !rest_.empty()) return fail("bytes after its last record");
     return nullptr;
   }
-  Cursor outer{rest_.data(), rest_.data() + rest_.size()};
+  RecordCursor outer{rest_.data(), rest_.data() + rest_.size()};
   int64_t size = outer.varint();
   if (!outer.ok || size < 1 || size > outer.end - outer.at) return fail("a record is longer than its batch");
-  Cursor cursor{outer.at + 1, outer.at + size};  // + 1: the record's attributes, unused in v2
+  RecordCursor cursor{outer.at + 1, outer.at + size};  // + 1: the record's attributes, unused in v2
   int64_t timestamp_delta = cursor.varint();
   int64_t offset_delta = cursor.varint();
   current_.key = cursor.nullable_text();

@@ -18,6 +18,8 @@ using std::chrono::milliseconds;
 /// A rest larger than this is completed in its own buffer instead of being copied in front of each new read.
 constexpr size_t kCopiedRestBytesMax = 64 << 10;
 constexpr size_t kReadBytes = 256 << 10;
+/// Room that is made for the rest of a frame before as much of it has come.
+constexpr size_t kRoomAtOnceMax = 4 << 20;
 /// What one connection may send before the others of its loop get their turn.
 constexpr size_t kFlushBytesMax = 4 << 20;
 constexpr milliseconds kDrainDeadline{10'000};
@@ -78,7 +80,7 @@ void TcpConnection::on_readable() {
 }
 
 void TcpConnection::receive() {
-  if (rest_.size() <= kCopiedRestBytesMax) {
+  if (std::max(rest_.size(), frame_bytes_) <= kCopiedRestBytesMax) {
     receive_into_loop_space();
   } else {
     receive_into_rest();
@@ -102,10 +104,18 @@ void TcpConnection::receive_into_loop_space() {
 }
 
 void TcpConnection::receive_into_rest() {
-  size_t received = read_some(rest_.reserve_tail(kReadBytes), kReadBytes);
+  size_t wanted = room_wanted();
+  size_t received = read_some(rest_.reserve_tail(wanted), wanted);
+  if (rest_.empty() && received == 0) rest_.clear();
   if (received == 0) return;
   rest_.commit(received);
   deliver_rest();
+}
+
+// A frame is read to its end and no further, into room that was made once: what is read is not moved any more.
+size_t TcpConnection::room_wanted() const {
+  if (frame_bytes_ <= rest_.size()) return kReadBytes;
+  return std::min(frame_bytes_ - rest_.size(), std::max(rest_.size(), kRoomAtOnceMax));
 }
 
 size_t TcpConnection::read_some(uint8_t* space, size_t bytes) {
@@ -123,6 +133,8 @@ size_t TcpConnection::read_some(uint8_t* space, size_t bytes) {
 size_t TcpConnection::deliver(BytesView bytes) {
   size_t consumed = session_->on_bytes(bytes);
   CHECK(consumed <= bytes.size());
+  size_t begun = session_->frame_bytes();
+  if (begun > 0 || consumed <= kCopiedRestBytesMax) frame_bytes_ = begun;
   return consumed;
 }
 
@@ -161,7 +173,8 @@ void TcpConnection::redeliver() {
 
 void TcpConnection::deliver_rest() {
   size_t consumed = deliver(rest_.view());
-  rest_.consume(phase_ == Phase::kOpen ? consumed : rest_.size());
+  if (phase_ != Phase::kOpen) return rest_.clear();
+  if (consumed > 0) rest_.consume(consumed);
 }
 
 // Sending.

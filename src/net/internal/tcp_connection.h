@@ -48,6 +48,7 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
   void receive();
   void receive_into_loop_space();
   void receive_into_rest();
+  size_t room_wanted() const;
   size_t read_some(uint8_t* space, size_t bytes);
   void redeliver();
   void deliver_rest();
@@ -69,6 +70,7 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
   boost::asio::ip::tcp::endpoint remote_;
   std::unique_ptr<Session> session_;
   ReceiveBuffer rest_;
+  size_t frame_bytes_ = 0;  ///< Of the frame that rest_ begins or, while it is empty, of the large one before.
   SendQueue queue_;
   std::unique_ptr<EventLoop::Timer> deadline_;
   Phase phase_ = Phase::kOpen;
