@@ -364,6 +364,32 @@ TEST_F(PartitionLogTest, AFullDiskRefusesAppendsUntilThereIsRoomAgain) {
   EXPECT_THAT(read_values(*log, Offset(3)), ElementsAre("b-0"));
 }
 
+TEST_F(PartitionLogTest, SmallAppendsGoWhereZerosWereWritten) {
+  config.preallocate_bytes_max = 1 << 20;
+  log->set_config(config);
+  ASSERT_OK(append(*log, make_batch("first")));
+  uint64_t writes = disk.calls(os::DiskCall::kWrite);
+  for (int i = 0; i < 20; ++i) ASSERT_OK(append(*log, make_batch("small")));
+  EXPECT_EQ(disk.calls(os::DiskCall::kWrite), writes + 20) << "the first one wrote zeros for all of them";
+  ASSERT_OK(append(*log, make_batch(std::string(16 << 10, 'x'))));
+  EXPECT_EQ(disk.calls(os::DiskCall::kWrite), writes + 22) << "beyond those zeros";
+  ASSERT_OK(append(*log, make_batch(std::string(100 << 10, 'x'))));
+  EXPECT_EQ(disk.calls(os::DiskCall::kWrite), writes + 23) << "no zeros for large ones";
+  EXPECT_THAT(read_values(*log, Offset(0)), SizeIs(23));
+  int64_t size = log->size_bytes();
+  ASSERT_OK(log->close());
+  EXPECT_EQ(static_cast<int64_t>(disk.content(file(0, ".log")).size()), size);
+}
+
+TEST_F(PartitionLogTest, ZerosThatCannotBeWrittenAreDoneWithout) {
+  config.preallocate_bytes_max = 1 << 20;
+  log->set_config(config);
+  disk.fail(os::DiskCall::kWrite, 1, os::DiskFault::kIoError);
+  ASSERT_OK(append(*log, make_batch("a")));
+  EXPECT_TRUE(disk.fault_happened());
+  EXPECT_THAT(read_values(*log, Offset(0)), ElementsAre("a-0"));
+}
+
 TEST_F(PartitionLogTest, RoomThatAFullDiskGaveInPartIsGivenBack) {
   config.preallocate_bytes_max = 1 << 20;
   config.segment_bytes = 10'000;

@@ -1,6 +1,7 @@
 #include "log/segment.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 #include "base/logging.h"
@@ -13,6 +14,25 @@ namespace {
 constexpr int64_t kRebuildIntervalBytes = 4096;
 constexpr size_t kIndexFileBytesMax = 1 << 30;
 constexpr uint64_t kPreallocateBytesMin = 16 << 10;
+/// Larger appends gain nothing from zeros.
+constexpr uint64_t kZeroedForBytesMax = 64 << 10;
+constexpr uint64_t kZeroedAheadBytesMax = 256 << 10;
+
+/// A step in the order of what there is.
+uint64_t grown_by(uint64_t size) { return std::max(kPreallocateBytesMin, std::bit_ceil(size)); }
+
+uint64_t round_beyond(uint64_t size, uint64_t step) { return size + step - size % step; }
+
+Status write_zeros(os::File& file, uint64_t from, uint64_t to) {
+  static const Bytes zeros(kZeroedForBytesMax);
+  std::array<BytesView, kZeroedAheadBytesMax / kZeroedForBytesMax * 2 + 1> parts;
+  size_t count = 0;
+  for (uint64_t left = to - from; left > 0; ++count) {
+    parts[count] = BytesView(zeros).first(std::min<uint64_t>(left, zeros.size()));
+    left -= parts[count].size();
+  }
+  return file.write_at(from, std::span(parts).first(count));
+}
 
 // Index files are small next to what they index; a larger one is not ours.
 Result<Bytes> read_index_file(os::FileSystem& files, const std::string& path) {
@@ -276,21 +296,31 @@ void Segment::reset_indexes(int64_t now_ms) {
   aborted_.clear();
 }
 
-Status Segment::write(std::span<const BytesView> parts, uint64_t bytes, int64_t preallocate_bytes_max) {
-  std::unique_lock lock(mutex_);
-  ASSIGN_OR_RETURN(auto file, file_locked());
-  RETURN_IF_ERROR(load_indexes_locked());
+// Where small appends go is reserved, and written with zeros, before: then neither the file's size nor its extents
+// change with them, only bytes that the disk and the page cache have already.
+void Segment::make_room_locked(os::File& file, uint64_t bytes, uint64_t step_max) {
   uint64_t end = size_ + bytes;
-  uint64_t step_max = static_cast<uint64_t>(preallocate_bytes_max);
-  if (end > allocated_ && step_max > 0 && can_allocate_) {
-    uint64_t step = std::min(step_max, std::max(kPreallocateBytesMin, std::bit_ceil(size_)));
-    uint64_t target = end + step - end % step;
-    Status allocated = file->allocate(allocated_, target - allocated_);
+  if (step_max == 0 || !can_allocate_) return;
+  if (end > allocated_) {
+    uint64_t target = round_beyond(end, std::min(step_max, grown_by(size_)));
+    Status allocated = file.allocate(allocated_, target - allocated_);
     // A full disk may still have room for the batch itself, and keeps what it gave; other file systems do not allocate
     // at all.
     can_allocate_ = allocated.ok() || allocated.error().code == ErrorCode::kOutOfSpace;
     if (can_allocate_) allocated_ = target;
+    if (!allocated.ok()) zeroed_ = allocated_;
   }
+  if (bytes >= kZeroedForBytesMax || end <= zeroed_) return;
+  uint64_t from = std::max(zeroed_, size_);
+  uint64_t to = std::min(allocated_, round_beyond(end, std::min(kZeroedAheadBytesMax, grown_by(size_))));
+  if (write_zeros(file, from, to).ok()) zeroed_ = to;  // Else the append itself will tell what is wrong.
+}
+
+Status Segment::write(std::span<const BytesView> parts, uint64_t bytes, int64_t preallocate_bytes_max) {
+  std::unique_lock lock(mutex_);
+  ASSIGN_OR_RETURN(auto file, file_locked());
+  RETURN_IF_ERROR(load_indexes_locked());
+  make_room_locked(*file, bytes, static_cast<uint64_t>(preallocate_bytes_max));
   uint64_t at = size_;
   writing_ = true;
   lock.unlock();  // Readers stay below size_.
@@ -300,7 +330,7 @@ Status Segment::write(std::span<const BytesView> parts, uint64_t bytes, int64_t 
   lock.lock();
   if (written.ok()) return written;
   writing_ = false;
-  allocated_ = at;
+  allocated_ = zeroed_ = at;
   if (!cut.ok()) return Error{ErrorCode::kIo, written.error().message + "; and then " + cut.error().message};
   return written;
 }
@@ -335,7 +365,7 @@ Status Segment::trim() {
   ASSIGN_OR_RETURN(auto file, file_locked());
   if (allocated_ == size_) return {};
   RETURN_IF_ERROR(file->truncate(size_));
-  allocated_ = size_;
+  allocated_ = zeroed_ = size_;
   return {};
 }
 

@@ -140,6 +140,7 @@ class Segment final : OpenFiles::Holder {
   void keep_open_locked(std::unique_ptr<os::File> file);
   void close_locked();
   bool try_close(Close how) override;
+  void make_room_locked(os::File& file, uint64_t bytes, uint64_t step_max);
   Status load_indexes_locked();
   Status rebuild_indexes_locked();
   Status read_first_timestamp_locked();
@@ -171,6 +172,7 @@ class Segment final : OpenFiles::Holder {
   // This process has written, or checked the CRCs of, [checked_from_, checked_to_) and all from appended_from_ on.
   uint64_t checked_from_ = 0, checked_to_ = 0, appended_from_ = UINT64_MAX;
   uint64_t allocated_ = 0;  // How far the file may reach beyond size_.
+  uint64_t zeroed_ = 0;     // And how far zeros were written there.
   bool can_allocate_ = true;
   int64_t max_timestamp_ms_ = -1;
   Offset max_timestamp_offset_ = kNoOffset;
