@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
 
 #include "os/full_io.h"
 #include "os/simulated_file_system.h"
@@ -125,6 +126,21 @@ TEST(RealFileSystem, AJavaProgramsLockIsInTheWay) {
   ::close(fd);
   EXPECT_TRUE(real_file_system().lock(path).ok());
   ::unlink(path.c_str());
+}
+
+TEST(RealFile, TellsWhatIsInThePageCache) {
+  auto root = std::filesystem::temp_directory_path() / ("headrace-os-cached-" + std::to_string(::getpid()));
+  std::filesystem::create_directories(root);
+  auto file = *real_file_system().open(root / "f", OpenMode::kCreate);
+  Bytes bytes(1 << 20, 'x');
+  BytesView part(bytes);
+  ASSERT_TRUE(file->write_at(0, std::span(&part, 1)).ok());
+  EXPECT_TRUE(file->in_page_cache(100, 500'000));
+  EXPECT_TRUE(file->in_page_cache(0, bytes.size()));
+  EXPECT_TRUE(file->in_page_cache(0, 0));
+  EXPECT_FALSE(file->in_page_cache(4 << 20, 100)) << "behind its end";
+  EXPECT_FALSE(file->in_page_cache(500'000, 4 << 20)) << "and in part";
+  std::filesystem::remove_all(root);
 }
 
 INSTANTIATE_TEST_SUITE_P(Both, AnyFileSystem, ::testing::Bool(),

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -39,6 +40,29 @@ int retry_interrupted(Call call) {
     result = call();
   } while (result < 0 && errno == EINTR);
   return result;
+}
+
+/// cachestat(2), which Linux has since 6.5 and C libraries have later. Nothing where there is none.
+std::optional<uint64_t> cached_pages(int descriptor, uint64_t from, uint64_t bytes) {
+  constexpr long kCachestat = 451;
+  struct {
+    uint64_t from, bytes;
+  } range{from, bytes};
+  struct {
+    uint64_t cached, dirty, writeback, evicted, recently_evicted;
+  } stat{};
+  if (::syscall(kCachestat, descriptor, &range, &stat, 0u) != 0) return std::nullopt;
+  return stat.cached;
+}
+
+/// The same by mincore, which asks for a mapping; nothing is read through it.
+bool all_in_core(int descriptor, uint64_t from, uint64_t pages, uint64_t page_bytes) {
+  void* mapped = ::mmap(nullptr, pages * page_bytes, PROT_READ, MAP_SHARED, descriptor, static_cast<off_t>(from));
+  if (mapped == MAP_FAILED) return false;
+  std::vector<unsigned char> states(pages);
+  bool known = ::mincore(mapped, pages * page_bytes, states.data()) == 0;
+  ::munmap(mapped, pages * page_bytes);
+  return known && std::all_of(states.begin(), states.end(), [](unsigned char state) { return state & 1; });
 }
 
 class RealFile final : public File {
@@ -91,18 +115,13 @@ class RealFile final : public File {
 
   int descriptor() const override { return fd_.get(); }
 
-  // mincore asks for a mapping; nothing is read through it.
   bool in_page_cache(uint64_t offset, size_t size) const override {
     if (size == 0) return true;
     static const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
     uint64_t from = offset / page * page;
-    size_t bytes = offset + size - from;
-    void* mapped = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd_.get(), static_cast<off_t>(from));
-    if (mapped == MAP_FAILED) return false;
-    std::vector<unsigned char> pages((bytes + page - 1) / page);
-    bool known = ::mincore(mapped, bytes, pages.data()) == 0;
-    ::munmap(mapped, bytes);
-    return known && std::all_of(pages.begin(), pages.end(), [](unsigned char state) { return state & 1; });
+    uint64_t pages = (offset + size - from + page - 1) / page;
+    if (auto cached = cached_pages(fd_.get(), from, pages * page)) return *cached == pages;
+    return all_in_core(fd_.get(), from, pages, page);
   }
 
  private:
