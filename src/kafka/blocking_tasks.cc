@@ -1,13 +1,11 @@
 #include "kafka/blocking_tasks.h"
 
-#include <algorithm>
-
 #include "base/logging.h"
 
 namespace headrace::kafka {
 
 void BlockingTasks::run(size_t bytes, Function<void()> task) {
-  bytes = std::max(bytes, kWaitingRequestBytesMin);
+  bytes *= kDecodedFactor;
   std::lock_guard lock(mutex_);
   if (stopped_) return;
   if (!tasks_.empty() && waiting_bytes_ + bytes > kWaitingBytesMax) {

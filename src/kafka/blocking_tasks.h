@@ -10,10 +10,11 @@
 
 namespace headrace::kafka {
 
-/// Bytes of requests that wait for their turn, each counted as at least kWaitingRequestBytesMin. A connection has no
-/// more than one of them, but clients may come, ask and go.
-inline constexpr size_t kWaitingBytesMax = 16 << 20;
-inline constexpr size_t kWaitingRequestBytesMin = 1 << 10;
+/// Memory of requests that wait for their turn, as far as their sizes tell it: a request of many short names takes
+/// kDecodedFactor times its bytes when it is decoded. A connection has no more than one of them, but clients may come,
+/// ask and go.
+inline constexpr size_t kWaitingBytesMax = 64 << 20;
+inline constexpr size_t kDecodedFactor = 48;
 
 /// Tasks run one after the other, in order.
 class BlockingTasks {

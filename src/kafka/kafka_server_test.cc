@@ -122,6 +122,13 @@ TEST_F(KafkaServerTest, BadBatchesHaveDefinedErrors) {
   EXPECT_EQ(error_of(flipped), KafkaError::kCorruptMessage);
   EXPECT_EQ(error_of(Bytes(good.begin(), good.end() - 3)), KafkaError::kCorruptMessage);
   EXPECT_EQ(error_of(Bytes(good.begin(), good.begin() + 20)), KafkaError::kCorruptMessage);
+  for (size_t bit = 8 * record::kBatchCrcFrom; bit < 8 * record::kBatchHeaderBytes;
+       ++bit) {  // What the checksum covers of the header.
+    Bytes damaged = good;
+    damaged[bit / 8] ^= static_cast<uint8_t>(1u << (bit % 8));
+    EXPECT_EQ(error_of(damaged), KafkaError::kCorruptMessage) << bit;
+    EXPECT_EQ(error_of(damaged, 12), KafkaError::kCorruptMessage) << bit;
+  }
   EXPECT_EQ(error_of({}), KafkaError::kInvalidRecord);
   Bytes old_format = good;
   old_format[16] = 1;

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "codec/crc32c.h"
+#include "codec/cursor.h"
 
 namespace headrace::log {
 
@@ -12,6 +13,7 @@ namespace {
 
 constexpr size_t kScanChunkBytes = 1 << 20;
 constexpr size_t kMagicOffset = 16;
+constexpr size_t kCrcOffset = 17;
 constexpr uint8_t kMagic = 2;
 
 bool all_zero(BytesView bytes) {
@@ -83,12 +85,23 @@ Result<bool> BatchScanner::continues(uint64_t position, Offset at_least) {
   return all_zero(bytes.first(record::kBatchHeaderBytes));
 }
 
+// Its length counts when its base offset fits, or the CRC over so many bytes does: one damaged field is not enough.
 Result<BatchScanner::Claim> BatchScanner::claim_of_bad() {
   ASSIGN_OR_RETURN(BytesView bytes, window_.at(position_, record::kBatchHeaderBytes));
   if (bytes.size() < record::kBatchHeaderBytes) return Claim{};
-  auto header = record::read_header(bytes);
-  if (!header.ok() || !fits(*header, sequence_)) return Claim{};
-  return Claim{position_ + header->total_bytes(), header->crc, position_ + record::kBatchCrcFrom, 0};
+  codec::Reader reader(bytes);
+  Offset base(reader.read<int64_t>());
+  auto length = reader.read<int32_t>();
+  reader.skip(kCrcOffset - record::kBatchLogOverheadBytes);
+  auto crc = reader.read<uint32_t>();
+  uint64_t size = record::kBatchLogOverheadBytes + static_cast<uint64_t>(std::max(length, 0));
+  if (size < record::kBatchHeaderBytes || size > kBatchBytesMax) return Claim{};
+  Claim claim{position_ + size, crc, position_ + record::kBatchCrcFrom, 0};
+  bool fits_here = sequence_.gaps ? base >= sequence_.expected : base == sequence_.expected;
+  if (fits_here) return claim;
+  Claim whole = claim;
+  ASSIGN_OR_RETURN(bool good, ends_at(whole, whole.end));
+  return good ? claim : Claim{};
 }
 
 // Positions are asked for in ascending order.

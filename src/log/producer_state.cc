@@ -161,9 +161,10 @@ void ProducerStates::expire(int64_t before_ms) {
 // A quarter of them at once, so that it costs little a producer. Those with open transactions stay.
 void ProducerStates::forget_oldest(ProducerId but) {
   if (producers_.contains(but)) return;
-  std::vector<std::pair<int64_t, ProducerId>> idle;
+  std::vector<std::pair<Offset, ProducerId>> idle;  // By what they wrote last.
   for (const auto& [id, state] : producers_) {
-    if (state.transaction_first_offset == kNoOffset) idle.emplace_back(state.active_ms, id);
+    if (state.transaction_first_offset != kNoOffset) continue;
+    idle.emplace_back(state.last() ? state.last()->last_offset : kNoOffset, id);
   }
   auto kept = idle.begin() + static_cast<ptrdiff_t>(std::min(idle.size(), producers_max_ / 4 + 1));
   std::nth_element(idle.begin(), kept, idle.end());

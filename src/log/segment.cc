@@ -313,7 +313,7 @@ void Segment::make_room_locked(os::File& file, uint64_t bytes, uint64_t step_max
   if (bytes >= kZeroedForBytesMax || end <= zeroed_) return;
   uint64_t from = std::max(zeroed_, size_);
   uint64_t to = std::min(allocated_, round_beyond(end, std::min(kZeroedAheadBytesMax, grown_by(size_))));
-  if (write_zeros(file, from, to).ok()) zeroed_ = to;  // Else the append itself will tell what is wrong.
+  if (from < to && write_zeros(file, from, to).ok()) zeroed_ = to;  // Else the append itself will tell what is wrong.
 }
 
 Status Segment::write(std::span<const BytesView> parts, uint64_t bytes, int64_t preallocate_bytes_max) {

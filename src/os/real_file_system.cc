@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -42,8 +41,9 @@ int retry_interrupted(Call call) {
   return result;
 }
 
-/// cachestat(2), which Linux has since 6.5 and C libraries have later. Nothing where there is none.
-std::optional<uint64_t> cached_pages(int descriptor, uint64_t from, uint64_t bytes) {
+/// cachestat(2), which Linux has since 6.5 and C libraries have later; 0 where there is none. It counts pages that are
+/// still being read, too.
+uint64_t cached_pages(int descriptor, uint64_t from, uint64_t bytes) {
   constexpr long kCachestat = 451;
   struct {
     uint64_t from, bytes;
@@ -51,7 +51,7 @@ std::optional<uint64_t> cached_pages(int descriptor, uint64_t from, uint64_t byt
   struct {
     uint64_t cached, dirty, writeback, evicted, recently_evicted;
   } stat{};
-  if (::syscall(kCachestat, descriptor, &range, &stat, 0u) != 0) return std::nullopt;
+  if (::syscall(kCachestat, descriptor, &range, &stat, 0u) != 0) return 0;
   return stat.cached;
 }
 
@@ -120,8 +120,9 @@ class RealFile final : public File {
     static const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
     uint64_t from = offset / page * page;
     uint64_t pages = (offset + size - from + page - 1) / page;
-    if (auto cached = cached_pages(fd_.get(), from, pages * page)) return *cached == pages;
-    return all_in_core(fd_.get(), from, pages, page);
+    // An overlay's files have no pages of their own: none may mean all.
+    uint64_t cached = cached_pages(fd_.get(), from, pages * page);
+    return cached > 0 ? cached == pages : all_in_core(fd_.get(), from, pages, page);
   }
 
  private:

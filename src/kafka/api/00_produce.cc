@@ -14,6 +14,7 @@
 // - 0-2 are advertised, because librdkafka wants to see them (KAFKA-18659), but not served.
 // - 7 allows zstd. 8 adds error messages. 9 is flexible. 12 belongs to transaction version 2 (KIP-890): a transactional
 //   batch takes its partition into the transaction. 13 names topics by id.
+#include <algorithm>
 #include <atomic>
 
 #include "kafka/api.h"
@@ -55,13 +56,16 @@ class Produce : public std::enable_shared_from_this<Produce> {
     for (size_t t = 0; t < request_.topic_data.size(); ++t) {
       read_topic(request_.topic_data[t], response_.responses[t], appends);
     }
+    bool joins_transaction = joins(appends);
+    if (joins_transaction) {  // By what its batches say: by those that are sound.
+      std::erase_if(appends, [this](const Append& one) { return !is_sound(one); });
+      joins_transaction = joins(appends);
+    }
     left_ = static_cast<int>(appends.size()) + 1;
-    bool joins_transaction = false;
-    for (const auto& one : appends) joins_transaction |= one.batch.header().is_transactional();
-    if (joins_transaction && version_ >= kJoinsTransactionSince) {
+    if (joins_transaction) {
       join_transaction(std::move(appends));
     } else {
-      for (auto& one : appends) append(one);
+      for (auto& one : appends) check_and_append(one);
     }
     request_.topic_data.clear();  // Its batches are the connection's, until start() returns.
     done_one();
@@ -128,12 +132,24 @@ class Produce : public std::enable_shared_from_this<Produce> {
                                           std::move(joined));
   }
 
-  /// The checksum is looked at last, so that the batch is still in the processor's cache when it is written.
+  bool joins(const std::vector<Append>& appends) const {
+    auto transactional = [](const Append& one) { return one.batch.header().is_transactional(); };
+    return version_ >= kJoinsTransactionSince && std::any_of(appends.begin(), appends.end(), transactional);
+  }
+
+  static bool is_sound(const Append& one) {
+    Status sound = one.batch.check_crc();
+    if (!sound.ok()) fail(*one.response, KafkaError::kCorruptMessage, sound.error().message);
+    return sound.ok();
+  }
+
+  /// The checksum is looked at so late that the batch is still in the processor's cache when it is written.
+  void check_and_append(Append& one) {
+    if (!is_sound(one)) return done_one();
+    append(one);
+  }
+
   void append(Append& one) {
-    if (Status sound = one.batch.check_crc(); !sound.ok()) {
-      fail(*one.response, KafkaError::kCorruptMessage, sound.error().message);
-      return done_one();
-    }
     bool transactional = one.batch.header().is_transactional();
     auto done = [self = shared_from_this(), response = one.response, transactional](Result<broker::Produced> produced) {
       set_result(*response, produced, transactional);
@@ -158,17 +174,24 @@ class Produce : public std::enable_shared_from_this<Produce> {
     }
     auto batch = record::Batch::parse_trusted(bytes);
     if (!batch.ok()) return refuse(KafkaError::kCorruptMessage, batch.error().message);
+    // What a damaged header says is no reason.
+    auto refuse_batch = [&](KafkaError error, std::string message) {
+      Status sound = batch->check_crc();
+      return sound.ok() ? refuse(error, std::move(message))
+                        : refuse(KafkaError::kCorruptMessage, sound.error().message);
+    };
     const record::BatchHeader& header = batch->header();
     if (batch->size() != bytes.size()) return refuse(KafkaError::kInvalidRecord, "more than one record batch");
     if (header.record_count < 1 || header.last_offset_delta != header.record_count - 1) {
-      return refuse(KafkaError::kInvalidRecord, "record count and last offset do not fit together");
+      return refuse_batch(KafkaError::kInvalidRecord, "record count and last offset do not fit together");
     }
-    if (header.is_control()) return refuse(KafkaError::kInvalidRecord, "control batches are the broker's to write");
+    if (header.is_control())
+      return refuse_batch(KafkaError::kInvalidRecord, "control batches are the broker's to write");
     if (header.compression() > codec::Compression::kZstd) {
-      return refuse(KafkaError::kUnsupportedCompressionType, "no such compression");
+      return refuse_batch(KafkaError::kUnsupportedCompressionType, "no such compression");
     }
     if (header.compression() == codec::Compression::kZstd && version_ < kZstdSince) {
-      return refuse(KafkaError::kUnsupportedCompressionType, "zstd needs Produce v7");
+      return refuse_batch(KafkaError::kUnsupportedCompressionType, "zstd needs Produce v7");
     }
     return *std::move(batch);
   }

@@ -46,7 +46,8 @@ void delete_one(broker::Broker& broker, const DeleteTopicsRequest::DeleteTopicSt
 void delete_topics(const Call& call, DeleteTopicsRequest request, Reply<DeleteTopicsResponse> reply) {
   if (call.version < kTopicIdsSince) {
     request.topics.clear();
-    for (auto& name : request.topic_names) request.topics.push_back({std::move(name), {}});
+    request.topics.reserve(request.topic_names.size());
+    for (auto& name : std::exchange(request.topic_names, {})) request.topics.push_back({std::move(name), {}});
   }
   call.run_blocking([&broker = call.server.broker, request = std::move(request), reply = std::move(reply),
                      quota = MutationQuota(call, kStrictQuotaSince)]() mutable {

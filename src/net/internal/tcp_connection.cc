@@ -112,10 +112,13 @@ void TcpConnection::receive_into_rest() {
   deliver_rest();
 }
 
-// A frame is read to its end and no further, into room that was made once: what is read is not moved any more.
+// A frame is read to its end and no further, into room that was made once: what is read is not moved any more. So much
+// room is made when some of the frame has come, or a frame as large before it.
 size_t TcpConnection::room_wanted() const {
   if (frame_bytes_ <= rest_.size()) return kReadBytes;
-  return std::min(frame_bytes_ - rest_.size(), std::max(rest_.size(), kRoomAtOnceMax));
+  bool begun_only = !rest_.empty() && rest_.size() <= kCopiedRestBytesMax;
+  size_t at_once = begun_only ? kReadBytes : std::max(rest_.size(), kRoomAtOnceMax);
+  return std::min(frame_bytes_ - rest_.size(), at_once);
 }
 
 size_t TcpConnection::read_some(uint8_t* space, size_t bytes) {
