@@ -221,6 +221,30 @@ TEST_F(SimulatedDisk, AFailedSyncForgetsAndTheNextOneLies) {
   EXPECT_EQ(read_text(disk_, "/f"), "");
 }
 
+TEST_F(SimulatedDisk, ADirectoryMadeAnewUnderAnOldNameKeepsItsOwnFiles) {
+  ASSERT_TRUE(disk_.make_directories("/d").ok());
+  ASSERT_TRUE(disk_.make_directories("/d/p").ok());
+  ASSERT_TRUE(disk_.sync_directory("/").ok() && disk_.sync_directory("/d").ok());
+  auto put = [&](const std::string& path) {
+    auto file = disk_.open(path, OpenMode::kCreate);
+    ASSERT_TRUE(file.ok() && (*file)->sync().ok() && disk_.sync_directory("/d/p").ok());
+  };
+  put("/d/p/old");
+  auto replace = [&] {
+    ASSERT_TRUE(disk_.remove("/d/p/old").ok() && disk_.remove("/d/p").ok() && disk_.make_directories("/d/p").ok());
+    put("/d/p/new");
+  };
+  replace();
+  disk_.crash();
+  disk_.restart(CrashMode::kDrop, 0);
+  EXPECT_THAT(*disk_.list("/d/p"), ElementsAre("old")) << "the directory of before";
+  replace();
+  ASSERT_TRUE(disk_.sync_directory("/d").ok());
+  disk_.crash();
+  disk_.restart(CrashMode::kDrop, 0);
+  EXPECT_THAT(*disk_.list("/d/p"), ElementsAre("new"));
+}
+
 TEST_F(SimulatedDisk, AFullDiskRefuses) {
   auto file = open("/f");
   disk_.set_capacity(10);

@@ -167,12 +167,17 @@ void SimulatedFileSystem::restart(CrashMode mode, uint64_t seed) {
     if (mode == CrashMode::kDrop) count = 0;
     if (mode == CrashMode::kRandom) count = random.below(count + 1);
   }
+  std::vector<NameChange> lost;
   for (const NameChange& change : unsynced_names_) {
-    if (kept[change.directory] == 0) continue;
+    if (kept[change.directory] == 0) {
+      lost.push_back(change);
+      continue;
+    }
     --kept[change.directory];
     apply_name_change(durable_names_, change);
   }
   unsynced_names_.clear();
+  bring_back(lost);
   // With the name of a directory goes what was in it. Parents come first.
   for (auto at = durable_names_.begin(); at != durable_names_.end();) {
     at = durable_names_.contains(parent_directory(at->first)) ? std::next(at) : durable_names_.erase(at);
@@ -296,7 +301,8 @@ void SimulatedFileSystem::apply(Bytes& content, const Change& change) {
 
 void SimulatedFileSystem::apply_name_change(Names& names, const NameChange& change) {
   if (change.to.empty()) {
-    std::erase_if(names, [&](const auto& name) { return is_in(name.first, change.from); });
+    names.erase(change.from);
+    if (!change.grave.empty()) std::erase_if(names, [&](const auto& name) { return is_in(name.first, change.grave); });
     return;
   }
   if (change.from.empty()) {
@@ -317,9 +323,41 @@ void SimulatedFileSystem::apply_name_change(Names& names, const NameChange& chan
   names.merge(moved);
 }
 
+// Moves what the disk holds below an empty directory, and what is on its way there, to a path of its own.
+std::string SimulatedFileSystem::bury(const std::string& directory) {
+  std::string grave = directory + '\x01' + std::to_string(++graves_);
+  NameChange moved{"", directory, grave, nullptr};
+  auto own_name = durable_names_.extract(directory);
+  apply_name_change(durable_names_, moved);
+  if (own_name) durable_names_.insert(std::move(own_name));
+  for (NameChange& change : unsynced_names_) {
+    if (!is_in(change.directory, directory)) continue;
+    for (std::string* path : {&change.directory, &change.from, &change.to, &change.grave}) {
+      if (is_in(*path, directory)) *path = grave + path->substr(directory.size());
+    }
+  }
+  return grave;
+}
+
+// Directories whose removal was lost are there again, with what was in them; those that took their paths never were.
+void SimulatedFileSystem::bring_back(const std::vector<NameChange>& lost) {
+  std::set<std::string> back;
+  for (const NameChange& change : lost) {
+    if (change.grave.empty()) continue;
+    if (back.insert(change.from).second) {
+      std::erase_if(durable_names_, [&](const auto& name) { return name.first.starts_with(change.from + "/"); });
+      apply_name_change(durable_names_, {"", change.grave, change.from, nullptr});
+    } else {
+      std::erase_if(durable_names_, [&](const auto& name) { return is_in(name.first, change.grave); });
+    }
+  }
+}
+
 void SimulatedFileSystem::change_name(const std::string& directory, std::string from, std::string to,
                                       std::shared_ptr<Inode> inode) {
   NameChange change{directory, std::move(from), std::move(to), std::move(inode)};
+  auto removed = change.to.empty() ? names_.find(change.from) : names_.end();
+  if (removed != names_.end() && !removed->second) change.grave = bury(change.from);
   apply_name_change(names_, change);
   unsynced_names_.push_back(std::move(change));
 }
@@ -446,7 +484,7 @@ Status SimulatedFileSystem::remove(const std::string& path) {
 // What happened in a directory that was renamed goes with it.
 void SimulatedFileSystem::follow(std::vector<NameChange>& changes, const NameChange& renamed) {
   for (NameChange& change : changes) {
-    for (std::string* path : {&change.directory, &change.from, &change.to}) {
+    for (std::string* path : {&change.directory, &change.from, &change.to, &change.grave}) {
       if (is_in(*path, renamed.from)) *path = renamed.to + path->substr(renamed.from.size());
     }
   }
@@ -464,8 +502,8 @@ Status SimulatedFileSystem::sync_directory(const std::string& directory) {
       continue;
     }
     apply_name_change(durable_names_, change);
-    // With a directory goes what happened in it: another one may have its name by now.
-    if (change.to.empty()) std::erase_if(left, [&](const auto& in) { return is_in(in.directory, change.from); });
+    // With a directory goes what happened in it.
+    if (!change.grave.empty()) std::erase_if(left, [&](const auto& in) { return is_in(in.directory, change.grave); });
     if (!change.to.empty() && !change.from.empty() && !change.inode) follow(left, change);
   }
   unsynced_names_ = std::move(left);

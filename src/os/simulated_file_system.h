@@ -116,6 +116,8 @@ class SimulatedFileSystem final : public FileSystem {
     std::string from;  // Removed, when not empty.
     std::string to;    // Added, when not empty.
     std::shared_ptr<Inode> inode;
+    /// Of a directory that is removed: where what the disk holds of it is kept, as another one may take its path.
+    std::string grave = {};
   };
 
   // All of these want mutex_.
@@ -123,6 +125,8 @@ class SimulatedFileSystem final : public FileSystem {
   int begin(DiskCall call, const std::string& path, uint64_t offset = 0, uint64_t size = 0);
   std::optional<DiskFault> take_fault(DiskCall call);
   void change_name(const std::string& directory, std::string from, std::string to, std::shared_ptr<Inode> inode);
+  std::string bury(const std::string& directory);
+  void bring_back(const std::vector<NameChange>& lost);
   static void follow(std::vector<NameChange>& changes, const NameChange& renamed);
   static void apply_name_change(Names& names, const NameChange& change);
   static void apply(Bytes& content, const Change& change);
@@ -135,6 +139,7 @@ class SimulatedFileSystem final : public FileSystem {
   Names names_;
   Names durable_names_;
   std::vector<NameChange> unsynced_names_;
+  uint64_t graves_ = 0;
   std::set<std::string> locked_;
   std::vector<Operation> operations_;
   uint64_t calls_[kDiskCalls] = {};
