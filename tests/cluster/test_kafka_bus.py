@@ -55,11 +55,11 @@ def test_ingest_pipelines_and_sinks_run_unchanged(headrace, kafka, tmp_path):
         kafka.kill(2)
         # The wall clock closes the windows of what stays away: times that are still to come when the last record is taken,
         # however long the cluster is busy with the dead broker, or records would be late.
-        now = int(time.time() * 1000) + 30_000
+        now = int(time.time() * 1000) + 60_000
         publish(server, [dict(row, ts=now + i * 10) for i, row in enumerate(rows)])
         kafka.restart(2)
         wait_until(lambda: len(tail(kafka, "hot")) == 218, 90, "the same again, with a broker killed meanwhile")
-        wait_until(lambda: sum(row["n"] for row in tail(kafka, "sums")) == 400, 90, "every record in a window, once")
+        wait_until(lambda: sum(row["n"] for row in tail(kafka, "sums")) == 400, 150, "every record in a window, once")
     server.kill()
     server.start()
     more = [{"id": "late", "ts": int(time.time() * 1000), "t": 99.0}]
