@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <mutex>
 #include <thread>
 
+#include "base/logging.h"
 #include "bus_kafka/internal/parts.h"
 
 namespace headrace::bus_kafka {
@@ -34,7 +36,8 @@ TopicPartition partition_of(const rd_kafka_topic_partition_t& p) { return {p.top
 
 class KafkaAdmin final : public bus::Admin {
  public:
-  explicit KafkaAdmin(Handle handle) : handle_(std::move(handle)) {}
+  KafkaAdmin(Handle handle, Properties properties)
+      : properties_(std::move(properties)), handle_(std::make_shared<const Handle>(std::move(handle))) {}
 
   Status create_topic(const bus::TopicSpec& spec) override;
   Status delete_topic(std::string_view name) override;
@@ -50,7 +53,12 @@ class KafkaAdmin final : public bus::Admin {
 
  private:
   template <typename Request>
-  Result<Owned<rd_kafka_event_t>> ask(rd_kafka_admin_op_t operation, std::string_view doing, Request request);
+  Result<Owned<rd_kafka_event_t>> ask(const std::shared_ptr<const Handle>& handle, rd_kafka_admin_op_t operation,
+                                      std::string_view doing, Request request);
+  template <typename Request>
+  Result<Owned<rd_kafka_event_t>> ask(rd_kafka_admin_op_t operation, std::string_view doing, Request request) {
+    return ask(handle_, operation, doing, std::move(request));
+  }
   Status topic_results(const rd_kafka_topic_result_t** results, size_t count, std::string_view doing) const;
   Result<std::vector<bus::Position>> committed_once(const std::string& group, rd_kafka_topic_partition_list_t* list,
                                                     bool require_stable, bool& unstable);
@@ -66,25 +74,56 @@ class KafkaAdmin final : public bus::Admin {
 
   /// Handle::error() with the connection's troubles up to now, which this handle serves nowhere else.
   Error error(rd_kafka_resp_err_t code, std::string_view doing, const char* detail = nullptr) const {
-    rd_kafka_poll(handle_.get(), 0);
-    return handle_.error(code, doing, detail);
+    rd_kafka_poll(handle_->get(), 0);
+    return handle_->error(code, doing, detail);
   }
 
-  Handle handle_;
+  std::shared_ptr<const Handle> group_handle();
+  void follow_coordinator(const std::shared_ptr<const Handle>& used, rd_kafka_resp_err_t code);
+
+  const Properties properties_;
+  const std::shared_ptr<const Handle> handle_;
+  std::mutex group_mutex_;
+  std::shared_ptr<const Handle> group_handle_;  ///< Asks about groups in handle_'s place.
 };
+
+Result<Handle> make_handle(const Properties& properties) {
+  // A consumer's kind of handle: looking a topic up through a producer's would create it. The group is never joined,
+  // but without one librdkafka crashes when a coordinator on the move answers an offsets request (librdkafka #5040).
+  return Handle::make(RD_KAFKA_CONSUMER, {{"client.id", "headrace-admin"}}, properties,
+                      {{"allow.auto.create.topics", "false"}, {"group.id", "headrace-admin"}});
+}
+
+std::shared_ptr<const Handle> KafkaAdmin::group_handle() {
+  std::lock_guard lock(group_mutex_);
+  return group_handle_ ? group_handle_ : handle_;
+}
+
+/// A librdkafka client goes on asking the coordinator that it found once, for as long as it asks, even where that
+/// answers each time that it is none: a new client looks for the group's anew.
+void KafkaAdmin::follow_coordinator(const std::shared_ptr<const Handle>& used, rd_kafka_resp_err_t code) {
+  if (code != RD_KAFKA_RESP_ERR_NOT_COORDINATOR) return;
+  auto made = make_handle(properties_);
+  if (!made.ok()) return log_warn("a client that looks for coordinators anew: {}", made.error().message);
+  auto fresh = std::make_shared<const Handle>(*std::move(made));
+  std::lock_guard lock(group_mutex_);
+  if (used == (group_handle_ ? group_handle_ : handle_)) group_handle_ = std::move(fresh);
+}
 
 /// Makes one admin request and waits for its event; the event's own error is an Error.
 template <typename Request>
-Result<Owned<rd_kafka_event_t>> KafkaAdmin::ask(rd_kafka_admin_op_t operation, std::string_view doing,
+Result<Owned<rd_kafka_event_t>> KafkaAdmin::ask(const std::shared_ptr<const Handle>& handle,
+                                                rd_kafka_admin_op_t operation, std::string_view doing,
                                                 Request request) {
-  Owned<rd_kafka_AdminOptions_t> options(rd_kafka_AdminOptions_new(handle_.get(), operation));
+  Owned<rd_kafka_AdminOptions_t> options(rd_kafka_AdminOptions_new(handle->get(), operation));
   char reason[256];
   rd_kafka_AdminOptions_set_request_timeout(options.get(), kRequestTimeoutMs, reason, sizeof(reason));
-  Owned<rd_kafka_queue_t> queue(rd_kafka_queue_new(handle_.get()));
+  Owned<rd_kafka_queue_t> queue(rd_kafka_queue_new(handle->get()));
   request(options.get(), queue.get());
   Owned<rd_kafka_event_t> event(rd_kafka_queue_poll(queue.get(), 2 * kRequestTimeoutMs));
   if (!event) return error(RD_KAFKA_RESP_ERR__TIMED_OUT, doing);
   if (auto code = rd_kafka_event_error(event.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    follow_coordinator(handle, code);
     return error(code, doing, rd_kafka_event_error_string(event.get()));
   }
   return event;
@@ -107,7 +146,7 @@ Status KafkaAdmin::create_topic(const bus::TopicSpec& spec) {
   for (const auto& [name, value] : spec.configs) rd_kafka_NewTopic_set_config(topic.get(), name.c_str(), value.c_str());
   rd_kafka_NewTopic_t* topics[] = {topic.get()};
   ASSIGN_OR_RETURN(auto event, ask(RD_KAFKA_ADMIN_OP_CREATETOPICS, doing, [&](auto* options, auto* queue) {
-                     rd_kafka_CreateTopics(handle_.get(), topics, 1, options, queue);
+                     rd_kafka_CreateTopics(handle_->get(), topics, 1, options, queue);
                    }));
   size_t count = 0;
   const auto** results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
@@ -138,7 +177,7 @@ Status KafkaAdmin::delete_topic(std::string_view name) {
   Owned<rd_kafka_DeleteTopic_t> topic(rd_kafka_DeleteTopic_new(std::string(name).c_str()));
   rd_kafka_DeleteTopic_t* topics[] = {topic.get()};
   ASSIGN_OR_RETURN(auto event, ask(RD_KAFKA_ADMIN_OP_DELETETOPICS, doing, [&](auto* options, auto* queue) {
-                     rd_kafka_DeleteTopics(handle_.get(), topics, 1, options, queue);
+                     rd_kafka_DeleteTopics(handle_->get(), topics, 1, options, queue);
                    }));
   size_t count = 0;
   const auto** results = rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event.get()), &count);
@@ -166,7 +205,7 @@ Status KafkaAdmin::create_partitions(std::string_view name, int32_t total) {
   if (!partitions) return Error{ErrorCode::kInvalidArgument, doing + ": " + reason};
   rd_kafka_NewPartitions_t* all[] = {partitions.get()};
   ASSIGN_OR_RETURN(auto event, ask(RD_KAFKA_ADMIN_OP_CREATEPARTITIONS, doing, [&](auto* options, auto* queue) {
-                     rd_kafka_CreatePartitions(handle_.get(), all, 1, options, queue);
+                     rd_kafka_CreatePartitions(handle_->get(), all, 1, options, queue);
                    }));
   size_t count = 0;
   const auto** results =
@@ -179,11 +218,11 @@ Status KafkaAdmin::create_partitions(std::string_view name, int32_t total) {
 Result<Owned<const rd_kafka_metadata_t>> KafkaAdmin::metadata(const std::string* topic) {
   Owned<rd_kafka_topic_t> only;
   if (topic != nullptr) {
-    only.reset(rd_kafka_topic_new(handle_.get(), topic->c_str(), nullptr));
+    only.reset(rd_kafka_topic_new(handle_->get(), topic->c_str(), nullptr));
     if (!only) return error(rd_kafka_last_error(), "looking up topic " + *topic);
   }
   const rd_kafka_metadata_t* raw = nullptr;
-  auto code = rd_kafka_metadata(handle_.get(), topic == nullptr, only.get(), &raw, kRequestTimeoutMs);
+  auto code = rd_kafka_metadata(handle_->get(), topic == nullptr, only.get(), &raw, kRequestTimeoutMs);
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return error(code, "reading the cluster's metadata");
   Owned<const rd_kafka_metadata_t> metadata(raw);
   if (topic == nullptr) return metadata;
@@ -264,7 +303,7 @@ Status KafkaAdmin::fill_configs(std::vector<bus::TopicInfo>& topics) {
   }
   constexpr std::string_view kDoing = "reading the topics' configuration";
   ASSIGN_OR_RETURN(auto event, ask(RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, kDoing, [&](auto* options, auto* queue) {
-                     rd_kafka_DescribeConfigs(handle_.get(), resources.data(), resources.size(), options, queue);
+                     rd_kafka_DescribeConfigs(handle_->get(), resources.data(), resources.size(), options, queue);
                    }));
   size_t count = 0;
   const auto** results =
@@ -323,7 +362,7 @@ Result<std::vector<bus::Position>> KafkaAdmin::list_offsets_once(const std::vect
   constexpr std::string_view kDoing = "reading partitions' offsets";
   if (partitions.empty()) return std::vector<bus::Position>();
   List list = make_list(partitions, timestamp);
-  auto code = rd_kafka_offsets_for_times(handle_.get(), list.get(), kRequestTimeoutMs);
+  auto code = rd_kafka_offsets_for_times(handle_->get(), list.get(), kRequestTimeoutMs);
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return error(code, kDoing);
   std::vector<bus::Position> positions;
   for (const TopicPartition& tp : partitions) {
@@ -358,16 +397,18 @@ Result<std::vector<bus::Position>> KafkaAdmin::committed_once(const std::string&
   std::string doing = "reading the positions of group " + group;
   Owned<rd_kafka_ListConsumerGroupOffsets_t> request(rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), list));
   rd_kafka_ListConsumerGroupOffsets_t* requests[] = {request.get()};
+  auto handle = group_handle();
   ASSIGN_OR_RETURN(
-      auto event, ask(RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, doing, [&](auto* options, auto* queue) {
+      auto event, ask(handle, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, doing, [&](auto* options, auto* queue) {
         Owned<rd_kafka_error_t> unsupported(rd_kafka_AdminOptions_set_require_stable_offsets(options, require_stable));
-        rd_kafka_ListConsumerGroupOffsets(handle_.get(), requests, 1, options, queue);
+        rd_kafka_ListConsumerGroupOffsets(handle->get(), requests, 1, options, queue);
       }));
   size_t count = 0;
   const auto** groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
       rd_kafka_event_ListConsumerGroupOffsets_result(event.get()), &count);
   auto failed = [&](rd_kafka_resp_err_t code, const char* detail) {
     unstable = require_stable && code == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT;
+    follow_coordinator(handle, code);
     return error(code, doing, detail);
   };
   std::vector<bus::Position> positions;
@@ -395,19 +436,24 @@ Status KafkaAdmin::commit(std::string_view group, const std::vector<bus::Positio
   Owned<rd_kafka_AlterConsumerGroupOffsets_t> request(
       rd_kafka_AlterConsumerGroupOffsets_new(std::string(group).c_str(), list.get()));
   rd_kafka_AlterConsumerGroupOffsets_t* requests[] = {request.get()};
-  ASSIGN_OR_RETURN(auto event, ask(RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS, doing, [&](auto* options, auto* queue) {
-                     rd_kafka_AlterConsumerGroupOffsets(handle_.get(), requests, 1, options, queue);
+  auto handle = group_handle();
+  ASSIGN_OR_RETURN(auto event,
+                   ask(handle, RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS, doing, [&](auto* options, auto* queue) {
+                     rd_kafka_AlterConsumerGroupOffsets(handle->get(), requests, 1, options, queue);
                    }));
   size_t count = 0;
   const auto** groups = rd_kafka_AlterConsumerGroupOffsets_result_groups(
       rd_kafka_event_AlterConsumerGroupOffsets_result(event.get()), &count);
   for (size_t i = 0; i < count; ++i) {
     if (const auto* failure = rd_kafka_group_result_error(groups[i])) {
+      follow_coordinator(handle, rd_kafka_error_code(failure));
       return error(rd_kafka_error_code(failure), doing, rd_kafka_error_string(failure));
     }
     const auto* done = rd_kafka_group_result_partitions(groups[i]);
     for (int k = 0; done != nullptr && k < done->cnt; ++k) {
-      if (done->elems[k].err != RD_KAFKA_RESP_ERR_NO_ERROR) return error(done->elems[k].err, doing);
+      if (done->elems[k].err == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+      follow_coordinator(handle, done->elems[k].err);
+      return error(done->elems[k].err, doing);
     }
   }
   return {};
@@ -416,12 +462,8 @@ Status KafkaAdmin::commit(std::string_view group, const std::vector<bus::Positio
 }  // namespace
 
 Result<std::unique_ptr<bus::Admin>> make_admin(const Properties& properties) {
-  // A consumer's kind of handle: looking a topic up through a producer's would create it. The group is never joined,
-  // but without one librdkafka crashes when a coordinator on the move answers an offsets request (librdkafka #5040).
-  ASSIGN_OR_RETURN(Handle handle,
-                   Handle::make(RD_KAFKA_CONSUMER, {{"client.id", "headrace-admin"}}, properties,
-                                {{"allow.auto.create.topics", "false"}, {"group.id", "headrace-admin"}}));
-  return std::unique_ptr<bus::Admin>(std::make_unique<KafkaAdmin>(std::move(handle)));
+  ASSIGN_OR_RETURN(Handle handle, make_handle(properties));
+  return std::unique_ptr<bus::Admin>(std::make_unique<KafkaAdmin>(std::move(handle), properties));
 }
 
 }  // namespace headrace::bus_kafka
