@@ -79,6 +79,7 @@ class BrokerImpl final : public Broker {
 
   const std::string& cluster_id() const override { return topics_->cluster_id(); }
   const BrokerOptions& options() const override { return options_; }
+  os::Clock& clock() const override { return clock_; }
   Result<os::SpaceInfo> disk_space() const override { return files_.space(options_.data_directory); }
 
   Result<std::shared_ptr<const Topic>> create_topic(const bus::TopicSpec& spec, bool validate_only) override {

@@ -71,6 +71,7 @@ class Broker {
   /// Made once per data directory; Kafka's 22-character form.
   virtual const std::string& cluster_id() const = 0;
   virtual const BrokerOptions& options() const = 0;
+  virtual os::Clock& clock() const = 0;
   /// The room on the disk of the data directory.
   virtual Result<os::SpaceInfo> disk_space() const = 0;
 

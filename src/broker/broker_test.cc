@@ -127,7 +127,7 @@ TEST_F(BrokerTest, FewBytesHoldNoBillionRecords) {
     header.record_count = INT32_MAX;
     header.last_offset_delta = INT32_MAX - 1;
     record::write_header(header, bytes);
-    header.crc = codec::crc32c(BytesView(bytes).subspan(21));
+    header.crc = codec::crc32c(BytesView(bytes).subspan(record::kBatchCrcFrom));
     record::write_header(header, bytes);
     auto forged = record::Batch::parse(SharedBytes(bytes));
     ASSERT_TRUE(forged.ok()) << forged.error().message;
@@ -432,12 +432,17 @@ TEST_F(BrokerTest, RetentionRemovesWhatIsOld) {
 }
 
 TEST_F(BrokerTest, MetricsCountRecordsAndBytes) {
-  ASSERT_TRUE(produce(*topic("t"), batch_of({"a", "b", "c"})).ok());
-  for (const auto& sample : metrics_.samples()) {
-    if (sample.name == "headrace_topic_records_in_total" && sample.labels.at("topic") == "t") {
-      EXPECT_EQ(sample.value, 3);
+  record::Batch batch = batch_of({"a", "b", "c"});
+  ASSERT_TRUE(produce(*topic("t"), batch).ok());
+  auto value_of = [&](std::string_view name) -> int64_t {
+    for (const auto& sample : metrics_.samples()) {
+      auto label = sample.labels.find("topic");
+      if (sample.name == name && label != sample.labels.end() && label->second == "t") return sample.value;
     }
-  }
+    return -1;
+  };
+  EXPECT_EQ(value_of("headrace_topic_records_in_total"), 3);
+  EXPECT_EQ(value_of("headrace_topic_in_bytes_total"), static_cast<int64_t>(batch.size()));
 }
 
 TEST_F(BrokerTest, ClosingAnswersEverybody) {

@@ -1,33 +1,16 @@
-// A temporary data directory and short ways to say common things, for the broker's tests.
+// Short ways to say common things, for the broker's tests.
 #pragma once
 
-#include <cstdlib>
-#include <filesystem>
 #include <future>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "base/temp_directory.h"
 #include "broker/broker.h"
 #include "record/batch_builder.h"
 
 namespace headrace::broker {
-
-class TempDirectory {
- public:
-  TempDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "headrace-broker-XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-  }
-  ~TempDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 inline record::Batch batch_of(const std::vector<std::string>& values, int64_t timestamp_ms = 1700000000000) {
   record::BatchBuilder builder;
@@ -35,8 +18,8 @@ inline record::Batch batch_of(const std::vector<std::string>& values, int64_t ti
   return builder.finish();
 }
 
-/// Waits for the answer of an asynchronous call: `answer_of<Result<Produced>>([&](auto done) { p->produce(b, done);
-/// })`.
+/// Waits for the answer of an asynchronous call:
+/// `answer_of<Result<Produced>>([&](auto done) { p->produce(b, done); })`.
 template <typename Answer, typename Call>
 Answer answer_of(Call call) {
   auto promise = std::make_shared<std::promise<Answer>>();

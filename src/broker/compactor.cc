@@ -81,7 +81,7 @@ std::vector<Compactor::Due> Compactor::find_due() {
     if (!config.log.compact_enabled || uncleanable_.contains(partition.get())) continue;
     auto backlog = partition->compaction_backlog();
     if (!backlog.ok()) {
-      give_up(partition, backlog.error());
+      note_failure(partition, backlog.error());
       continue;
     }
     dirty_bytes += backlog->dirty_bytes;
@@ -103,7 +103,7 @@ bool Compactor::compact(Partition& partition) {
                                  .pace = [this](int64_t bytes) { return pace(bytes); }};
   auto report = partition.compact(std::move(options));
   if (!report.ok()) {
-    give_up(partition.shared_from_this(), report.error());
+    note_failure(partition.shared_from_this(), report.error());
     return false;
   }
   compactions_.add();
@@ -117,11 +117,10 @@ bool Compactor::compact(Partition& partition) {
   return true;
 }
 
-void Compactor::give_up(const std::shared_ptr<Partition>& partition, const Error& error) {
-  bool passes = error.code == ErrorCode::kClosed || error.code == ErrorCode::kNotFound ||
-                error.code == ErrorCode::kUnavailable || error.code == ErrorCode::kOutOfSpace;
-  if (error.code == ErrorCode::kClosed || error.code == ErrorCode::kNotFound) return;
+void Compactor::note_failure(const std::shared_ptr<Partition>& partition, const Error& error) {
+  if (error.code == ErrorCode::kClosed || error.code == ErrorCode::kNotFound) return;  // It is going away.
   log_warn("compacting {}: {}", to_string(partition->tp()), error.message);
+  bool passes = error.code == ErrorCode::kUnavailable || error.code == ErrorCode::kOutOfSpace;
   if (!passes) uncleanable_[partition.get()] = partition;
 }
 

@@ -49,7 +49,7 @@ class Compactor {
   bool compact(Partition& partition);
   /// Waits as the rate wants; false when it is time to stop.
   bool pace(int64_t bytes);
-  void give_up(const std::shared_ptr<Partition>& partition, const Error& error);
+  void note_failure(const std::shared_ptr<Partition>& partition, const Error& error);
   bool stopping();
 
   const CompactorOptions options_;

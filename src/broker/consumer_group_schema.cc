@@ -17,48 +17,11 @@ bool is_members(ConsumerRecordType type) {
          type == ConsumerRecordType::kCurrentMember || type == ConsumerRecordType::kRegularExpression;
 }
 
-// KIP-482's compact forms.
-
-void write_text(codec::Writer& writer, std::string_view text) {
-  writer.write_unsigned_varint(text.size() + 1);
-  writer.write_text(text);
-}
-void write_nullable_text(codec::Writer& writer, const std::optional<std::string>& text) {
-  if (text)
-    write_text(writer, *text);
-  else
-    writer.write_unsigned_varint(0);
-}
-void write_no_tags(codec::Writer& writer) { writer.write_unsigned_varint(0); }
-
-std::optional<std::string> read_nullable_text(codec::Reader& reader) {
-  uint64_t size = reader.read_unsigned_varint();
-  if (size == 0) return std::nullopt;
-  return std::string(reader.read_text(size - 1));
-}
-std::string read_text(codec::Reader& reader) {
-  auto text = read_nullable_text(reader);
-  if (!text) reader.fail();
-  return text.value_or("");
-}
 /// The number of items of an array, each of which takes a byte at least.
 uint64_t read_count(codec::Reader& reader) {
   uint64_t count = reader.read_unsigned_varint();
   if (count == 0 || count - 1 > reader.remaining()) return reader.fail(), 0;
   return count - 1;
-}
-/// Calls `visit(tag, reader of its bytes)` for each tagged field.
-template <typename Visit>
-void read_tags(codec::Reader& reader, Visit visit) {
-  uint64_t count = reader.read_unsigned_varint();
-  for (; count > 0 && reader.ok(); --count) {
-    uint64_t tag = reader.read_unsigned_varint();
-    codec::Reader field(reader.read_bytes(reader.read_unsigned_varint()));
-    if (reader.ok()) visit(tag, field);
-  }
-}
-void skip_tags(codec::Reader& reader) {
-  read_tags(reader, [](uint64_t, codec::Reader&) {});
 }
 
 void write_partitions(codec::Writer& writer, const PartitionSet& set) {
@@ -129,15 +92,15 @@ Bytes encode_consumer_member(const ConsumerMemberInfo& info) {
   Bytes out;
   codec::Writer writer(out);
   writer.write(kValueVersion);
-  write_nullable_text(writer, info.instance_id);
-  write_nullable_text(writer, info.rack_id);
-  write_text(writer, info.client_id);
-  write_text(writer, info.client_host);
+  write_compact_nullable_string(writer, info.instance_id);
+  write_compact_nullable_string(writer, info.rack_id);
+  write_compact_string(writer, info.client_id);
+  write_compact_string(writer, info.client_host);
   writer.write_unsigned_varint(info.topics.size() + 1);
-  for (const std::string& topic : info.topics) write_text(writer, topic);
-  write_nullable_text(writer, info.regex);
+  for (const std::string& topic : info.topics) write_compact_string(writer, topic);
+  write_compact_nullable_string(writer, info.regex);
   writer.write(info.rebalance_timeout_ms);
-  write_nullable_text(writer, info.assignor);
+  write_compact_nullable_string(writer, info.assignor);
   write_no_tags(writer);
   return out;
 }
@@ -206,14 +169,15 @@ Result<StoredConsumerGroupEpoch> decode_consumer_epoch(std::string_view value) {
 Result<ConsumerMemberInfo> decode_consumer_member(std::string_view value) {
   codec::Reader reader = open_value(value);
   ConsumerMemberInfo info;
-  info.instance_id = read_nullable_text(reader);
-  info.rack_id = read_nullable_text(reader);
-  info.client_id = read_text(reader);
-  info.client_host = read_text(reader);
-  for (uint64_t count = read_count(reader); count > 0 && reader.ok(); --count) info.topics.insert(read_text(reader));
-  info.regex = read_nullable_text(reader);
+  info.instance_id = read_compact_nullable_string(reader);
+  info.rack_id = read_compact_nullable_string(reader);
+  info.client_id = read_compact_string(reader);
+  info.client_host = read_compact_string(reader);
+  for (uint64_t count = read_count(reader); count > 0 && reader.ok(); --count)
+    info.topics.insert(read_compact_string(reader));
+  info.regex = read_compact_nullable_string(reader);
   info.rebalance_timeout_ms = reader.read<int32_t>();
-  info.assignor = read_nullable_text(reader);
+  info.assignor = read_compact_nullable_string(reader);
   skip_tags(reader);
   if (!reader.ok()) return damaged("a member");
   return info;

@@ -20,24 +20,17 @@ CoordinatorLog::CoordinatorLog(std::shared_ptr<Partition> partition, os::Clock& 
       rewrite_bytes_min_(rewrite_bytes_min),
       rewrite_at_bytes_(rewrite_bytes_min) {}
 
-record::Batch CoordinatorLog::make_batch(const std::vector<Entry>& entries, int64_t now_ms) {
-  record::BatchBuilder builder;
-  for (const Entry& entry : entries) {
-    std::optional<std::string_view> value;
-    if (entry.value) value = as_text(*entry.value);
-    builder.add(now_ms, entry.key, value);
-  }
-  return builder.finish();
-}
-
 bool CoordinatorLog::idle() const {
   std::lock_guard lock(mutex_);
   return in_flight_ == 0 && held_.empty() && phase_ == Phase::kNormal;
 }
 
-void CoordinatorLog::write(std::vector<Entry> entries, std::optional<record::Batch> ready, Append append,
-                           Written done) {
-  Held write{std::move(entries), std::move(ready), std::move(append), std::move(done)};
+void CoordinatorLog::write(std::vector<Entry> entries, Written done) {
+  write(batch_of(entries, clock_.wall_ms()), {}, std::move(done));
+}
+
+void CoordinatorLog::write(record::Batch batch, Append append, Written done) {
+  Held write{std::move(batch), std::move(append), std::move(done)};
   bool hold = false, begin_rewrite = false;
   {
     std::lock_guard lock(mutex_);
@@ -56,13 +49,12 @@ void CoordinatorLog::write(std::vector<Entry> entries, std::optional<record::Bat
 }
 
 void CoordinatorLog::append_now(Held write) {
-  record::Batch batch = write.ready ? *write.ready : make_batch(write.entries, clock_.wall_ms());
   auto done = [this, written = std::move(write.done)](Result<Produced> produced) mutable {
     written(produced.ok() ? Result<Offset>(produced->base_offset) : Result<Offset>(produced.error()));
     finished_one();
   };
-  if (write.append) return write.append(batch, std::move(done));
-  partition_->produce(std::span(&batch, 1), std::move(done));
+  if (write.append) return write.append(write.batch, std::move(done));
+  partition_->produce(std::span(&write.batch, 1), std::move(done));
 }
 
 void CoordinatorLog::finished_one() {
@@ -77,7 +69,7 @@ void CoordinatorLog::finished_one() {
 /// With nothing in flight and new writes held back: the live state, then what was held.
 void CoordinatorLog::rewrite() {
   std::optional<std::vector<Entry>> state = snapshot_();
-  if (!state || state->empty()) return rewritten(Error{ErrorCode::kUnavailable, "nothing to write anew"});
+  if (!state || state->empty()) return resume();
   std::vector<record::Batch> batches;
   std::vector<Entry> part;
   size_t bytes = 0;
@@ -85,11 +77,11 @@ void CoordinatorLog::rewrite() {
     bytes += entry.key.size() + (entry.value ? entry.value->size() : 0);
     part.push_back(std::move(entry));
     if (bytes < kRewriteBatchBytes) continue;
-    batches.push_back(make_batch(part, clock_.wall_ms()));
+    batches.push_back(batch_of(part, clock_.wall_ms()));
     part.clear();
     bytes = 0;
   }
-  if (!part.empty()) batches.push_back(make_batch(part, clock_.wall_ms()));
+  if (!part.empty()) batches.push_back(batch_of(part, clock_.wall_ms()));
   partition_->produce(batches, [this](Result<Produced> produced) { rewritten(std::move(produced)); });
 }
 
@@ -97,9 +89,14 @@ void CoordinatorLog::rewritten(Result<Produced> first) {
   if (first.ok()) {
     auto start = partition_->log().delete_records(first->base_offset);
     if (!start.ok()) log_warn("shortening {}: {}", to_string(partition_->tp()), start.error().message);
-  } else if (first.error().code != ErrorCode::kUnavailable) {
+  } else {
     log_warn("writing {} anew: {}", to_string(partition_->tp()), first.error().message);
   }
+  resume();
+}
+
+/// Lets the writes that were held back go on.
+void CoordinatorLog::resume() {
   std::deque<Held> go_on;
   {
     std::lock_guard lock(mutex_);

@@ -19,8 +19,8 @@ class CoordinatorLog {
  public:
   using Entry = StateLog::Entry;
   using Written = Function<void(Result<Offset>)>;  ///< The offset of the first record.
-  /// The live state. Nothing: not
-  /// now (state that can't be written anew is pending). Called while no write is in flight.
+  /// The live state. Nothing: not now (state that can't be written anew is pending). Called while no write is in
+  /// flight.
   using Snapshot = Function<std::optional<std::vector<Entry>>()>;
   /// Another way to append than Partition::produce, for records of transactions.
   using Append = Function<void(const record::Batch& batch, ProducedCallback done)>;
@@ -28,21 +28,17 @@ class CoordinatorLog {
   CoordinatorLog(std::shared_ptr<Partition> partition, os::Clock& clock, int64_t rewrite_bytes_min, Snapshot snapshot);
 
   /// Appends the entries as one batch, in the order of the calls; `done` when they are on the disk.
-  void write(std::vector<Entry> entries, Written done) { write(std::move(entries), {}, {}, std::move(done)); }
-  /// The same under a producer's id, appended by `append`.
-  void write(std::vector<Entry> entries, std::optional<record::Batch> ready, Append append, Written done);
+  void write(std::vector<Entry> entries, Written done);
+  /// The same with a batch that is made already, appended by `append`.
+  void write(record::Batch batch, Append append, Written done);
 
   const std::shared_ptr<Partition>& partition() const { return partition_; }
   /// Whether `done` of every write has been called.
   bool idle() const;
 
-  /// The batch that write() would append.
-  static record::Batch make_batch(const std::vector<Entry>& entries, int64_t now_ms);
-
  private:
   struct Held {
-    std::vector<Entry> entries;
-    std::optional<record::Batch> ready;
+    record::Batch batch;
     Append append;
     Written done;
   };
@@ -50,6 +46,7 @@ class CoordinatorLog {
   void finished_one();
   void rewrite();
   void rewritten(Result<Produced> first);
+  void resume();
 
   const std::shared_ptr<Partition> partition_;
   os::Clock& clock_;

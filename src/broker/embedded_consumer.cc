@@ -85,7 +85,7 @@ void EmbeddedConsumer::deliver(const TopicPartition& tp, const FetchedData& data
                                bus::PollResult& result) {
   for (SharedBytes rest = data.batches; !rest.empty();) {
     auto batch = record::Batch::parse_trusted(rest);
-    if (!batch.ok()) return;
+    CHECK(batch.ok());  // The log checked it.
     rest = rest.slice(batch->size(), rest.size() - batch->size());
     const record::BatchHeader& header = batch->header();
     bool empty = header.record_count == 0;  // Compaction left the producer's last sequence number only.

@@ -67,8 +67,10 @@ Status GroupCoordinator::load(size_t partition, Loaded& loaded) {
 Status GroupCoordinator::load_batch(PartitionId partition, const record::Batch& batch, Loaded& loaded) {
   const record::BatchHeader& header = batch.header();
   if (header.is_control()) {
-    auto type = record::control_type(batch);
-    if (type.ok()) complete_transaction(partition, header.producer_id, *type == record::ControlType::kCommit);
+    auto marker = record::read_marker(header, batch.bytes().view());
+    if (marker.ok() && *marker) {
+      complete_transaction(partition, header.producer_id, (*marker)->type == record::ControlType::kCommit);
+    }
     return {};
   }
   record::RecordReader reader(batch, kOffsetsRecordsBytesMax);
@@ -270,14 +272,14 @@ void GroupCoordinator::write_commit_in_transaction(const std::string& group_id, 
   }
   producer.transactional = true;
   producer.base_sequence = -1;
-  record::Batch batch = record::with_producer(CoordinatorLog::make_batch(entries, env_.clock.wall_ms()), producer);
+  record::Batch batch = record::with_producer(batch_of(entries, env_.clock.wall_ms()), producer);
   CoordinatorLog& log = log_of(group_id);
   auto append = [this, id = std::string(transactional_id), &log](const record::Batch& ready,
                                                                  ProducedCallback produced) {
     transactions_->produce(id, log.partition(), std::span(&ready, 1), std::move(produced));
   };
   log.write(
-      {}, std::move(batch), std::move(append),
+      std::move(batch), std::move(append),
       [this, group = group_id, pid = producer.id, offsets = std::move(offsets),
        done = std::move(done)](Result<Offset> first) mutable {
         CoordinatorError error = CoordinatorError::kNone;
@@ -459,9 +461,8 @@ void GroupCoordinator::topic_deleted(std::string_view topic) {
 void GroupCoordinator::expire_offsets() {
   int64_t before_ms = env_.clock.wall_ms() - env_.options.offsets_retention.count();
   for (const GroupListing& group : machine_.list()) {
-    int64_t since_ms = 0;
-    bool empty = machine_.is_empty(group.group_id, &since_ms);
-    if (!empty || group.protocol_type.empty() || since_ms < 0 || since_ms > before_ms) continue;
+    auto since_ms = machine_.empty_since_ms(group.group_id);
+    if (!since_ms || group.protocol_type.empty() || *since_ms < 0 || *since_ms > before_ms) continue;
     log_info("group {} has been without members for its retention; its offsets are forgotten", group.group_id);
     remove(group.group_id, [](CoordinatorError) {});
   }

@@ -400,12 +400,11 @@ CoordinatorError GroupMachine::remove(std::string_view group_id) {
   return CoordinatorError::kNone;
 }
 
-bool GroupMachine::is_empty(std::string_view group_id, int64_t* since_ms) {
+std::optional<int64_t> GroupMachine::empty_since_ms(std::string_view group_id) {
   GroupLock::Section section(lock_);
   Group* group = find_group(group_id);
-  if (!group) return *since_ms = -1, true;
-  *since_ms = group->state_time_ms;
-  return group->state == GroupState::kEmpty && group->members.empty();
+  bool empty = group && group->state == GroupState::kEmpty && group->members.empty();
+  return empty ? std::optional(group->state_time_ms) : std::nullopt;
 }
 
 }  // namespace headrace::broker

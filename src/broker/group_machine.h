@@ -79,8 +79,8 @@ class GroupMachine {
   GroupDescription describe(std::string_view group_id);
   /// kNone when the group was empty and is forgotten now, else kNonEmptyGroup or kGroupIdNotFound.
   CoordinatorError remove(std::string_view group_id);
-  /// Groups that have been without members since `before_ms`, and when they became so.
-  bool is_empty(std::string_view group_id, int64_t* since_ms);
+  /// Since when (wall clock, ms) the group has had no members; nothing when it has some or does not exist.
+  std::optional<int64_t> empty_since_ms(std::string_view group_id);
 
   /// Takes over a group as read from the disk; its members have one session timeout to show up.
   void restore(StoredGroup group);

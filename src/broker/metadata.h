@@ -3,8 +3,8 @@
 //
 //   key "cluster"          value := version:i8(=0) cluster_id:text
 //   key "producer-ids"     value := version:i8(=0) next:i64
-//   key "topic/<name>"     value := version:i8(=0) flags:i8 id:16 bytes partitions:i32 count:i32 (name:text
-//   value:text)*
+//   key "topic/<name>"     value := version:i8(=0) flags:i8 id:16 bytes partitions:i32 count:i32
+//                                   (name:text value:text)*
 //   key "quota/<entity>"   value := version:i8(=0) count:i32 (name:text value:text)*   see ClientQuotas::key_of
 //   key "config/<kind>/<name>"                     the same
 //   text := size:i32 bytes

@@ -150,19 +150,19 @@ void Partition::produce(std::span<const record::Batch> batches, ProducedCallback
   Status status = check(batches, config);
   if (status.ok() && disk_space_ && !closed_) status = disk_space_->admit(total_bytes(batches));
   if (!status.ok()) return done(status.error());
-  if (!config.compression) return append(batches, std::move(done));
+  if (!config.compression) return append(batches, /*on_disk=*/false, std::move(done));
   auto changed = recompressed(batches, *config.compression);
   if (!changed.ok()) return done(changed.error().in("appending to " + to_string(tp_)));
-  if (changed->empty()) return append(batches, std::move(done));
+  if (changed->empty()) return append(batches, /*on_disk=*/false, std::move(done));
   if (Status sizes = check_sizes(*changed, config); !sizes.ok()) return done(sizes.error());
-  append(*changed, std::move(done));
+  append(*changed, /*on_disk=*/false, std::move(done));
 }
 
 void Partition::append_marker(const record::Batch& marker, ProducedCallback done) {
-  append(std::span(&marker, 1), std::move(done));
+  append(std::span(&marker, 1), /*on_disk=*/true, std::move(done));
 }
 
-void Partition::append(std::span<const record::Batch> batches, ProducedCallback done) {
+void Partition::append(std::span<const record::Batch> batches, bool on_disk, ProducedCallback done) {
   int64_t bytes = total_bytes(batches);
   std::optional<Error> failure;
   bool wait_for_disk = true, flush_due = false;
@@ -172,16 +172,16 @@ void Partition::append(std::span<const record::Batch> batches, ProducedCallback 
     if (closed_) {
       failure = gone();
     } else {
-      wait_for_disk = config_.log.flush_policy == log::FlushPolicy::kBeforeAck;
+      wait_for_disk = on_disk || config_.log.flush_policy == log::FlushPolicy::kBeforeAck;
       auto appended = log_->append(batches, LeaderEpoch(0));
       if (!appended.ok()) {
-        failure = appended.error();
+        failure = appended.error().in("appending to " + to_string(tp_));
       } else {
         Produced produced{appended->base_offset, appended->append_time_ms, log_->log_start_offset(),
                           appended->duplicate};
         if (!wait_for_disk) flush_due = count_unflushed(batches);
         std::lock_guard wait_lock(wait_mutex_);
-        pending_.push_back({appended->log_end, bytes, produced, std::move(done)});
+        pending_.push_back({appended->log_end, bytes, wait_for_disk, produced, std::move(done)});
       }
     }
   }
@@ -190,7 +190,7 @@ void Partition::append(std::span<const record::Batch> batches, ProducedCallback 
   if (wait_for_disk) {
     flusher_.enqueue(shared_from_this());
   } else {
-    acknowledge(log_->high_watermark(), std::nullopt);
+    acknowledge(log_->durable_end(), log_->high_watermark(), std::nullopt);
     if (flush_due) flusher_.enqueue(shared_from_this());
   }
 }
@@ -215,28 +215,29 @@ void Partition::count(std::span<const record::Batch> batches) {
 
 void Partition::flush_now() {
   Status status;
-  Offset durable;
+  Offset durable, visible;
   {
     std::shared_lock life(life_mutex_);
     if (closed_) return;
     status = log_->flush();
     durable = log_->durable_end();
+    visible = log_->high_watermark();
   }
   std::optional<Error> failure;
   if (!status.ok()) {
     failure = status.error().in("flushing " + to_string(tp_));
     log_error("{}; it takes no more records", failure->message);
   }
-  acknowledge(durable, failure);
+  acknowledge(durable, visible, failure);
 }
 
-void Partition::acknowledge(Offset durable, const std::optional<Error>& failure) {
+void Partition::acknowledge(Offset durable, Offset visible, const std::optional<Error>& failure) {
   std::vector<PendingAck> answered;
   std::deque<PendingAck> failed;
   int64_t bytes = 0;
   {
     std::lock_guard lock(wait_mutex_);
-    while (!pending_.empty() && pending_.front().end <= durable) {
+    while (!pending_.empty() && pending_.front().end <= (pending_.front().on_disk ? durable : visible)) {
       bytes += pending_.front().bytes;
       answered.push_back(std::move(pending_.front()));
       pending_.pop_front();
@@ -352,16 +353,10 @@ TopicConfig Partition::config() const {
 int64_t Partition::apply_retention() {
   std::shared_lock life(life_mutex_);
   if (closed_) return 0;
-  int64_t removed = 0;
-  if (config().log.delete_enabled) {
-    auto result = log_->delete_old_segments();
-    if (result.ok())
-      removed = *result;
-    else
-      log_warn("removing old segments of {}: {}", to_string(tp_), result.error().message);
-  }
+  auto removed = log_->delete_old_segments();
+  if (!removed.ok()) log_warn("removing old segments of {}: {}", to_string(tp_), removed.error().message);
   log_->release_idle_resources();
-  return removed;
+  return removed.ok() ? *removed : 0;
 }
 
 Result<log::CompactionBacklog> Partition::compaction_backlog() {
@@ -412,7 +407,7 @@ Status Partition::shut_down(bool destroy) {
     deleted_ = destroy;
     closed_ = true;
   }
-  acknowledge(kNoOffset, gone());
+  acknowledge(kNoOffset, kNoOffset, gone());
   fire_all_waiters();
   std::unique_lock life(life_mutex_);
   return destroy ? log_->destroy() : log_->close();

@@ -71,10 +71,11 @@ class Partition : public std::enable_shared_from_this<Partition> {
   /// Batches are re-encoded where compression.type says so.
   /// kTooLarge: a batch over max.message.bytes. kOutOfRange: a timestamp outside the topic's bounds. kInvalidArgument:
   /// control batches, no batches. kOutOfSpace: the disk is nearly full, try later. kFenced, kOutOfOrder, kIo: see
-  /// PartitionLog::append. Transactional
-  /// batches must come through TransactionCoordinator::produce, which checks that their transaction is open.
+  /// PartitionLog::append. Transactional batches must come through TransactionCoordinator::produce, which checks that
+  /// their transaction is open.
   void produce(std::span<const record::Batch> batches, ProducedCallback done);
-  /// For the broker's own control batches.
+  /// For the broker's own control batches, which are on the disk when `done` is called whatever the topic wants: the
+  /// coordinator then says for good that the transaction has ended.
   void append_marker(const record::Batch& marker, ProducedCallback done);
 
   /// Reads whole batches from `offset`: see PartitionLog::read. Never returns anything at or above the high watermark
@@ -127,6 +128,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   struct PendingAck {
     Offset end;
     int64_t bytes;
+    bool on_disk;  ///< Not answered before, even where others are.
     Produced produced;
     ProducedCallback done;
   };
@@ -137,11 +139,12 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
   Status check(std::span<const record::Batch> batches, const TopicConfig& config) const;
   Status check_sizes(std::span<const record::Batch> batches, const TopicConfig& config) const;
-  void append(std::span<const record::Batch> batches, ProducedCallback done);
+  void append(std::span<const record::Batch> batches, bool on_disk, ProducedCallback done);
   void count(std::span<const record::Batch> batches);
   bool count_unflushed(std::span<const record::Batch> batches);
-  /// Acknowledges everything below `durable`; fails everything else when `failure` says so. Then wakes readers.
-  void acknowledge(Offset durable, const std::optional<Error>& failure);
+  /// Acknowledges everything below `durable` and, unless it has to be on the disk, below `visible`, in order; fails
+  /// everything else when `failure` says so. Then wakes readers.
+  void acknowledge(Offset durable, Offset visible, const std::optional<Error>& failure);
   void wake_readers(int64_t bytes);
   void fire_all_waiters();
   Error gone() const;
@@ -159,8 +162,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   mutable std::shared_mutex life_mutex_;
   mutable std::mutex append_mutex_;  ///< Appends in order; taken before wait_mutex_.
   TopicConfig config_;
-  int64_t unflushed_records_ =
-      0;  ///< Of a topic that is not flushed before it is acknowledged; append_mutex_ guards it.
+  /// Of a topic that is not flushed before it is acknowledged; append_mutex_ guards it.
+  int64_t unflushed_records_ = 0;
 
   std::mutex wait_mutex_;
   std::deque<PendingAck> pending_;

@@ -1,4 +1,5 @@
-// Strings and byte strings as Kafka's non-flexible schemas write them, for the records of internal topics.
+// Strings and byte strings as Kafka's schemas write them, for the records of internal topics: of non-flexible versions,
+// and in the compact forms of flexible ones (KIP-482).
 #pragma once
 
 #include <optional>
@@ -40,6 +41,43 @@ inline Bytes read_sized_bytes(codec::Reader& reader) {
   if (size < 0) return reader.fail(), Bytes();
   BytesView view = reader.read_bytes(static_cast<size_t>(size));
   return Bytes(view.begin(), view.end());
+}
+
+inline void write_compact_string(codec::Writer& writer, std::string_view text) {
+  writer.write_unsigned_varint(text.size() + 1);
+  writer.write_text(text);
+}
+inline void write_compact_nullable_string(codec::Writer& writer, const std::optional<std::string>& text) {
+  if (text)
+    write_compact_string(writer, *text);
+  else
+    writer.write_unsigned_varint(0);
+}
+inline void write_no_tags(codec::Writer& writer) { writer.write_unsigned_varint(0); }
+
+inline std::optional<std::string> read_compact_nullable_string(codec::Reader& reader) {
+  uint64_t size = reader.read_unsigned_varint();
+  if (size == 0) return std::nullopt;
+  return std::string(reader.read_text(size - 1));
+}
+inline std::string read_compact_string(codec::Reader& reader) {
+  auto text = read_compact_nullable_string(reader);
+  if (!text) reader.fail();
+  return text.value_or("");
+}
+/// Calls `visit(tag, reader of its bytes)` for each tagged field; a field that ends before what `visit` reads is an
+/// error of `reader`.
+template <typename Visit>
+void read_tags(codec::Reader& reader, Visit visit) {
+  for (uint64_t left = reader.read_unsigned_varint(); left > 0 && reader.ok(); --left) {
+    uint64_t tag = reader.read_unsigned_varint();
+    codec::Reader field(reader.read_bytes(reader.read_unsigned_varint()));
+    if (reader.ok()) visit(tag, field);
+    if (!field.ok()) reader.fail();
+  }
+}
+inline void skip_tags(codec::Reader& reader) {
+  read_tags(reader, [](uint64_t, codec::Reader&) {});
 }
 
 }  // namespace headrace::broker

@@ -50,14 +50,18 @@ Result<std::unique_ptr<StateLog>> StateLog::open(os::FileSystem& files, os::Cloc
   return std::unique_ptr<StateLog>(new StateLog(std::move(log), clock));
 }
 
-Result<Offset> StateLog::append(std::span<const Entry> entries) {
+record::Batch batch_of(std::span<const StateLog::Entry> entries, int64_t now_ms) {
   record::BatchBuilder builder;
-  for (const Entry& entry : entries) {
+  for (const StateLog::Entry& entry : entries) {
     std::optional<std::string_view> value;
     if (entry.value) value = as_text(*entry.value);
-    builder.add(clock_.wall_ms(), entry.key, value);
+    builder.add(now_ms, entry.key, value);
   }
-  record::Batch batch = builder.finish();
+  return builder.finish();
+}
+
+Result<Offset> StateLog::append(std::span<const Entry> entries) {
+  record::Batch batch = batch_of(entries, clock_.wall_ms());
   ASSIGN_OR_RETURN(log::AppendResult appended, log_->append(std::span(&batch, 1), LeaderEpoch(0)));
   RETURN_IF_ERROR(log_->flush());
   return appended.base_offset;

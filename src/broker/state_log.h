@@ -43,6 +43,9 @@ class StateLog {
   os::Clock& clock_;
 };
 
+/// The entries as one batch, in their order.
+record::Batch batch_of(std::span<const StateLog::Entry> entries, int64_t now_ms);
+
 /// Calls `visit` for every batch of `log` below its end, oldest first.
 Status for_each_batch(log::PartitionLog& log, Function<Status(const record::Batch&)> visit);
 

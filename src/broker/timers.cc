@@ -40,11 +40,6 @@ size_t Timers::run_due() {
   return ran;
 }
 
-size_t Timers::pending() const {
-  std::lock_guard lock(mutex_);
-  return queue_.size();
-}
-
 void Timers::start_thread() {
   thread_ = std::thread([this] { run(); });
 }

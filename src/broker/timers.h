@@ -29,7 +29,6 @@ class Timers {
   void cancel(Id id);
   /// Runs everything that is due by the clock; how many ran.
   size_t run_due();
-  size_t pending() const;
 
   /// Runs due tasks on a thread until stop().
   void start_thread();

@@ -29,8 +29,7 @@ constexpr ConfigSpec kTable[] = {
      "Accepted for compatibility: files are removed at once."},
     {"flush", ConfigType::kString, "commit", 0, 0, "commit,interval,os",
      "When a produce is acknowledged: after fdatasync (commit), or at once with an fdatasync every flush.ms (interval) "
-     "or "
-     "whenever the system likes (os)."},
+     "or whenever the system likes (os)."},
     {"flush.messages", ConfigType::kLong, "9223372036854775807", 1, kLongMax, "",
      "After how many records flush=interval and os flush at the latest; flush=commit always does before it answers."},
     {"flush.ms", ConfigType::kLong, "9223372036854775807", 0, kLongMax, "",

@@ -231,7 +231,9 @@ Status Topics::remove(std::string_view name) {
   if (topic->internal) return Error{ErrorCode::kInvalidArgument, "topic '" + topic->name + "' is the broker's own"};
   StoredTopic record = stored(*topic);
   record.deleting = true;
-  RETURN_IF_ERROR(metadata_->put_topic(topic->name, record));
+  if (Status status = metadata_->put_topic(topic->name, record); !status.ok()) {
+    return status.error().in("deleting topic " + topic->name);
+  }
   {
     std::unique_lock map_lock(map_mutex_);
     topics_.erase(topic->name);
@@ -270,7 +272,7 @@ Status Topics::add_partitions(std::string_view name, int32_t total, bool validat
   changed->partitions.insert(changed->partitions.end(), added.begin(), added.end());
   if (Status status = metadata_->put_topic(topic->name, stored(*changed)); !status.ok()) {
     for (auto& partition : added) (void)partition->shut_down(/*destroy=*/true);
-    return status;
+    return status.error().in("adding partitions to topic " + topic->name);
   }
   publish(std::move(changed));
   return {};
@@ -291,7 +293,9 @@ Status Topics::alter_configs(std::string_view name, const std::map<std::string, 
     }
   }
   if (validate_only) return {};
-  RETURN_IF_ERROR(metadata_->put_topic(topic->name, stored(*changed)));
+  if (Status status = metadata_->put_topic(topic->name, stored(*changed)); !status.ok()) {
+    return status.error().in("changing the configs of topic " + topic->name);
+  }
   TopicConfig config = apply_topic_configs(changed->configs);
   for (const auto& partition : changed->partitions) partition->set_config(config);
   publish(std::move(changed));

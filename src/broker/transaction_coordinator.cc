@@ -167,6 +167,14 @@ void TransactionCoordinator::init_idle(const TransactionRef& transaction, std::c
   if (transaction->busy || transaction->stored.state == TransactionState::kOngoing) {
     return lock.unlock(), done({CoordinatorError::kConcurrentTransactions, {}});
   }
+  if (transaction->completing) {
+    // The record of the end before must not come behind this one.
+    return await_completion(std::move(lock), *transaction,
+                            [this, transaction, timeout, current, done = std::move(done)](bool completed) mutable {
+                              if (!completed) return done({CoordinatorError::kNotAvailable, {}});
+                              init_idle(transaction, timeout, current, std::move(done));
+                            });
+  }
   Result<ProducerIdentity> identity = next_identity(transaction->stored.producer);
   if (!identity.ok()) return lock.unlock(), done({CoordinatorError::kNotAvailable, {}});
   StoredTransaction changed{.producer = *identity,
@@ -210,12 +218,12 @@ void TransactionCoordinator::add_partitions(std::string_view id, ProducerIdentit
   StoredTransaction& stored = transaction->stored;
   bool begins = stored.state != TransactionState::kOngoing;
   if (begins && transaction->completing) {
-    transaction->when_completed.push_back([this, id = transaction->id, producer, partitions = std::move(partitions),
-                                           done = std::move(done)](bool completed) mutable {
-      if (!completed) return done(CoordinatorError::kNotAvailable);
-      add_partitions(id, producer, std::move(partitions), std::move(done));
-    });
-    return;
+    return await_completion(std::move(lock), *transaction,
+                            [this, id = transaction->id, producer, partitions = std::move(partitions),
+                             done = std::move(done)](bool completed) mutable {
+                              if (!completed) return done(CoordinatorError::kNotAvailable);
+                              add_partitions(id, producer, std::move(partitions), std::move(done));
+                            });
   }
   if (begins) {
     stored.state = TransactionState::kOngoing;
@@ -233,6 +241,14 @@ void TransactionCoordinator::add_partitions(std::string_view id, ProducerIdentit
   // Not waited for: see the top of the header.
   if (changed) write(*transaction, copy, [](bool) {});
   done(CoordinatorError::kNone);
+}
+
+/// Calls `go_on` when the record of the end before is on the disk, or with false when it can't be written now.
+void TransactionCoordinator::await_completion(std::unique_lock<std::mutex> lock, Transaction& transaction,
+                                              Function<void(bool)> go_on) {
+  if (!transaction.completion_failed) return transaction.when_completed.push_back(std::move(go_on));
+  lock.unlock();
+  go_on(false);
 }
 
 void TransactionCoordinator::add_offsets(std::string_view id, ProducerIdentity producer, std::string_view group_id,
@@ -303,12 +319,11 @@ void TransactionCoordinator::end(std::string_view id, ProducerIdentity producer,
 void TransactionCoordinator::abort_nothing(std::unique_lock<std::mutex> lock, const TransactionRef& transaction,
                                            ProducerIdentity producer, IdentityCallback done) {
   if (transaction->completing) {
-    transaction->when_completed.push_back(
-        [this, id = transaction->id, producer, done = std::move(done)](bool completed) mutable {
-          if (!completed) return done({CoordinatorError::kNotAvailable, {}});
-          end(id, producer, /*commit=*/false, /*bump_epoch=*/true, std::move(done));
-        });
-    return;
+    return await_completion(std::move(lock), *transaction,
+                            [this, id = transaction->id, producer, done = std::move(done)](bool completed) mutable {
+                              if (!completed) return done({CoordinatorError::kNotAvailable, {}});
+                              end(id, producer, /*commit=*/false, /*bump_epoch=*/true, std::move(done));
+                            });
   }
   transaction->stored.partitions.clear();
   transaction->stored.start_time_ms = env_.clock.wall_ms();

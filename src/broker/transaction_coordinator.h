@@ -73,7 +73,8 @@ class TransactionCoordinator final : public Transactions {
     int appending = 0;               ///< produce() calls that passed the check and have not appended yet.
     Function<void()> when_appended;  ///< What an end waits with while appending > 0.
     Timers::Id timer = 0;
-    bool completing = false;  ///< Complete* is on its way to the disk: the next transaction waits for it.
+    bool completing = false;         ///< Complete* is on its way to the disk: the next transaction waits for it.
+    bool completion_failed = false;  ///< It could not be written, and is tried again later.
     std::vector<Function<void(bool completed)>> when_completed;
   };
   using TransactionRef = std::shared_ptr<Transaction>;
@@ -106,6 +107,7 @@ class TransactionCoordinator final : public Transactions {
 
   void init_idle(const TransactionRef& transaction, std::chrono::milliseconds timeout,
                  std::optional<ProducerIdentity> current, IdentityCallback done);
+  void await_completion(std::unique_lock<std::mutex> lock, Transaction& transaction, Function<void(bool)> go_on);
   void abort_nothing(std::unique_lock<std::mutex> lock, const TransactionRef& transaction, ProducerIdentity producer,
                      IdentityCallback done);
   void begin_timer(const TransactionRef& transaction);
@@ -123,6 +125,8 @@ class TransactionCoordinator final : public Transactions {
   void write_completed(const TransactionRef& transaction, const StoredTransaction& completed);
   void expire(const TransactionRef& transaction, int64_t before_ms);
   CoordinatorLog& log_of(std::string_view transactional_id);
+  void finish_decided(std::unique_lock<std::mutex> lock, const TransactionRef& transaction, IdentityCallback done);
+  void reopen(std::unique_lock<std::mutex> lock, const TransactionRef& transaction, std::set<TopicPartition> left_open);
   void find_open_transactions(std::map<ProducerId, std::set<TopicPartition>>& open,
                               std::map<ProducerId, int16_t>& epochs);
 

@@ -86,7 +86,7 @@ std::optional<record::ControlType> marker_behind(Partition& partition, const std
     auto batches = record::split_batches(data->batches, false);
     for (const record::Batch& batch : *batches) {
       if (producer && batch.header().is_control() && batch.header().producer_id == *producer)
-        return *record::control_type(batch);
+        return (*record::read_marker(batch.header(), batch.bytes().view()))->type;
       if (batch.header().is_control()) continue;
       record::RecordReader reader(batch, 1 << 20);
       while (const record::RecordView* record = reader.next())

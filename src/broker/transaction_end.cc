@@ -167,7 +167,7 @@ void TransactionCoordinator::write_completed(const TransactionRef& transaction, 
     std::vector<Function<void(bool)>> waiting;
     {
       std::lock_guard lock(transaction->mutex);
-      transaction->completing = !written;
+      transaction->completing = transaction->completion_failed = !written;
       waiting.swap(transaction->when_completed);
     }
     if (!written)
@@ -190,6 +190,47 @@ void TransactionCoordinator::find_open_transactions(std::map<ProducerId, std::se
   }
 }
 
+bool has_ended(TransactionState state) {
+  return state == TransactionState::kCompleteCommit || state == TransactionState::kCompleteAbort;
+}
+
+/// Writes the markers of an end that was decided.
+void TransactionCoordinator::finish_decided(std::unique_lock<std::mutex> lock, const TransactionRef& transaction,
+                                            IdentityCallback done) {
+  const StoredTransaction& stored = transaction->stored;
+  auto ending = std::make_shared<Ending>();
+  ending->transaction = transaction;
+  ending->commit =
+      stored.state == TransactionState::kPrepareCommit || stored.state == TransactionState::kCompleteCommit;
+  ending->marker = stored.producer;
+  ending->next = stored.producer;
+  if (stored.producer.epoch == std::numeric_limits<int16_t>::max()) {
+    // The marker used the id's last epoch up.
+    if (Result<ProducerIdentity> next = next_identity(stored.producer); next.ok()) ending->next = *next;
+  }
+  ending->partitions = stored.partitions;
+  ending->done = std::move(done);
+  transaction->busy = true;
+  lock.unlock();
+  write_markers(ending);
+}
+
+/// An open transaction, which its producer may go on with. `left_open`: where it has records.
+void TransactionCoordinator::reopen(std::unique_lock<std::mutex> lock, const TransactionRef& transaction,
+                                    std::set<TopicPartition> left_open) {
+  StoredTransaction& stored = transaction->stored;
+  if (stored.state != TransactionState::kOngoing) {
+    // It began, and the record of that is lost.
+    stored.partitions.clear();
+    stored.start_time_ms = env_.clock.wall_ms();
+    stored.previous = {};
+  }
+  stored.state = TransactionState::kOngoing;
+  stored.partitions.merge(left_open);
+  lock.unlock();
+  begin_timer(transaction);
+}
+
 void TransactionCoordinator::recover() {
   std::map<ProducerId, std::set<TopicPartition>> open;
   std::map<ProducerId, int16_t> epochs;
@@ -204,57 +245,33 @@ void TransactionCoordinator::recover() {
     std::unique_lock lock(transaction->mutex);
     StoredTransaction& stored = transaction->stored;
     auto found = open.extract(stored.producer.id);
-    bool decided = stored.state == TransactionState::kPrepareCommit || stored.state == TransactionState::kPrepareAbort;
-    if (decided) {
-      auto ending = std::make_shared<Ending>();
-      ending->transaction = transaction;
-      ending->commit = stored.state == TransactionState::kPrepareCommit;
-      ending->marker = stored.producer;
-      ending->next = stored.producer;
-      if (stored.producer.epoch == std::numeric_limits<int16_t>::max()) {
-        // The marker used the id's last epoch up.
-        if (Result<ProducerIdentity> next = next_identity(stored.producer); next.ok()) ending->next = *next;
-      }
-      ending->partitions = stored.partitions;
-      ending->done = waiting();
-      transaction->busy = true;
-      lock.unlock();
-      write_markers(ending);
-      continue;
-    }
-    if (stored.state != TransactionState::kOngoing && found.empty()) continue;
-    if (!found.empty() && epochs[stored.producer.id] != stored.producer.epoch) {
+    std::set<TopicPartition> left_open = found.empty() ? std::set<TopicPartition>() : std::move(found.mapped());
+    if (stored.state == TransactionState::kPrepareCommit || stored.state == TransactionState::kPrepareAbort) {
+      finish_decided(std::move(lock), transaction, waiting());
+    } else if (has_ended(stored.state) && !left_open.empty() &&
+               stored.previous == ProducerIdentity{stored.producer.id, epochs[stored.producer.id]}) {
+      stored.partitions = std::move(left_open);  // Its markers there are lost.
+      finish_decided(std::move(lock), transaction, waiting());
+    } else if (!left_open.empty() && epochs[stored.producer.id] != stored.producer.epoch) {
       // Left open by a producer that a newer one has fenced.
       stored.state = TransactionState::kOngoing;
-      stored.partitions.insert(found.mapped().begin(), found.mapped().end());
+      stored.partitions.merge(left_open);
       begin_end(std::move(lock), transaction, /*commit=*/false, /*bump_epoch=*/true, waiting());
-      continue;
+    } else if (stored.state == TransactionState::kOngoing || !left_open.empty()) {
+      reopen(std::move(lock), transaction, std::move(left_open));
     }
-    if (stored.state != TransactionState::kOngoing) {
-      // It began, and the record of that is lost.
-      stored.partitions.clear();
-      stored.start_time_ms = env_.clock.wall_ms();
-      stored.previous = {};
-    }
-    stored.state = TransactionState::kOngoing;
-    if (!found.empty()) stored.partitions.insert(found.mapped().begin(), found.mapped().end());
-    lock.unlock();
-    begin_timer(transaction);
   }
   // Open transactions whose very id was not on the disk yet: nobody can commit them any more.
   for (const auto& [producer, partitions] : open) {
-    auto ending = std::make_shared<Ending>();
-    ending->transaction = std::make_shared<Transaction>();
-    record::Batch marker = record::end_transaction_marker(record::ControlType::kAbort, producer, epochs[producer],
-                                                          kCoordinatorEpoch, env_.clock.wall_ms());
     for (const TopicPartition& tp : partitions) {
-      auto partition = topics_.partition(tp);
-      auto done = waiting();
-      partition->append_marker(marker, [this, done, tp, producer = producer](Result<Produced> produced) {
-        if (!produced.ok()) log_error("aborting a transaction in {}: {}", to_string(tp), produced.error().message);
-        complete_offsets(tp, producer, /*commit=*/false);
+      auto aborted = [this, done = waiting(), tp, id = producer](const Status& written) {
+        if (!written.ok()) {
+          log_error("aborting a transaction in {}: {}", to_string(tp), written.error().message);
+          complete_offsets(tp, id, /*commit=*/false);
+        }
         done({});
-      });
+      };
+      write_marker(tp, {producer, epochs[producer]}, /*commit=*/false, kCoordinatorEpoch, std::move(aborted));
     }
   }
   // A full disk lets nothing end; then it goes on in the background.

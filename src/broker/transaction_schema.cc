@@ -38,12 +38,10 @@ class ValueWriter {
       writer_.write(int32_t{-1});
   }
   void text(std::string_view text) {
-    if (!flexible_) return write_string(writer_, text);
-    writer_.write_unsigned_varint(text.size() + 1);
-    writer_.write_text(text);
+    return flexible_ ? write_compact_string(writer_, text) : write_string(writer_, text);
   }
   void no_tags() {
-    if (flexible_) writer_.write_unsigned_varint(0);
+    if (flexible_) write_no_tags(writer_);
   }
   template <typename T>
   void tag(uint64_t number, T value) {
@@ -65,22 +63,11 @@ class ValueReader {
   int64_t count() {
     return flexible_ ? static_cast<int64_t>(reader_.read_unsigned_varint()) - 1 : reader_.read<int32_t>();
   }
-  std::string text() {
-    if (!flexible_) return read_string(reader_);
-    uint64_t size = reader_.read_unsigned_varint();
-    if (size == 0) return reader_.fail(), std::string();
-    return std::string(reader_.read_text(size - 1));
-  }
+  std::string text() { return flexible_ ? read_compact_string(reader_) : read_string(reader_); }
   /// Calls take(number, reader of the tag's bytes) for each tag.
   template <typename Take>
   void tags(Take take) {
-    if (!flexible_) return;
-    for (uint64_t left = reader_.read_unsigned_varint(); left > 0 && reader_.ok(); --left) {
-      uint64_t number = reader_.read_unsigned_varint();
-      codec::Reader bytes(reader_.read_bytes(reader_.read_unsigned_varint()));
-      take(number, bytes);
-      if (!bytes.ok()) reader_.fail();
-    }
+    if (flexible_) read_tags(reader_, take);
   }
 
  private:

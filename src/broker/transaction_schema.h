@@ -21,8 +21,7 @@ namespace headrace::broker {
 /// What is durable of a transactional id.
 struct StoredTransaction {
   ProducerIdentity producer;
-  /// The identity before the last end, when that bumped the epoch (KIP-890): who asks for that end again is known by
-  /// it.
+  /// The identity before the last end, when that bumped the epoch (KIP-890): it tells who asks for that end again.
   ProducerIdentity previous{};
   int32_t timeout_ms = 0;
   TransactionState state = TransactionState::kEmpty;

@@ -58,7 +58,8 @@ class Transactions {
   /// is aborted. `current`: the caller's own identity when it wants its epoch bumped (KIP-360).
   virtual void init(std::string_view transactional_id, std::chrono::milliseconds timeout,
                     std::optional<ProducerIdentity> current, IdentityCallback done) = 0;
-  /// AddPartitionsToTxn: begins the transaction with the first ones. Answers when that is on the disk.
+  /// AddPartitionsToTxn: begins the transaction with the first ones. The record of it is written, not waited for: see
+  /// transaction_coordinator.h.
   virtual void add_partitions(std::string_view transactional_id, ProducerIdentity producer,
                               std::vector<TopicPartition> partitions, TransactionCallback done) = 0;
   /// AddOffsetsToTxn: the same for the offsets of a consumer group.

@@ -79,7 +79,8 @@ class KafkaAdmin final : public bus::Admin {
   }
 
   std::shared_ptr<const Handle> group_handle();
-  void follow_coordinator(const std::shared_ptr<const Handle>& used, rd_kafka_resp_err_t code);
+  Error request_error(const std::shared_ptr<const Handle>& used, rd_kafka_resp_err_t code, std::string_view doing,
+                      const char* detail = nullptr);
 
   const Properties properties_;
   const std::shared_ptr<const Handle> handle_;
@@ -99,15 +100,22 @@ std::shared_ptr<const Handle> KafkaAdmin::group_handle() {
   return group_handle_ ? group_handle_ : handle_;
 }
 
-/// A librdkafka client goes on asking the coordinator that it found once, for as long as it asks, even where that
-/// answers each time that it is none: a new client looks for the group's anew.
-void KafkaAdmin::follow_coordinator(const std::shared_ptr<const Handle>& used, rd_kafka_resp_err_t code) {
-  if (code != RD_KAFKA_RESP_ERR_NOT_COORDINATOR) return;
-  auto made = make_handle(properties_);
-  if (!made.ok()) return log_warn("a client that looks for coordinators anew: {}", made.error().message);
-  auto fresh = std::make_shared<const Handle>(*std::move(made));
-  std::lock_guard lock(group_mutex_);
-  if (used == (group_handle_ ? group_handle_ : handle_)) group_handle_ = std::move(fresh);
+/// Has the next request about a group made by a new client, where `used` asked the wrong broker: a librdkafka client
+/// goes on asking the coordinator that it found once, for as long as it asks, though that answers each time that it is
+/// none.
+Error KafkaAdmin::request_error(const std::shared_ptr<const Handle>& used, rd_kafka_resp_err_t code,
+                                std::string_view doing, const char* detail) {
+  if (code == RD_KAFKA_RESP_ERR_NOT_COORDINATOR) {
+    auto made = make_handle(properties_);
+    if (made.ok()) {
+      auto fresh = std::make_shared<const Handle>(*std::move(made));
+      std::lock_guard lock(group_mutex_);
+      if (used == (group_handle_ ? group_handle_ : handle_)) group_handle_ = std::move(fresh);
+    } else {
+      log_warn("a client that looks for coordinators anew: {}", made.error().message);
+    }
+  }
+  return error(code, doing, detail);
 }
 
 /// Makes one admin request and waits for its event; the event's own error is an Error.
@@ -123,8 +131,7 @@ Result<Owned<rd_kafka_event_t>> KafkaAdmin::ask(const std::shared_ptr<const Hand
   Owned<rd_kafka_event_t> event(rd_kafka_queue_poll(queue.get(), 2 * kRequestTimeoutMs));
   if (!event) return error(RD_KAFKA_RESP_ERR__TIMED_OUT, doing);
   if (auto code = rd_kafka_event_error(event.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    follow_coordinator(handle, code);
-    return error(code, doing, rd_kafka_event_error_string(event.get()));
+    return request_error(handle, code, doing, rd_kafka_event_error_string(event.get()));
   }
   return event;
 }
@@ -408,8 +415,7 @@ Result<std::vector<bus::Position>> KafkaAdmin::committed_once(const std::string&
       rd_kafka_event_ListConsumerGroupOffsets_result(event.get()), &count);
   auto failed = [&](rd_kafka_resp_err_t code, const char* detail) {
     unstable = require_stable && code == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT;
-    follow_coordinator(handle, code);
-    return error(code, doing, detail);
+    return request_error(handle, code, doing, detail);
   };
   std::vector<bus::Position> positions;
   for (size_t i = 0; i < count; ++i) {
@@ -446,14 +452,11 @@ Status KafkaAdmin::commit(std::string_view group, const std::vector<bus::Positio
       rd_kafka_event_AlterConsumerGroupOffsets_result(event.get()), &count);
   for (size_t i = 0; i < count; ++i) {
     if (const auto* failure = rd_kafka_group_result_error(groups[i])) {
-      follow_coordinator(handle, rd_kafka_error_code(failure));
-      return error(rd_kafka_error_code(failure), doing, rd_kafka_error_string(failure));
+      return request_error(handle, rd_kafka_error_code(failure), doing, rd_kafka_error_string(failure));
     }
     const auto* done = rd_kafka_group_result_partitions(groups[i]);
     for (int k = 0; done != nullptr && k < done->cnt; ++k) {
-      if (done->elems[k].err == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
-      follow_coordinator(handle, done->elems[k].err);
-      return error(done->elems[k].err, doing);
+      if (done->elems[k].err != RD_KAFKA_RESP_ERR_NO_ERROR) return request_error(handle, done->elems[k].err, doing);
     }
   }
   return {};

@@ -37,7 +37,7 @@ TEST_F(AdminTest, LogDirsTellBytesOfPartitionsAndTheDisk) {
   request.topics->push_back({"t", {0, 1, 7}});
   request.topics->push_back({"none", {0}});
   auto directory = c.call<35>(request, 4).results.at(0);
-  EXPECT_EQ(directory.log_dir, directory_);
+  EXPECT_EQ(directory.log_dir, directory_.path());
   EXPECT_GT(directory.usable_bytes, 0);
   EXPECT_GE(directory.total_bytes, directory.usable_bytes);
   ASSERT_EQ(directory.topics.size(), 1u);
@@ -54,7 +54,7 @@ TEST_F(AdminTest, LogDirsTellBytesOfPartitionsAndTheDisk) {
 TEST_F(AdminTest, ReplicasAreInTheOneDirectory) {
   create("t");
   AlterReplicaLogDirsRequest request;
-  request.dirs.push_back({directory_, {{"t", {0, 1}}}});
+  request.dirs.push_back({directory_.path(), {{"t", {0, 1}}}});
   request.dirs.push_back({"/elsewhere", {{"t", {0}}}});
   auto response = client().call<34>(request, 2);
   ASSERT_EQ(response.results.size(), 2u);

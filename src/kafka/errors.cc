@@ -61,6 +61,11 @@ KafkaError to_kafka(broker::CoordinatorError error) {
   return KafkaError::kUnknownServerError;
 }
 
+KafkaError to_kafka(broker::CoordinatorError error, int16_t version, int16_t fenced_since) {
+  bool old_client = error == broker::CoordinatorError::kProducerFenced && version < fenced_since;
+  return old_client ? KafkaError::kInvalidProducerEpoch : to_kafka(error);
+}
+
 std::string_view to_string(KafkaError error) {
   switch (error) {
     case KafkaError::kUnknownServerError: return "UNKNOWN_SERVER_ERROR";
@@ -68,15 +73,12 @@ std::string_view to_string(KafkaError error) {
     case KafkaError::kOffsetOutOfRange: return "OFFSET_OUT_OF_RANGE";
     case KafkaError::kCorruptMessage: return "CORRUPT_MESSAGE";
     case KafkaError::kUnknownTopicOrPartition: return "UNKNOWN_TOPIC_OR_PARTITION";
-    case KafkaError::kInvalidFetchSize: return "INVALID_FETCH_SIZE";
     case KafkaError::kLeaderNotAvailable: return "LEADER_NOT_AVAILABLE";
     case KafkaError::kNotLeaderOrFollower: return "NOT_LEADER_OR_FOLLOWER";
     case KafkaError::kRequestTimedOut: return "REQUEST_TIMED_OUT";
-    case KafkaError::kReplicaNotAvailable: return "REPLICA_NOT_AVAILABLE";
     case KafkaError::kMessageTooLarge: return "MESSAGE_TOO_LARGE";
     case KafkaError::kOffsetMetadataTooLarge: return "OFFSET_METADATA_TOO_LARGE";
     case KafkaError::kCoordinatorNotAvailable: return "COORDINATOR_NOT_AVAILABLE";
-    case KafkaError::kNotCoordinator: return "NOT_COORDINATOR";
     case KafkaError::kInvalidTopic: return "INVALID_TOPIC_EXCEPTION";
     case KafkaError::kInvalidRequiredAcks: return "INVALID_REQUIRED_ACKS";
     case KafkaError::kIllegalGeneration: return "ILLEGAL_GENERATION";
@@ -96,19 +98,16 @@ std::string_view to_string(KafkaError error) {
     case KafkaError::kInvalidRequest: return "INVALID_REQUEST";
     case KafkaError::kPolicyViolation: return "POLICY_VIOLATION";
     case KafkaError::kOutOfOrderSequenceNumber: return "OUT_OF_ORDER_SEQUENCE_NUMBER";
-    case KafkaError::kDuplicateSequenceNumber: return "DUPLICATE_SEQUENCE_NUMBER";
     case KafkaError::kInvalidProducerEpoch: return "INVALID_PRODUCER_EPOCH";
     case KafkaError::kInvalidTxnState: return "INVALID_TXN_STATE";
     case KafkaError::kInvalidProducerIdMapping: return "INVALID_PRODUCER_ID_MAPPING";
     case KafkaError::kInvalidTransactionTimeout: return "INVALID_TRANSACTION_TIMEOUT";
     case KafkaError::kConcurrentTransactions: return "CONCURRENT_TRANSACTIONS";
     case KafkaError::kTransactionCoordinatorFenced: return "TRANSACTION_COORDINATOR_FENCED";
-    case KafkaError::kTransactionalIdAuthorizationFailed: return "TRANSACTIONAL_ID_AUTHORIZATION_FAILED";
     case KafkaError::kSecurityDisabled: return "SECURITY_DISABLED";
     case KafkaError::kOperationNotAttempted: return "OPERATION_NOT_ATTEMPTED";
     case KafkaError::kKafkaStorageError: return "KAFKA_STORAGE_ERROR";
     case KafkaError::kLogDirNotFound: return "LOG_DIR_NOT_FOUND";
-    case KafkaError::kUnknownProducerId: return "UNKNOWN_PRODUCER_ID";
     case KafkaError::kNonEmptyGroup: return "NON_EMPTY_GROUP";
     case KafkaError::kGroupIdNotFound: return "GROUP_ID_NOT_FOUND";
     case KafkaError::kFetchSessionIdNotFound: return "FETCH_SESSION_ID_NOT_FOUND";
@@ -127,10 +126,8 @@ std::string_view to_string(KafkaError error) {
     case KafkaError::kThrottlingQuotaExceeded: return "THROTTLING_QUOTA_EXCEEDED";
     case KafkaError::kProducerFenced: return "PRODUCER_FENCED";
     case KafkaError::kResourceNotFound: return "RESOURCE_NOT_FOUND";
-    case KafkaError::kDuplicateResource: return "DUPLICATE_RESOURCE";
     case KafkaError::kInvalidUpdateVersion: return "INVALID_UPDATE_VERSION";
     case KafkaError::kUnknownTopicId: return "UNKNOWN_TOPIC_ID";
-    case KafkaError::kInconsistentTopicId: return "INCONSISTENT_TOPIC_ID";
     case KafkaError::kTransactionalIdNotFound: return "TRANSACTIONAL_ID_NOT_FOUND";
     case KafkaError::kFetchSessionTopicIdError: return "FETCH_SESSION_TOPIC_ID_ERROR";
     case KafkaError::kFencedMemberEpoch: return "FENCED_MEMBER_EPOCH";

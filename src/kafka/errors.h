@@ -16,15 +16,12 @@ enum class KafkaError : int16_t {
   kOffsetOutOfRange = 1,
   kCorruptMessage = 2,
   kUnknownTopicOrPartition = 3,
-  kInvalidFetchSize = 4,
   kLeaderNotAvailable = 5,
   kNotLeaderOrFollower = 6,
   kRequestTimedOut = 7,
-  kReplicaNotAvailable = 9,
   kMessageTooLarge = 10,
   kOffsetMetadataTooLarge = 12,
   kCoordinatorNotAvailable = 15,
-  kNotCoordinator = 16,
   kInvalidTopic = 17,
   kInvalidRequiredAcks = 21,
   kIllegalGeneration = 22,
@@ -44,19 +41,16 @@ enum class KafkaError : int16_t {
   kInvalidRequest = 42,
   kPolicyViolation = 44,
   kOutOfOrderSequenceNumber = 45,
-  kDuplicateSequenceNumber = 46,
   kInvalidProducerEpoch = 47,
   kInvalidTxnState = 48,
   kInvalidProducerIdMapping = 49,
   kInvalidTransactionTimeout = 50,
   kConcurrentTransactions = 51,
   kTransactionCoordinatorFenced = 52,
-  kTransactionalIdAuthorizationFailed = 53,
   kSecurityDisabled = 54,
   kOperationNotAttempted = 55,
   kKafkaStorageError = 56,
   kLogDirNotFound = 57,
-  kUnknownProducerId = 59,
   kNonEmptyGroup = 68,
   kGroupIdNotFound = 69,
   kFetchSessionIdNotFound = 70,
@@ -75,10 +69,8 @@ enum class KafkaError : int16_t {
   kThrottlingQuotaExceeded = 89,
   kProducerFenced = 90,
   kResourceNotFound = 91,
-  kDuplicateResource = 92,
   kInvalidUpdateVersion = 95,
   kUnknownTopicId = 100,
-  kInconsistentTopicId = 103,
   kTransactionalIdNotFound = 105,
   kFetchSessionTopicIdError = 106,
   kFencedMemberEpoch = 110,
@@ -95,6 +87,8 @@ enum class KafkaError : int16_t {
 KafkaError to_kafka(ErrorCode code);
 /// What a client is told about a coordinator's answer.
 KafkaError to_kafka(broker::CoordinatorError error);
+/// The same to a client of `version`: before `fenced_since` INVALID_PRODUCER_EPOCH stands for PRODUCER_FENCED (KIP-588).
+KafkaError to_kafka(broker::CoordinatorError error, int16_t version, int16_t fenced_since);
 
 /// The code's name in Kafka's documentation: "OFFSET_OUT_OF_RANGE".
 std::string_view to_string(KafkaError error);

@@ -54,9 +54,9 @@ const Api* find_api(int16_t key) {
 ServerContext::ServerContext(broker::Broker& served, KafkaServerOptions server_options)
     : broker(served),
       options(std::move(server_options)),
-      fetch_sessions({.sessions_max = options.fetch_sessions_max}, os::system_clock(), options.metrics),
-      rates(served.settings(), os::system_clock(), options.metrics),
-      telemetry(served.settings(), os::system_clock(), options.metrics),
+      fetch_sessions({.sessions_max = options.fetch_sessions_max}, served.clock(), options.metrics),
+      rates(served.settings(), served.clock(), options.metrics),
+      telemetry(served.settings(), served.clock(), options.metrics),
       api_metrics_(kApiKeysMax) {
   flow::MetricsRegistry* registry = options.metrics;
   if (!registry) return;

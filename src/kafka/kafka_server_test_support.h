@@ -3,10 +3,10 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <memory>
 #include <string>
 
+#include "base/temp_directory.h"
 #include "broker/broker.h"
 #include "kafka/errors.h"
 #include "kafka/kafka_server.h"
@@ -20,10 +20,8 @@ namespace headrace::kafka {
 class KafkaServerTest : public ::testing::Test {
  protected:
   KafkaServerTest() {
-    char name[] = "/tmp/headrace-kafka-XXXXXX";
-    directory_ = ::mkdtemp(name);
     loops_ = net::EventLoops::start(2);
-    auto opened = broker::Broker::open({.data_directory = directory_}, metrics_);
+    auto opened = broker::Broker::open({.data_directory = directory_.path()}, metrics_);
     CHECK(opened.ok());
     broker_ = *std::move(opened);
     start({.port = 0, .metrics = &metrics_});
@@ -32,7 +30,6 @@ class KafkaServerTest : public ::testing::Test {
     server_.reset();
     broker_.reset();
     loops_.reset();
-    std::filesystem::remove_all(directory_);
   }
 
   void start(KafkaServerOptions options) {
@@ -78,7 +75,7 @@ class KafkaServerTest : public ::testing::Test {
     return response.responses.at(0).partition_responses.at(0).error_code;
   }
 
-  std::string directory_;
+  TempDirectory directory_;
   flow::MetricsRegistry metrics_;
   std::unique_ptr<net::EventLoops> loops_;
   std::unique_ptr<broker::Broker> broker_;

@@ -130,11 +130,11 @@ void KafkaSession::start_request(BytesView frame) {
   if (!header.ok()) return refuse(header.error().message);
   Call call{*server_, peer_, connection_.loop(), version, std::move(header->client_id).value_or(""), frame.size()};
   bool rated = server_->rates.active();
-  auto began = rated ? os::system_clock().monotonic() : std::chrono::nanoseconds(0);
+  auto began = rated ? server_->broker.clock().monotonic() : std::chrono::nanoseconds(0);
   if (rated) call.throttle = server_->rates.wait(RateKind::kRequest, peer_.user, call.client_id);
   auto status = api->handle(call, header->correlation_id, in, responses_->open(*api, frame.size()));
   if (rated) {
-    std::chrono::duration<double> took = os::system_clock().monotonic() - began;
+    std::chrono::duration<double> took = server_->broker.clock().monotonic() - began;
     server_->rates.record(RateKind::kRequest, peer_.user, call.client_id, took.count());
   }
   if (!status.ok()) return refuse(status.error().message);

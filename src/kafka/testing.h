@@ -67,7 +67,7 @@ class KafkaTestClient {
   int32_t correlation_id_ = 100;
 };
 
-/// A batch of records without keys, with the current time.
+/// A batch of records without keys, at a fixed time.
 inline record::Batch batch_of(const std::vector<std::string>& values, int64_t timestamp_ms = 1'700'000'000'000) {
   record::BatchBuilder builder;
   for (const auto& value : values) builder.add(timestamp_ms, std::nullopt, value);

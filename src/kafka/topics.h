@@ -31,7 +31,5 @@ KafkaError check_leader_epoch(const broker::Partition& partition, int32_t curren
 inline constexpr int32_t kTopicOperations = 0xdf8;
 inline constexpr int32_t kClusterOperations = 0x1fa0;
 inline constexpr int32_t kGroupOperations = 0xd48;
-/// Where a response has the field but the request did not ask for it.
-inline constexpr int32_t kOperationsNotAsked = INT32_MIN;
 
 }  // namespace headrace::kafka

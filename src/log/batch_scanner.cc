@@ -13,7 +13,6 @@ namespace {
 
 constexpr size_t kScanChunkBytes = 1 << 20;
 constexpr size_t kMagicOffset = 16;
-constexpr size_t kCrcOffset = 17;
 constexpr uint8_t kMagic = 2;
 
 bool all_zero(BytesView bytes) {
@@ -92,7 +91,7 @@ Result<BatchScanner::Claim> BatchScanner::claim_of_bad() {
   codec::Reader reader(bytes);
   Offset base(reader.read<int64_t>());
   auto length = reader.read<int32_t>();
-  reader.skip(kCrcOffset - record::kBatchLogOverheadBytes);
+  reader.skip(record::kBatchCrcAt - record::kBatchLogOverheadBytes);
   auto crc = reader.read<uint32_t>();
   uint64_t size = record::kBatchLogOverheadBytes + static_cast<uint64_t>(std::max(length, 0));
   if (size < record::kBatchHeaderBytes || size > kBatchBytesMax) return Claim{};

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "base/temp_directory.h"
 #include "log/file_names.h"
 #include "log/log_test_support.h"
 #include "os/random.h"
@@ -16,18 +17,12 @@ class CheckedRangeTest : public ::testing::Test {
  protected:
   CheckedRangeTest() {
     set_log_level(LogLevel::kError);
-    std::string pattern = ::testing::TempDir() + "/headrace-range-XXXXXX";
-    root_ = ::mkdtemp(pattern.data());
     config_.segment_bytes = 700 << 10;
     open();
   }
-  ~CheckedRangeTest() override {
-    log_.reset();
-    std::filesystem::remove_all(root_);
-  }
   void open() {
     log_.reset();
-    auto log = PartitionLog::open(files_, clock_, root_ + "/cabs-0", config_);
+    auto log = PartitionLog::open(files_, clock_, directory_.path() + "/cabs-0", config_);
     CHECK(log.ok());
     log_ = *std::move(log);
   }
@@ -72,7 +67,7 @@ class CheckedRangeTest : public ::testing::Test {
   os::ManualClock clock_{kTestTimeMs};
   os::Random random_{7};
   LogConfig config_;
-  std::string root_;
+  TempDirectory directory_;
   std::unique_ptr<PartitionLog> log_;
 };
 
@@ -117,12 +112,12 @@ TEST_F(CheckedRangeTest, DamageThatARecoveryFoundIsNeverPartOfOne) {
   open();
   fill(1000);
   ASSERT_OK(log_->close());
-  std::string path = root_ + "/cabs-0/" + file_name(Offset(0), kLogSuffix);
+  std::string path = directory_.path() + "/cabs-0/" + file_name(Offset(0), kLogSuffix);
   auto file = files_.open(path, os::OpenMode::kReadWrite);
   ASSERT_OK(file);
   uint8_t byte = 0x55;
   ASSERT_OK((*file)->write_at(200'000, BytesView(&byte, 1)));
-  std::filesystem::remove(root_ + "/cabs-0/headrace.checkpoint");
+  std::filesystem::remove(directory_.path() + "/cabs-0/headrace.checkpoint");
   open();
   ASSERT_EQ(log_->damaged_ranges().size(), 1u);
   DamagedRange damage = log_->damaged_ranges()[0];

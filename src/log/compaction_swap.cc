@@ -21,11 +21,6 @@ Status rename_if_there(os::FileSystem& files, const std::string& from, const std
   return !renamed.ok() && renamed.error().code == ErrorCode::kNotFound ? Status() : renamed;
 }
 
-Status remove_if_there(os::FileSystem& files, const std::string& path) {
-  Status removed = files.remove(path);
-  return !removed.ok() && removed.error().code == ErrorCode::kNotFound ? Status() : removed;
-}
-
 // Where the offsets of a compacted segment end.
 Result<Offset> end_of(os::FileSystem& files, const std::string& path, Offset base) {
   ASSIGN_OR_RETURN(auto file, files.open(path, os::OpenMode::kRead));
@@ -81,15 +76,15 @@ Status finish_swap(os::FileSystem& files, const std::string& directory, Offset b
 
 Status discard_cleaned(os::FileSystem& files, const std::string& directory, Offset base) {
   for (std::string_view state : {kCleanedSuffix, kSwapSuffix}) {
-    RETURN_IF_ERROR(remove_if_there(files, path_of(directory, base, kLogSuffix, state)));
+    RETURN_IF_ERROR(os::remove_if_exists(files, path_of(directory, base, kLogSuffix, state)));
     for (std::string_view suffix : kIndexSuffixes) {
-      RETURN_IF_ERROR(remove_if_there(files, path_of(directory, base, suffix, state)));
+      RETURN_IF_ERROR(os::remove_if_exists(files, path_of(directory, base, suffix, state)));
     }
   }
   return {};
 }
 
-Result<bool> finish_swaps(os::FileSystem& files, const std::string& directory) {
+Status finish_swaps(os::FileSystem& files, const std::string& directory) {
   ASSIGN_OR_RETURN(auto names, files.list(directory));
   std::vector<Offset> swaps, bases;
   std::string swap_suffix = std::string(kLogSuffix) + std::string(kSwapSuffix);
@@ -107,7 +102,7 @@ Result<bool> finish_swaps(os::FileSystem& files, const std::string& directory) {
     }
     RETURN_IF_ERROR(finish_swap(files, directory, base, replaced));
   }
-  return !swaps.empty();
+  return {};
 }
 
 }  // namespace headrace::log

@@ -33,7 +33,7 @@ Status finish_swap(os::FileSystem& files, const std::string& directory, Offset b
 /// Removes what steps 1 and 2 wrote; nothing to remove is fine.
 Status discard_cleaned(os::FileSystem& files, const std::string& directory, Offset base);
 
-/// When a log is opened: finishes the swaps that were published. True when there was one.
-Result<bool> finish_swaps(os::FileSystem& files, const std::string& directory);
+/// When a log is opened: finishes the swaps that were published.
+Status finish_swaps(os::FileSystem& files, const std::string& directory);
 
 }  // namespace headrace::log

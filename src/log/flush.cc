@@ -138,8 +138,7 @@ Status PartitionLogImpl::write_checkpoint(const FlushPass& pass) {
     of_segment = segments_.contains(before);
   }
   if (before == kNoOffset || before == pass.target || of_segment) return {};
-  Status removed = files_.remove(snapshot_path(before));
-  return removed.ok() || removed.error().code == ErrorCode::kNotFound ? Status() : removed;
+  return os::remove_if_exists(files_, snapshot_path(before));
 }
 
 std::string PartitionLogImpl::snapshot_path(Offset offset) const {

@@ -150,9 +150,7 @@ TEST(CheckpointFile, ATornWriteLeavesTheOneBefore) {
   EXPECT_EQ((*CheckpointFile::open(disk, "/cp"))->read()->durable.offset.value, 4);
 }
 
-TEST(Sequences, WrapBehindTheLargest) {
-  EXPECT_EQ(advance_sequence(INT32_MAX, 1), 0);
-  EXPECT_EQ(advance_sequence(INT32_MAX - 1, 3), 1);
+TEST(ProducerBatch, FirstSequenceWrapsBelowZero) {
   EXPECT_EQ((ProducerBatch{.last_sequence = 1, .offset_delta = 3}).first_sequence(), INT32_MAX - 1);
   EXPECT_EQ((ProducerBatch{.last_sequence = 7, .offset_delta = 3}).first_sequence(), 4);
 }

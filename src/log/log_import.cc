@@ -163,7 +163,7 @@ class Importer {
     buffer_.insert(buffer_.end(), batch.begin(), batch.end());
     header.partition_leader_epoch = kOwnEpoch;
     record::stamp(std::span(buffer_).subspan(at), header.base_offset, kOwnEpoch);
-    auto marker = read_marker(header, batch);
+    auto marker = record::read_marker(header, batch);
     auto aborted = producers_.apply(header, marker.ok() ? *marker : std::nullopt, now_ms_);
     if (aborted) segment_->note_aborted(*aborted);
     report_.producer_max = std::max(report_.producer_max, header.producer_id);

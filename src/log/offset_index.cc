@@ -21,10 +21,6 @@ const OffsetIndexEntry* OffsetIndex::before(int32_t relative_offset, uint64_t po
   return end == entries_.begin() ? nullptr : &*std::prev(end);
 }
 
-void OffsetIndex::cut(uint64_t position) {
-  while (!entries_.empty() && static_cast<uint64_t>(entries_.back().position) >= position) entries_.pop_back();
-}
-
 Bytes encode_offset_index(std::span<const OffsetIndexEntry> entries) {
   Bytes bytes;
   bytes.reserve(entries.size() * kOffsetIndexEntryBytes);

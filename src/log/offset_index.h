@@ -35,8 +35,6 @@ class OffsetIndex {
   /// The last entry below `relative_offset` and at or before `position`; null when there is none.
   const OffsetIndexEntry* before(int32_t relative_offset, uint64_t position) const;
   const std::vector<OffsetIndexEntry>& entries() const { return entries_; }
-  /// Forgets entries at or after `position`.
-  void cut(uint64_t position);
 
  private:
   std::vector<OffsetIndexEntry> entries_;

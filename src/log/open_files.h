@@ -45,7 +45,6 @@ class OpenFiles {
   /// `holder` has closed its file, or goes away.
   void closed(Holder& holder);
   size_t count() const;
-  size_t files_max() const { return files_max_; }
 
  private:
   bool close_one(Holder::Close how, const Holder& but);

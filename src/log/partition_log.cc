@@ -75,7 +75,7 @@ Status PartitionLogImpl::stage(std::span<const record::Batch> batches, LeaderEpo
       return Error{ErrorCode::kTooLarge,
                    fmt::format("a batch of {} bytes, over the log's limit of {}", batch.size(), kBatchBytesMax)};
     }
-    ASSIGN_OR_RETURN(auto marker, read_marker(batch.header(), batch.bytes().view()));
+    ASSIGN_OR_RETURN(auto marker, record::read_marker(batch.header(), batch.bytes().view()));
     record::BatchHeader header = batch.header();
     header.base_offset = next;
     header.partition_leader_epoch = epoch;

@@ -85,7 +85,7 @@ class PartitionLogImpl final : public PartitionLog {
   // What append() is about to write, in buffers that are used again.
   struct Staging {
     std::vector<record::BatchHeader> headers;
-    std::vector<std::optional<TransactionMarker>> markers;
+    std::vector<std::optional<record::TransactionMarker>> markers;
     std::vector<std::array<uint8_t, record::kBatchHeaderBytes>> front;
     std::vector<BytesView> parts;
     uint64_t bytes = 0;

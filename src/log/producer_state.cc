@@ -5,15 +5,11 @@
 #include <algorithm>
 #include <limits>
 
-#include "codec/cursor.h"
-
 namespace headrace::log {
 
 namespace {
 
 constexpr int32_t kSequenceMax = std::numeric_limits<int32_t>::max();
-constexpr int16_t kAbortMarker = 0;
-constexpr int16_t kCommitMarker = 1;
 
 Error fenced(const record::BatchHeader& header, int16_t epoch) {
   return {ErrorCode::kFenced, fmt::format("producer {} writes with epoch {}, but epoch {} took over",
@@ -21,7 +17,7 @@ Error fenced(const record::BatchHeader& header, int16_t epoch) {
 }
 
 const ProducerBatch* find_duplicate(const ProducerState& state, const record::BatchHeader& header) {
-  int32_t last_sequence = advance_sequence(header.base_sequence, header.last_offset_delta);
+  int32_t last_sequence = record::sequence_after(header.base_sequence, header.last_offset_delta);
   for (const ProducerBatch& batch : state.retained()) {
     if (batch.last_sequence == last_sequence && batch.first_sequence() == header.base_sequence) return &batch;
   }
@@ -29,11 +25,6 @@ const ProducerBatch* find_duplicate(const ProducerState& state, const record::Ba
 }
 
 }  // namespace
-
-int32_t advance_sequence(int32_t sequence, int32_t count) {
-  if (sequence > kSequenceMax - count) return count - (kSequenceMax - sequence) - 1;
-  return sequence + count;
-}
 
 int32_t ProducerBatch::first_sequence() const {
   if (last_sequence >= offset_delta) return last_sequence - offset_delta;
@@ -46,26 +37,6 @@ void ProducerState::retain(const ProducerBatch& batch) {
     --batch_count;
   }
   batches[batch_count++] = batch;
-}
-
-Result<std::optional<TransactionMarker>> read_marker(const record::BatchHeader& header, BytesView batch) {
-  if (!header.is_control()) return std::optional<TransactionMarker>();
-  codec::Reader reader(batch.subspan(std::min(batch.size(), record::kBatchHeaderBytes)));
-  reader.read_varint();   // length
-  reader.read<int8_t>();  // attributes
-  reader.read_varint();   // timestamp delta
-  reader.read_varint();   // offset delta
-  int64_t key_bytes = reader.read_varint();
-  reader.read<int16_t>();  // version
-  int16_t type = reader.read<int16_t>();
-  if (!reader.ok() || key_bytes < 4) return Error{ErrorCode::kCorrupt, "control batch without a readable key"};
-  if (type != kAbortMarker && type != kCommitMarker) return std::optional<TransactionMarker>();
-  reader.skip(static_cast<size_t>(key_bytes - 4));
-  int64_t value_bytes = reader.read_varint();
-  reader.read<int16_t>();  // version
-  int32_t coordinator_epoch = reader.read<int32_t>();
-  if (!reader.ok() || value_bytes < 6) return Error{ErrorCode::kCorrupt, "transaction marker without a readable value"};
-  return std::optional(TransactionMarker{type == kCommitMarker, coordinator_epoch});
 }
 
 Result<ProducerStates::Check> ProducerStates::check(const record::BatchHeader& header,
@@ -89,7 +60,7 @@ Result<ProducerStates::Check> ProducerStates::check(const record::BatchHeader& h
   if (same_epoch) {
     if (const ProducerBatch* duplicate = find_duplicate(*state, header)) return Check{duplicate};
   }
-  int32_t expected = same_epoch && state->last() ? advance_sequence(state->last()->last_sequence, 1) : 0;
+  int32_t expected = same_epoch && state->last() ? record::sequence_after(state->last()->last_sequence, 1) : 0;
   if (header.base_sequence == expected) return Check{};
   return Error{ErrorCode::kOutOfOrder,
                fmt::format("producer {} epoch {} sends sequence {}, expected {}", header.producer_id.value,
@@ -101,7 +72,7 @@ void apply_data(ProducerState& state, const record::BatchHeader& header) {
   state.epoch = header.producer_epoch;
   state.last_timestamp_ms = header.max_timestamp_ms;
   if (header.base_sequence >= 0) {
-    state.retain({.last_sequence = advance_sequence(header.base_sequence, header.last_offset_delta),
+    state.retain({.last_sequence = record::sequence_after(header.base_sequence, header.last_offset_delta),
                   .last_offset = header.last_offset(),
                   .offset_delta = header.last_offset_delta,
                   .timestamp_ms = header.max_timestamp_ms});
@@ -109,7 +80,7 @@ void apply_data(ProducerState& state, const record::BatchHeader& header) {
 }
 
 std::optional<TransactionIndexEntry> ProducerStates::apply(const record::BatchHeader& header,
-                                                           const std::optional<TransactionMarker>& marker,
+                                                           const std::optional<record::TransactionMarker>& marker,
                                                            int64_t now_ms) {
   if (header.producer_id.value < 0) return std::nullopt;
   if (producers_.size() >= producers_max_) forget_oldest(header.producer_id);
@@ -133,7 +104,7 @@ std::optional<TransactionIndexEntry> ProducerStates::apply(const record::BatchHe
   open_.erase(first);
   ended_.push_back({first, header.last_offset()});
   state.transaction_first_offset = kNoOffset;
-  if (marker->commit) return std::nullopt;
+  if (marker->type == record::ControlType::kCommit) return std::nullopt;
   Offset stable = open_.empty() ? header.next_offset() : open_.begin()->first;
   return TransactionIndexEntry{header.producer_id, first, header.last_offset(), stable};
 }

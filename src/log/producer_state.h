@@ -15,15 +15,13 @@
 #include "base/result.h"
 #include "log/transaction_index.h"
 #include "record/batch.h"
+#include "record/producer_fields.h"
 
 namespace headrace::log {
 
 inline constexpr size_t kRetainedBatches = 5;  ///< Clients keep at most five requests in flight (KIP-98).
 /// Producers that a partition remembers, about 70 MB: of more, those that wrote longest ago are forgotten early.
 inline constexpr size_t kProducersMax = 256 << 10;
-
-/// `sequence` moved on by `count` records: 2^31-1 is followed by 0.
-int32_t advance_sequence(int32_t sequence, int32_t count);
 
 /// A batch of a producer, as far as finding it again needs.
 struct ProducerBatch {
@@ -51,15 +49,6 @@ struct ProducerState {
   void retain(const ProducerBatch& batch);
 };
 
-/// What a control batch says (KIP-98's EndTxn marker).
-struct TransactionMarker {
-  bool commit = false;
-  int32_t coordinator_epoch = -1;
-};
-/// Reads the marker of an uncompressed control batch; nothing for other kinds of control records. kCorrupt when
-/// malformed.
-Result<std::optional<TransactionMarker>> read_marker(const record::BatchHeader& header, BytesView batch);
-
 /// One thread at a time.
 class ProducerStates {
  public:
@@ -74,10 +63,10 @@ class ProducerStates {
   /// kFenced, kOutOfOrder, kInvalidArgument as PartitionLog::append says. Changes nothing.
   Result<Check> check(const record::BatchHeader& header, const ProducerState* state) const;
 
-  /// Takes over a batch that was written with its offsets assigned; `marker` as read_marker() says. Returns the
+  /// Takes over a batch that was written with its offsets assigned; `marker` as record::read_marker() says. Returns the
   /// transaction that it aborted.
   std::optional<TransactionIndexEntry> apply(const record::BatchHeader& header,
-                                             const std::optional<TransactionMarker>& marker, int64_t now_ms);
+                                             const std::optional<record::TransactionMarker>& marker, int64_t now_ms);
 
   const ProducerState* find(ProducerId id) const;
   const Map& all() const { return producers_; }

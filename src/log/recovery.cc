@@ -310,7 +310,7 @@ void Recovery::take_batch(Segment& segment, const BatchScanner& scanner) {
   const record::BatchHeader& header = scanner.header();
   segment.skip_to(scanner.position());
   segment.note(header, log_.config_.index_interval_bytes);
-  auto marker = read_marker(header, scanner.batch());
+  auto marker = record::read_marker(header, scanner.batch());
   if (auto aborted = log_.producers_.apply(header, marker.ok() ? *marker : std::nullopt, now_ms_))
     segment.note_aborted(*aborted);
   log_.latest_epoch_ = header.partition_leader_epoch;
@@ -360,8 +360,7 @@ bool Recovery::found_durable() const {
 Status Recovery::settle() {
   for (Offset offset : snapshots_) {
     if (offset <= log_.log_end_) continue;
-    Status removed = log_.files_.remove(log_.snapshot_path(offset));  // It may have gone with its segment.
-    if (!removed.ok() && removed.error().code != ErrorCode::kNotFound) return removed;
+    RETURN_IF_ERROR(os::remove_if_exists(log_.files_, log_.snapshot_path(offset)));  // It may be gone with its segment.
   }
   if (log_.log_end_ < log_.log_start_) {
     log_error("{} ends at offset {}, below its start {}: records are lost", log_.directory_, log_.log_end_.value,

@@ -6,8 +6,8 @@
 // service. Bad bytes are of the first kind only when
 //   - they lie beyond what headrace.checkpoint says an fsync has covered, and
 //   - nothing valid follows them in their segment (a roll is noted there for certain), or part of them is a run of
-//   zeros up to a sector's border: what a sector that was
-//     never written looks like in a file that was never anything else there.
+//     zeros up to a sector's border: what a sector that was never written looks like in a file that was never anything
+//     else there.
 #pragma once
 
 #include <optional>

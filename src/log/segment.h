@@ -54,7 +54,7 @@ struct CheckedRange {
   Offset next_offset;  ///< After them.
 };
 
-/// Thread-safe; writing (append and below) is for the log, which lets one thread in at a time.
+/// Thread-safe; writing (take_file() and below) is for the log, which lets one thread in at a time.
 class Segment final : OpenFiles::Holder {
  public:
   /// `open_files`, where there is one, bounds the descriptors of many segments; it outlives them.

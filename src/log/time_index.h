@@ -34,9 +34,6 @@ class TimeIndex {
   /// The last entry before `timestamp_ms`: no record up to its offset is as late as that. Null when there is none.
   const TimeIndexEntry* before(int64_t timestamp_ms) const;
   const std::vector<TimeIndexEntry>& entries() const { return entries_; }
-  void cut(size_t count) {
-    if (entries_.size() > count) entries_.resize(count);
-  }
 
  private:
   std::vector<TimeIndexEntry> entries_;

@@ -62,9 +62,12 @@ Status remove_tree(FileSystem& files, const std::string& directory) {
     Status removed = files.remove(path);
     if (!removed.ok() && removed.error().code != ErrorCode::kNotFound) RETURN_IF_ERROR(remove_tree(files, path));
   }
-  Status removed = files.remove(directory);
-  if (!removed.ok() && removed.error().code == ErrorCode::kNotFound) return {};
-  return removed;
+  return remove_if_exists(files, directory);
+}
+
+Status remove_if_exists(FileSystem& files, const std::string& path) {
+  Status removed = files.remove(path);
+  return !removed.ok() && removed.error().code == ErrorCode::kNotFound ? Status() : removed;
 }
 
 Status make_directories_durably(FileSystem& files, const std::string& directory) {

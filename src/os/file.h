@@ -93,6 +93,8 @@ Result<Bytes> read_file(FileSystem& files, const std::string& path, size_t bytes
 Status write_file_atomically(FileSystem& files, const std::string& path, BytesView content);
 /// Removes a directory with everything in it; fine when there is none.
 Status remove_tree(FileSystem& files, const std::string& directory);
+/// Removes a file or an empty directory; fine when there is none.
+Status remove_if_exists(FileSystem& files, const std::string& path);
 
 /// make_directories(), with the new names and the last one durable on return, but for those in a directory that this
 /// process may not read, which it can't sync.

@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
-#include <filesystem>
+#include <optional>
 
+#include "base/temp_directory.h"
 #include "os/full_io.h"
 #include "os/simulated_file_system.h"
 
@@ -29,9 +29,7 @@ class AnyFileSystem : public ::testing::TestWithParam<bool> {
  protected:
   void SetUp() override {
     if (GetParam()) {
-      std::string name = (std::getenv("TMPDIR") ? std::getenv("TMPDIR") : std::string("/tmp")) + "/headrace_os_XXXXXX";
-      ASSERT_NE(::mkdtemp(name.data()), nullptr);
-      root_ = name;
+      root_ = directory_.emplace().path();
       files_ = &real_file_system();
     } else {
       root_ = "/root";
@@ -41,6 +39,7 @@ class AnyFileSystem : public ::testing::TestWithParam<bool> {
   }
   void TearDown() override { EXPECT_TRUE(remove_tree(*files_, root_).ok()); }
 
+  std::optional<TempDirectory> directory_;
   SimulatedFileSystem simulated_;
   FileSystem* files_ = nullptr;
   std::string root_;
@@ -117,7 +116,8 @@ TEST_P(AnyFileSystem, ALockIsHeldOnce) {
 }
 
 TEST(RealFileSystem, AJavaProgramsLockIsInTheWay) {
-  std::string path = ::testing::TempDir() + "/java.lock." + std::to_string(::getpid());
+  TempDirectory directory;
+  std::string path = directory.path() + "/java.lock";
   int fd = ::open(path.c_str(), O_RDWR | O_CREAT, 0600);
   ASSERT_GE(fd, 0);
   struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0, .l_pid = 0};
@@ -125,13 +125,11 @@ TEST(RealFileSystem, AJavaProgramsLockIsInTheWay) {
   EXPECT_EQ(real_file_system().lock(path).error().code, ErrorCode::kUnavailable);
   ::close(fd);
   EXPECT_TRUE(real_file_system().lock(path).ok());
-  ::unlink(path.c_str());
 }
 
 TEST(RealFile, TellsWhatIsInThePageCache) {
-  auto root = std::filesystem::temp_directory_path() / ("headrace-os-cached-" + std::to_string(::getpid()));
-  std::filesystem::create_directories(root);
-  auto file = *real_file_system().open(root / "f", OpenMode::kCreate);
+  TempDirectory directory;
+  auto file = *real_file_system().open(directory.path() + "/f", OpenMode::kCreate);
   Bytes bytes(1 << 20, 'x');
   BytesView part(bytes);
   ASSERT_TRUE(file->write_at(0, std::span(&part, 1)).ok());
@@ -140,7 +138,6 @@ TEST(RealFile, TellsWhatIsInThePageCache) {
   EXPECT_TRUE(file->in_page_cache(0, 0));
   EXPECT_FALSE(file->in_page_cache(4 << 20, 100)) << "behind its end";
   EXPECT_FALSE(file->in_page_cache(500'000, 4 << 20)) << "and in part";
-  std::filesystem::remove_all(root);
 }
 
 INSTANTIATE_TEST_SUITE_P(Both, AnyFileSystem, ::testing::Bool(),

@@ -8,10 +8,6 @@
 namespace headrace::record {
 namespace {
 
-constexpr size_t kCrcAt = 17;
-/// The CRC covers everything from here on.
-constexpr size_t kAttributesAt = kBatchCrcFrom;
-
 Error corrupt(std::string_view what) { return {ErrorCode::kCorrupt, "record batch: " + std::string(what)}; }
 
 Status check_header(const BatchHeader& header) {
@@ -24,7 +20,7 @@ Status check_header(const BatchHeader& header) {
   }
   if (header.base_offset.value < 0 ||
       header.base_offset.value > std::numeric_limits<int64_t>::max() - (int64_t{1} << 32)) {
-    return corrupt("base offset " + std::to_string(header.base_offset.value));
+    return corrupt("base offset " + std::to_string(header.base_offset.value) + " is out of range");
   }
   if (header.last_offset_delta < 0) return corrupt("negative last offset delta");
   if (header.record_count < 0) return corrupt("negative record count");
@@ -84,11 +80,11 @@ void write_header(const BatchHeader& header, std::span<uint8_t> bytes) {
   put(at, header.record_count);
 }
 
-uint32_t compute_crc(BytesView batch) { return codec::crc32c(batch.subspan(kAttributesAt)); }
+uint32_t compute_crc(BytesView batch) { return codec::crc32c(batch.subspan(kBatchCrcFrom)); }
 
 void seal(std::span<uint8_t> batch) {
   CHECK(batch.size() >= kBatchHeaderBytes);
-  put(batch.data() + kCrcAt, compute_crc(batch));
+  put(batch.data() + kBatchCrcAt, compute_crc(batch));
 }
 
 void stamp(std::span<uint8_t> batch, Offset base_offset, LeaderEpoch epoch) {

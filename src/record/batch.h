@@ -31,7 +31,8 @@ namespace headrace::record {
 inline constexpr size_t kBatchHeaderBytes = 61;
 /// Bytes before and with batch_length, which it does not count.
 inline constexpr size_t kBatchLogOverheadBytes = 12;
-/// Where what the CRC covers begins.
+/// Where the CRC stands, and where what it covers begins: at the attributes.
+inline constexpr size_t kBatchCrcAt = 17;
 inline constexpr size_t kBatchCrcFrom = 21;
 
 /// Headers that one record may have.

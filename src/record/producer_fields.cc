@@ -1,5 +1,6 @@
 #include "record/producer_fields.h"
 
+#include <algorithm>
 #include <limits>
 #include <memory>
 
@@ -35,13 +36,6 @@ Batch with_producer(const Batch& batch, const ProducerFields& fields) {
   });
 }
 
-Batch with_log_append_time(const Batch& batch, int64_t now_ms) {
-  return rewritten(batch, [&](BatchHeader& header) {
-    header.attributes = static_cast<int16_t>(header.attributes | kLogAppendTimeBit);
-    header.max_timestamp_ms = now_ms;
-  });
-}
-
 int32_t sequence_after(int32_t sequence, int32_t records) {
   int64_t next = int64_t{sequence} + records;
   constexpr int64_t kModulus = int64_t{std::numeric_limits<int32_t>::max()} + 1;
@@ -65,16 +59,24 @@ Batch end_transaction_marker(ControlType type, ProducerId id, int16_t epoch, int
   });
 }
 
-Result<ControlType> control_type(const Batch& batch) {
-  RecordReader reader(batch, 1024);
-  const RecordView* record = batch.header().is_control() ? reader.next() : nullptr;
-  if (!record || !record->key) return Error{ErrorCode::kCorrupt, "control batch: no control record"};
-  codec::Reader key(as_bytes(*record->key));
-  key.read<int16_t>();
-  auto type = key.read<int16_t>();
-  if (!key.ok()) return Error{ErrorCode::kCorrupt, "control batch: its key is cut"};
-  if (type != 0 && type != 1) return Error{ErrorCode::kUnsupported, "control batch: type " + std::to_string(type)};
-  return static_cast<ControlType>(type);
+Result<std::optional<TransactionMarker>> read_marker(const BatchHeader& header, BytesView batch) {
+  if (!header.is_control()) return std::optional<TransactionMarker>();
+  codec::Reader reader(batch.subspan(std::min(batch.size(), kBatchHeaderBytes)));
+  reader.read_varint();   // length
+  reader.read<int8_t>();  // attributes
+  reader.read_varint();   // timestamp delta
+  reader.read_varint();   // offset delta
+  int64_t key_bytes = reader.read_varint();
+  reader.read<int16_t>();  // version
+  auto type = static_cast<ControlType>(reader.read<int16_t>());
+  if (!reader.ok() || key_bytes < 4) return Error{ErrorCode::kCorrupt, "control batch without a readable key"};
+  if (type != ControlType::kAbort && type != ControlType::kCommit) return std::optional<TransactionMarker>();
+  reader.skip(static_cast<size_t>(key_bytes - 4));
+  int64_t value_bytes = reader.read_varint();
+  reader.read<int16_t>();  // version
+  int32_t coordinator_epoch = reader.read<int32_t>();
+  if (!reader.ok() || value_bytes < 6) return Error{ErrorCode::kCorrupt, "transaction marker without a readable value"};
+  return std::optional(TransactionMarker{type, coordinator_epoch});
 }
 
 }  // namespace headrace::record

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "record/batch.h"
 
@@ -18,9 +19,6 @@ struct ProducerFields {
 /// A copy of `batch` with `fields` in it and the CRC made right.
 Batch with_producer(const Batch& batch, const ProducerFields& fields);
 
-/// A copy of `batch` whose records all carry `now_ms` (message.timestamp.type=LogAppendTime), the CRC made right.
-Batch with_log_append_time(const Batch& batch, int64_t now_ms);
-
 /// The sequence number that follows `records` records after `sequence`; sequences wrap from 2^31-1 to 0.
 int32_t sequence_after(int32_t sequence, int32_t records);
 
@@ -31,7 +29,13 @@ enum class ControlType : int16_t { kAbort = 0, kCommit = 1 };
 ///   key := version:i16(=0) type:i16;  value := version:i16(=0) coordinator_epoch:i32
 Batch end_transaction_marker(ControlType type, ProducerId id, int16_t epoch, int32_t coordinator_epoch, int64_t now_ms);
 
-/// The type of a control batch; kCorrupt when it has none, kUnsupported for types other than the two.
-Result<ControlType> control_type(const Batch& batch);
+/// What a control batch says (KIP-98's EndTxn marker).
+struct TransactionMarker {
+  ControlType type = ControlType::kAbort;
+  int32_t coordinator_epoch = -1;
+};
+/// Reads the marker of an uncompressed control batch; nothing for other batches and other kinds of control records.
+/// kCorrupt when malformed.
+Result<std::optional<TransactionMarker>> read_marker(const BatchHeader& header, BytesView batch);
 
 }  // namespace headrace::record

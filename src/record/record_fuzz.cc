@@ -65,7 +65,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   (void)record::split_batches(bytes, true);
   auto batch = record::Batch::parse_trusted(bytes);
   if (!batch.ok()) return 0;
-  (void)record::control_type(*batch);
+  (void)record::read_marker(batch->header(), batch->bytes().view());
   bool readable = record::read_all(*batch);
   auto codec = static_cast<codec::Compression>(data[0] % record::kCodecs);
   auto other = record::with_compression(*batch, codec, record::kDecompressedBytesMax);

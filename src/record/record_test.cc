@@ -232,9 +232,14 @@ TEST(ProducerFields, SequencesWrapAtTwoToThe31) {
   EXPECT_EQ(sequence_after(kMax - 1, 3), 1);
 }
 
-TEST(ProducerFields, LogAppendTimeIsWhatReadersSee) {
-  Batch batch = with_log_append_time(three_records(), 4242);
-  ASSERT_TRUE(Batch::parse(batch.bytes()).ok());
+TEST(RecordReader, LogAppendTimeIsThatOfTheBatch) {
+  Batch made = three_records();
+  BatchHeader header = made.header();
+  header.attributes |= kLogAppendTimeBit;
+  header.max_timestamp_ms = 4242;
+  Bytes bytes(made.bytes().view().begin(), made.bytes().view().end());
+  write_header(header, bytes);
+  Batch batch = *Batch::parse_trusted(SharedBytes(std::move(bytes)));
   RecordReader reader(batch, kPlainBytesMax);
   while (const RecordView* record = reader.next()) EXPECT_EQ(record->timestamp_ms, 4242);
 }
@@ -247,9 +252,13 @@ TEST(ControlBatch, MarkersRoundTrip) {
     EXPECT_TRUE(parsed->header().is_control());
     EXPECT_TRUE(parsed->header().is_transactional());
     EXPECT_EQ(parsed->header().producer_epoch, 2);
-    EXPECT_EQ(*control_type(*parsed), type);
+    auto read = *read_marker(parsed->header(), parsed->bytes().view());
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->type, type);
+    EXPECT_EQ(read->coordinator_epoch, 11);
   }
-  EXPECT_FALSE(control_type(three_records()).ok());
+  Batch data = three_records();
+  EXPECT_FALSE(*read_marker(data.header(), data.bytes().view())) << "not a control batch";
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ struct RecordsSummary {
   friend bool operator==(const RecordsSummary&, const RecordsSummary&) = default;
 };
 
-/// Reads all records, several times as fast as a RecordReader, whose rules and errors it has.
+/// Reads all records by the rules of a RecordReader, with its errors, and makes no RecordView of them.
 Result<RecordsSummary> summarize_records(const Batch& batch, size_t decompressed_bytes_max);
 
 }  // namespace headrace::record

@@ -1,22 +1,16 @@
 #include "stream/state_store.h"
 
-#include <stdlib.h>
-
-#include <filesystem>
 #include <fstream>
 #include <map>
+
+#include "base/temp_directory.h"
 
 namespace headrace::stream {
 namespace {
 
 class StateStoreTest : public testing::Test {
  protected:
-  void SetUp() override {
-    char path[] = "/tmp/headrace_state_XXXXXX";
-    dir_ = mkdtemp(path);
-  }
-  void TearDown() override { std::filesystem::remove_all(dir_); }
-  std::string path() const { return dir_ + "/s"; }
+  std::string path() const { return dir_.path() + "/s"; }
   std::unique_ptr<StateStore> open() {
     auto store = StateStore::open(path());
     EXPECT_TRUE(store.ok()) << store.error().message;
@@ -32,7 +26,7 @@ class StateStoreTest : public testing::Test {
                     .ok());
     return all;
   }
-  std::string dir_;
+  TempDirectory dir_;
 };
 
 TEST_F(StateStoreTest, KeepsValuesAndTheChangelogOffsetTogether) {

@@ -1,11 +1,9 @@
 #include "app/config/config.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <filesystem>
 
 #include "app/bus_factory.h"
+#include "base/temp_directory.h"
 
 namespace headrace::app {
 namespace {
@@ -32,16 +30,16 @@ TEST(BrokerSection, RefusesIntervalsThatNeverPause) {
 }
 
 TEST(BrokerSection, ReachesTheEmbeddedBroker) {
-  std::string folder = testing::TempDir() + "headrace-config-" + std::to_string(getpid());
+  TempDirectory folder;
   flow::MetricsRegistry metrics;
   auto open = open_bus(
-      load("data: " + folder + "\nbroker: {compaction_interval: 100ms, retention_check_interval: 200ms}\n"), metrics);
+      load("data: " + folder.path() + "\nbroker: {compaction_interval: 100ms, retention_check_interval: 200ms}\n"),
+      metrics);
   ASSERT_TRUE(open.ok()) << open.error().message;
   EXPECT_EQ(open->broker->options().compaction.interval, 100ms);
   EXPECT_EQ(open->broker->options().retention_check_interval, 200ms);
   open->bus.reset();
   open->broker.reset();
-  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

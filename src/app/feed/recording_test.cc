@@ -3,8 +3,9 @@
 #include <zlib.h>
 
 #include <cstdio>
-#include <filesystem>
 #include <fstream>
+
+#include "base/temp_directory.h"
 
 namespace headrace::app {
 namespace {
@@ -13,14 +14,8 @@ using testing::HasSubstr;
 
 class RecordingTest : public testing::Test {
  protected:
-  void SetUp() override {
-    char name[] = "/tmp/headrace-recording-XXXXXX";
-    folder_ = mkdtemp(name);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   std::string file(const std::string& name, const std::string& text) {
-    std::string path = folder_ + "/" + name;
+    std::string path = folder_.path() + "/" + name;
     if (name.ends_with(".gz")) {
       gzFile out = gzopen(path.c_str(), "wb");
       gzwrite(out, text.data(), static_cast<unsigned>(text.size()));
@@ -44,7 +39,7 @@ class RecordingTest : public testing::Test {
     }
   }
 
-  std::string folder_;
+  TempDirectory folder_;
 };
 
 TEST_F(RecordingTest, CsvRowsBecomeObjectsWithNumbersAsNumbers) {
@@ -68,7 +63,7 @@ TEST_F(RecordingTest, MistakesNameFileLineAndColumn) {
   EXPECT_THAT(messages("a.csv", "a,b\n1,\"2\n").back(), HasSubstr("a.csv:2:3: a quote that is never closed"));
   EXPECT_THAT(messages("a.ndjson", "{\"a\":1}\n[1]\n").back(), HasSubstr("a.ndjson:2:1: not a JSON object"));
   EXPECT_THAT(messages("a.txt", "x").back(), HasSubstr("must be .csv"));
-  EXPECT_THAT(Recording::open(folder_ + "/none.csv").error().message, HasSubstr("can't be read"));
+  EXPECT_THAT(Recording::open(folder_.path() + "/none.csv").error().message, HasSubstr("can't be read"));
 }
 
 TEST(RecordedTime, TakesTheUsualForms) {

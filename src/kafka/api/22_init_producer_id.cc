@@ -35,11 +35,6 @@ InitProducerIdResponse granted(broker::ProducerIdentity producer) {
   return response;
 }
 
-KafkaError error_for(CoordinatorError error, int16_t version) {
-  bool old_client = error == CoordinatorError::kProducerFenced && version < kProducerFencedSince;
-  return old_client ? KafkaError::kInvalidProducerEpoch : to_kafka(error);
-}
-
 void new_producer(const Call& call, Reply<InitProducerIdResponse> reply) {
   call.run_blocking([&broker = call.server.broker, reply = std::move(reply)]() mutable {
     auto producer = broker.transactions().new_producer_id();
@@ -59,7 +54,7 @@ void init_producer_id(const Call& call, InitProducerIdRequest request, Reply<Ini
       *request.transactional_id, std::chrono::milliseconds(request.transaction_timeout_ms), current,
       [reply = std::move(reply), version = call.version](broker::IdentityAnswer answer) mutable {
         reply(answer.error == CoordinatorError::kNone ? granted(answer.producer)
-                                                      : refusal(error_for(answer.error, version)));
+                                                      : refusal(to_kafka(answer.error, version, kProducerFencedSince)));
       });
 }
 

@@ -63,8 +63,7 @@ void add_partitions_to_txn(const Call& call, AddPartitionsToTxnRequest request,
       {ProducerId(request.v3_and_below_producer_id), request.v3_and_below_producer_epoch}, std::move(partitions),
       [response = std::move(response), reply = std::move(reply),
        version = call.version](CoordinatorError error) mutable {
-        bool old_client = error == CoordinatorError::kProducerFenced && version < kProducerFencedSince;
-        set_all(response, old_client ? KafkaError::kInvalidProducerEpoch : to_kafka(error));
+        set_all(response, to_kafka(error, version, kProducerFencedSince));
         reply(response);
       });
 }

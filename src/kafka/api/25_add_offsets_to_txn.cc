@@ -1,7 +1,8 @@
 // AddOffsetsToTxn (25): adds the positions of a consumer group to a transaction.
 //
 // Behavior:
-// - Answered when the transaction's state is on the disk; TxnOffsetCommit then brings the positions.
+// - The transaction takes the group's partition of __consumer_offsets; its record is not waited for (see
+//   broker/transaction_coordinator.h). TxnOffsetCommit then brings the positions.
 //
 // Version notes:
 // - 2 answers PRODUCER_FENCED where older clients know INVALID_PRODUCER_EPOCH, 3 is flexible, 4 is the same.
@@ -23,8 +24,7 @@ void add_offsets_to_txn(const Call& call, AddOffsetsToTxnRequest request, Reply<
       request.transactional_id, {ProducerId(request.producer_id), request.producer_epoch}, request.group_id,
       [reply = std::move(reply), version = call.version](CoordinatorError error) mutable {
         AddOffsetsToTxnResponse response;
-        bool old_client = error == CoordinatorError::kProducerFenced && version < kProducerFencedSince;
-        response.error_code = wire_code(old_client ? KafkaError::kInvalidProducerEpoch : to_kafka(error));
+        response.error_code = wire_code(to_kafka(error, version, kProducerFencedSince));
         reply(response);
       });
 }

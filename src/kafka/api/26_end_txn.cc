@@ -26,8 +26,7 @@ void end_txn(const Call& call, EndTxnRequest request, Reply<EndTxnResponse> repl
       call.version >= kEpochBumpSince,
       [reply = std::move(reply), version = call.version](broker::IdentityAnswer answer) mutable {
         EndTxnResponse response;
-        bool old_client = answer.error == CoordinatorError::kProducerFenced && version < kProducerFencedSince;
-        response.error_code = wire_code(old_client ? KafkaError::kInvalidProducerEpoch : to_kafka(answer.error));
+        response.error_code = wire_code(to_kafka(answer.error, version, kProducerFencedSince));
         response.producer_id = answer.producer.id.value;
         response.producer_epoch = answer.producer.epoch;
         reply(response);

@@ -18,9 +18,9 @@ namespace {
 using wire::kafka::CreatePartitionsRequest;
 using wire::kafka::CreatePartitionsResponse;
 
-/// Assignments name a broker for each new partition: the one there is.
 constexpr int16_t kStrictQuotaSince = 3;  ///< Clients know THROTTLING_QUOTA_EXCEEDED (KIP-599).
 
+/// Assignments name a broker for each new partition: the one there is.
 bool assignment_fits(const CreatePartitionsRequest::Topic& topic, size_t partitions_before) {
   if (!topic.assignments) return true;
   if (topic.assignments->size() + partitions_before != static_cast<size_t>(topic.count)) return false;

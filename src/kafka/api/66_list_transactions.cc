@@ -54,7 +54,7 @@ void list_transactions(const Call& call, ListTransactionsRequest request, Reply<
     }
     pattern = *std::move(compiled);
   }
-  int64_t now_ms = os::system_clock().wall_ms();
+  int64_t now_ms = call.server.broker.clock().wall_ms();
   for (const auto& transaction : call.server.broker.transactions().list()) {
     std::string_view state = to_string(transaction.state);
     bool is_open = transaction.start_time_ms >= 0;

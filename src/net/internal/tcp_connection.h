@@ -1,4 +1,4 @@
-// One accepted TCP connection.
+// One TCP connection, accepted or made by connect().
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>

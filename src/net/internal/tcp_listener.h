@@ -10,7 +10,8 @@
 
 namespace headrace::net::internal {
 
-/// What a listener shares with its connections: its options, and who of them lives on which loop.
+/// What a listener shares with its connections: its options, and who of them lives on which loop. An outgoing
+/// connection has one of its own (connect.cc).
 class ListenerState {
  public:
   ListenerState(ListenOptions options, SessionFactory factory, size_t loops);

@@ -2,13 +2,12 @@
 // results in "out", dead letters in "dlq".
 #pragma once
 
-#include <stdlib.h>
-
 #include <filesystem>
 #include <memory>
 #include <string>
 
 #include "base/check.h"
+#include "base/temp_directory.h"
 #include "flow/metrics.h"
 #include "os/clock.h"
 #include "sql/planner.h"
@@ -36,16 +35,9 @@ inline std::string event(const std::string& key, int64_t value, int64_t at_ms) {
 class Rig {
  public:
   explicit Rig(std::string sql, int32_t partitions = 1) : sql_(std::move(sql)) {
-    // In memory where that is possible: nothing here is about power loss, and the crash tests open many stores.
-    std::string path = std::filesystem::exists("/dev/shm") ? "/dev/shm" : "/tmp";
-    path += "/headrace_pipeline_XXXXXX";
-    dir_ = mkdtemp(path.data());
     CHECK(bus.create_topic({.name = "in", .partitions = partitions}).ok());
   }
-  ~Rig() {
-    task.reset();
-    std::filesystem::remove_all(dir_);
-  }
+  ~Rig() { task.reset(); }
 
   PipelineSpec spec() const {
     PipelineSpec spec;
@@ -59,7 +51,7 @@ class Rig {
     return spec;
   }
   Result<std::unique_ptr<PipelineTask>> make(PipelineSpec spec) {
-    return PipelineTask::make(std::move(spec), bus, metrics, clock, dir_);
+    return PipelineTask::make(std::move(spec), bus, metrics, clock, dir());
   }
   void start() { start(spec()); }
   void start(PipelineSpec with) {
@@ -84,7 +76,7 @@ class Rig {
     }
     return -1;
   }
-  const std::string& dir() const { return dir_; }
+  const std::string& dir() const { return directory_.path(); }
 
   FakeBus bus;
   flow::MetricsRegistry metrics;
@@ -93,7 +85,12 @@ class Rig {
 
  private:
   std::string sql_;
-  std::string dir_;
+  TempDirectory directory_{parent_directory()};
+
+  /// In memory where that is possible: nothing here is about power loss, and the crash tests open many stores.
+  static std::filesystem::path parent_directory() {
+    return std::filesystem::exists("/dev/shm") ? "/dev/shm" : std::filesystem::temp_directory_path();
+  }
 };
 
 }  // namespace headrace::stream
