@@ -396,7 +396,7 @@ TEST_F(KafkaServerTest, GarbageClosesTheConnectionAndNothingElse) {
                                     std::string("\x00\x00\x00\x00", 4),
                                     std::string("\x00\x00\x00\x03xyz", 7),
                                     "GET / HTTP/1.1\r\n\r\n",
-                                    std::string("\x00\x08\x00\x01", 4),
+                                    std::string("\x00\x08\x00\x01GET / HT", 12),
                                     unknown_key,
                                     unknown_version,
                                     old_produce,
@@ -418,15 +418,19 @@ TEST_F(KafkaServerTest, BytesBehindARequestAreIgnored) {
   EXPECT_EQ(c.receive<MetadataResponse>(13, 5).brokers.size(), 1u);
 }
 
-TEST_F(KafkaServerTest, LargeFramesAreTakenOnlyAfterAValidRequest) {
+// KafkaJS asks for the versions once, not on each of its connections.
+TEST_F(KafkaServerTest, AFirstRequestMayBeLargeIfItsHeaderIsOne) {
   create("t");
-  auto batch = batch_of({std::string(600 << 10, 'x')});
+  std::string frame =
+      KafkaTestClient::frame(produce_request("t", 0, batch_of({std::string(600 << 10, 'x')}).bytes()), 9);
   auto eager = client();
-  eager.send(produce_request("t", 0, batch.bytes()), 9);
-  EXPECT_TRUE(eager.socket().wait_closed());
-  auto polite = client();
-  polite.call<18>({}, 0);
-  EXPECT_EQ(produce_error(polite.call<0>(produce_request("t", 0, batch.bytes()), 9)), 0);
+  eager.socket().send(frame.substr(0, 6));
+  eager.socket().send(frame.substr(6));
+  EXPECT_EQ(produce_error(eager.receive<ProduceResponse>(9)), 0);
+  auto stranger = client();
+  frame[4] = 'G';
+  stranger.socket().send(std::string_view(frame).substr(0, 100));
+  EXPECT_TRUE(stranger.socket().wait_closed());
 }
 
 TEST_F(KafkaServerTest, RequestsOverTheLimitCloseTheConnection) {
@@ -463,6 +467,32 @@ TEST_F(KafkaServerTest, HalfClosedClientsStillGetTheirAnswers) {
   c.socket().shutdown_send();
   for (int i = 0; i < 10; ++i) EXPECT_EQ(produce_error(c.receive<ProduceResponse>(9, i)), 0);
   EXPECT_EQ(c.receive_frame(), "");
+}
+
+// More than may be in flight, so that most of them wait while the client's side is closed.
+TEST_F(KafkaServerTest, AllThatAClientSentBeforeItsEndIsServed) {
+  constexpr int kRequests = 2000;
+  create("t");
+  std::string answered, silent;
+  for (int i = 0; i < kRequests; ++i) {
+    answered += KafkaTestClient::frame(produce_request("t", 0, batch_of({"v"}).bytes()), 9, i);
+    silent += KafkaTestClient::frame(produce_request("t", 0, batch_of({"v"}).bytes(), 0), 9, i);
+  }
+  auto half_closed = client();
+  half_closed.socket().send(answered);
+  half_closed.socket().shutdown_send();
+  for (int i = 0; i < kRequests; ++i) ASSERT_EQ(produce_error(half_closed.receive<ProduceResponse>(9, i)), 0);
+  EXPECT_EQ(half_closed.receive_frame(), "");
+  {
+    auto gone = client();
+    gone.socket().send(silent);
+  }
+  auto partition = broker_->partition({"t", PartitionId(0)});
+  auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (partition->high_watermark() < Offset(2 * kRequests) && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(partition->high_watermark(), Offset(2 * kRequests));
 }
 
 TEST_F(KafkaServerTest, SlowReadersArePaused) {

@@ -21,6 +21,12 @@ T peek(BytesView bytes, size_t at) {
   return codec::Reader(bytes.subspan(at)).read<T>();
 }
 
+/// Whether a request begins with an API and a version that there are.
+bool is_served(BytesView frame) {
+  const Api* api = find_api(peek<int16_t>(frame, 0));
+  return api && api->versions.contains(peek<int16_t>(frame, 2));
+}
+
 std::pair<std::string, uint16_t> split_address(const std::string& address) {
   size_t colon = address.rfind(':');
   if (colon == std::string::npos) return {address, 0};
@@ -83,14 +89,21 @@ void KafkaSession::on_close() {
 size_t KafkaSession::next_request(BytesView bytes) {
   if (bytes.size() < kSizeBytes) return 0;
   auto size = static_cast<int64_t>(peek<int32_t>(bytes, 0));
-  size_t limit = had_valid_request_ ? server_->options.request_bytes_max
-                                    : std::min(kFirstRequestBytesMax, server_->options.request_bytes_max);
+  size_t limit = server_->options.request_bytes_max;
+  bool large = size > static_cast<int64_t>(kStrangerBytesMax) && size <= static_cast<int64_t>(limit);
+  if (!had_valid_request_ && large) {
+    if (bytes.size() < kSizeBytes + kHeaderBytesMin) return 0;
+    if (!is_served(bytes.subspan(kSizeBytes))) limit = std::min(limit, kStrangerBytesMax);
+  }
   if (size < static_cast<int64_t>(kHeaderBytesMin) || size > static_cast<int64_t>(limit)) {
     refuse(fmt::format("a request of {} bytes, where {} to {} are allowed", size, kHeaderBytesMin, limit));
     return 0;
   }
   auto whole = static_cast<size_t>(size) + kSizeBytes;
-  if (bytes.size() < whole) return frame_bytes_ = whole, 0;
+  if (bytes.size() < whole) {
+    frame_bytes_ = whole;
+    return 0;
+  }
   if (may_start(peek<int16_t>(bytes, kSizeBytes), whole)) return whole;
   paused_ = true;
   connection_.pause_reading();
@@ -170,8 +183,11 @@ void KafkaSession::on_progress() {
 
 void KafkaSession::watch_idleness() {
   idle_timer_ = connection_.loop().after(server_->options.connection_idle_max, [this] {
-    if (!active_ && responses_->requests() == 0) return connection_.close_now();
+    size_t queued = connection_.queued_bytes();
+    bool reads = queued > 0 && queued != queued_before_;  // However slowly.
+    if (!active_ && !reads && responses_->requests() == 0) return connection_.close_now();
     active_ = false;
+    queued_before_ = queued;
     watch_idleness();
   });
 }

@@ -23,8 +23,8 @@ inline constexpr size_t kInFlightRequestsMax = 256;
 inline constexpr size_t kInFlightBytesMax = 16 << 20;
 /// Response bytes that wait for a slow reader before its next request is taken up.
 inline constexpr size_t kQueuedResponseBytesMax = 4 << 20;
-/// The largest request that is read before a connection has sent a valid one.
-inline constexpr size_t kFirstRequestBytesMax = 512 << 10;
+/// The largest request of a connection that has sent no valid one before, where not even its header is one.
+inline constexpr size_t kStrangerBytesMax = 512 << 10;
 
 class ResponseQueue;
 
@@ -62,9 +62,10 @@ class KafkaSession final : public net::Session {
   bool had_valid_request_ = false;
   bool paused_ = false;
   bool peer_ended_ = false;
-  bool active_ = false;  ///< Since idleness was last looked at.
+  bool active_ = false;       ///< Since idleness was last looked at.
+  size_t queued_before_ = 0;  ///< Response bytes that waited then.
   std::unique_ptr<net::EventLoop::Timer> idle_timer_;
-  std::unique_ptr<net::EventLoop::Timer> mute_timer_;  ///< While muted.
+  std::unique_ptr<net::EventLoop::Timer> mute_timer_;  ///< While muted or turned away.
   bool closing_ = false;
 };
 

@@ -1,5 +1,6 @@
 #include "net/connect.h"
 
+#include <atomic>
 #include <future>
 
 namespace headrace::net {
@@ -61,16 +62,29 @@ TEST(Connect, ARefusedConnectionIsToldWithTheAddress) {
   EXPECT_THAT(error.message, testing::HasSubstr(std::to_string(port)));
 }
 
+/// A Greeter that tells of its end.
+class Mortal : public Greeter {
+ public:
+  Mortal(Connection& connection, std::promise<std::string>& heard, std::atomic<bool>& ended)
+      : Greeter(connection, heard), ended_(ended) {}
+  ~Mortal() override { ended_ = true; }
+
+ private:
+  std::atomic<bool>& ended_;
+};
+
 TEST(Connect, DestroyingTheHandleEndsTheSession) {
   auto loops = EventLoops::start(1);
   auto listener = loops->listen({}, [](Connection& c) { return std::make_unique<Echo>(c); });
   std::promise<std::string> heard;
+  std::atomic<bool> ended{false};
   auto client = connect(
-      loops->loop(0), {.port = (*listener)->port()}, [&](Connection& c) { return std::make_unique<Greeter>(c, heard); },
-      [](Error) { FAIL(); });
+      loops->loop(0), {.port = (*listener)->port()},
+      [&](Connection& c) { return std::make_unique<Mortal>(c, heard, ended); }, [](Error) { FAIL(); });
   heard.get_future().wait();
+  EXPECT_FALSE(ended);
   client.reset();
-  EXPECT_EQ(client, nullptr);
+  EXPECT_TRUE(ended);
 }
 
 }  // namespace

@@ -45,8 +45,8 @@ class Session {
   /// The size of the frame whose beginning on_bytes() left unconsumed, where that is known: so much room is made for it
   /// at once, instead of growing with what arrives. 0: not known, or what arrives soon.
   virtual size_t frame_bytes() const { return 0; }
-  /// The peer sends no more but may still read. True keeps the connection until the session closes it; false closes it
-  /// after what is queued was sent.
+  /// The peer sends no more but may still read; on_bytes() has seen all that it sent. True keeps the connection until
+  /// the session closes it; false closes it after what is queued was sent.
   virtual bool on_end() { return false; }
   /// What was queued for sending fell below the low-water mark (send_queue_low_bytes).
   virtual void on_drained() {}

@@ -224,6 +224,22 @@ TEST_F(EventLoopsTest, PausedConnectionDeliversItsRestOnResume) {
   EXPECT_EQ(a.read(10), "0123456789");
 }
 
+TEST_F(EventLoopsTest, TheEndOfThePeerComesAfterAllThatItSent) {
+  script_.on_bytes = [](Connection& connection, BytesView bytes) -> size_t {
+    connection.send_copy(bytes.first(1));
+    connection.pause_reading();
+    connection.loop().post([&connection] { connection.resume_reading(); });
+    return 1;
+  };
+  listen();
+  for (int i = 0; i < 100; ++i) {
+    auto a = client();
+    a.send("0123456789");
+    a.shutdown_send();
+    ASSERT_EQ(a.read_all(), "0123456789");
+  }
+}
+
 TEST_F(EventLoopsTest, ResumeWithinTheSameCallLosesNothing) {
   script_.on_bytes = [](Connection& connection, BytesView bytes) -> size_t {
     connection.send_copy(bytes.first(1));

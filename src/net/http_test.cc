@@ -35,6 +35,10 @@ class HttpTest : public testing::Test {
     server_->route("GET", "/evil", [](HttpRequest r, HttpReply reply) {
       reply({.headers = {{"X-Echo", r.query["v"]}}});
     });
+    server_->route("GET", "/page", [this](HttpRequest, HttpReply reply) {
+      ++pages_;
+      reply({.body = std::string(100'000, 'p')});
+    });
     server_->route_events("/events", [this](HttpRequest, std::shared_ptr<EventStream> s) { stream_.set_value(s); });
     auto status = server_->start();
     ASSERT_TRUE(status.ok()) << status.error().message;
@@ -54,6 +58,7 @@ class HttpTest : public testing::Test {
   }
 
   HttpOptions options_;
+  std::atomic<int> pages_{0};  ///< Times that /page was called.
   std::promise<std::shared_ptr<EventStream>> stream_;
   std::unique_ptr<EventLoops> loops_ = EventLoops::start(2);
   std::unique_ptr<HttpServer> server_;
@@ -163,6 +168,31 @@ TEST_F(HttpTest, ClientThatClosesItsSideStillGetsItsAnswer) {
   c.send("GET /late?n=7 HTTP/1.1\r\nHost: x\r\n\r\n");
   c.shutdown_send();
   EXPECT_THAT(c.read_all(), testing::EndsWith("\r\n\r\n7"));
+}
+
+TEST_F(HttpTest, AllThatAClientSentBeforeItsEndIsAnswered) {
+  start();
+  auto c = client();
+  std::string requests;
+  for (int i = 0; i < 200; ++i) requests += fmt::format("GET /late?n={} HTTP/1.1\r\nHost: x\r\n\r\n", i);
+  c.send(requests);
+  c.shutdown_send();
+  for (int i = 0; i < 200; ++i) ASSERT_THAT(response(c), testing::EndsWith(fmt::format("\r\n\r\n{}", i)));
+  EXPECT_EQ(c.read_all(), "");
+}
+
+TEST_F(HttpTest, RequestsOfAClientThatDoesNotReadWait) {
+  constexpr int kRequests = 1000;
+  start();
+  auto c = client();
+  std::string requests;
+  for (int i = 0; i < kRequests; ++i) requests += "GET /page HTTP/1.1\r\nHost: x\r\n\r\n";
+  c.send(requests);
+  EXPECT_THAT(response(c), StartsWith("HTTP/1.1 200 "));
+  // Beside what the sockets hold no more than the limit is made ready.
+  EXPECT_LT(pages_, kRequests / 2);
+  for (int i = 1; i < kRequests; ++i) ASSERT_THAT(response(c), testing::EndsWith("ppp"));
+  EXPECT_EQ(pages_, kRequests);
 }
 
 TEST_F(HttpTest, Http10ClosesUnlessAskedToKeepTheConnection) {

@@ -13,6 +13,8 @@ namespace http = boost::beast::http;
 using std::chrono::steady_clock;
 
 constexpr uint32_t kHeaderBytesMax = 64 << 10;
+/// Response bytes that wait for a slow reader before its next request is taken up.
+constexpr size_t kQueuedResponseBytesMax = 1 << 20;
 /// Bodies up to this are sent together with their header.
 constexpr size_t kInlineBodyBytesMax = 4 << 10;
 /// A comment goes to a quiet event stream this often, so that a dead client is noticed.
@@ -94,13 +96,21 @@ bool HttpSession::on_end() {
 size_t HttpSession::on_bytes(BytesView bytes) {
   if (state_ == State::kStreaming || state_ == State::kClosing) return bytes.size();
   size_t used = 0;
+  bool congested = false;
   while (state_ == State::kReading && used < bytes.size()) {
+    congested = connection_.queued_bytes() > kQueuedResponseBytesMax;
+    if (congested) break;
     size_t parsed = parse(bytes.subspan(used));
     if (parsed == 0) break;
     used += parsed;
   }
-  if (state_ == State::kAnswering) connection_.pause_reading();
+  if (state_ == State::kAnswering || congested) connection_.pause_reading();
   return state_ == State::kClosing ? bytes.size() : used;
+}
+
+void HttpSession::on_drained() {
+  if (state_ == State::kReading) connection_.resume_reading();
+  pump_events();
 }
 
 // Reading a request.
@@ -259,7 +269,7 @@ void HttpSession::check_deadlines(TimePoint now) {
   }
   if (state_ != State::kReading) return;
   if (parser_ && now - since_ > site_.options.request_timeout) fail(408, "the request took too long to arrive");
-  if (!parser_ && now - since_ > site_.options.idle_timeout) connection_.close();
+  if (!parser_ && queued == 0 && now - since_ > site_.options.idle_timeout) connection_.close();
 }
 
 }  // namespace headrace::net::internal

@@ -31,7 +31,7 @@ class HttpSession final : public Session {
 
   size_t on_bytes(BytesView bytes) override;
   bool on_end() override;
-  void on_drained() override { pump_events(); }
+  void on_drained() override;
   void on_close() override;
 
   /// Sends the answer to the request that a handler has. On the loop.

@@ -126,7 +126,8 @@ size_t TcpConnection::read_some(uint8_t* space, size_t bytes) {
   size_t received = socket_.read_some(asio::buffer(space, bytes), error);
   if (!error || would_block(error)) return received;
   if (error == asio::error::eof) {
-    on_peer_end();
+    peer_ended_ = true;
+    tell_peer_end();
   } else {
     close_now();
   }
@@ -141,9 +142,10 @@ size_t TcpConnection::deliver(BytesView bytes) {
   return consumed;
 }
 
-void TcpConnection::on_peer_end() {
-  peer_ended_ = true;
-  if (!session_->on_end()) close();
+/// Tells the session that the peer sends no more, when it has seen all that came before that.
+void TcpConnection::tell_peer_end() {
+  if (!peer_ended_ || paused_ || redelivery_queued_ || doomed_ || phase_ != Phase::kOpen) return;
+  if (!std::exchange(end_told_, true) && !session_->on_end()) close();
 }
 
 void TcpConnection::discard() {
@@ -170,8 +172,9 @@ void TcpConnection::resume_reading() {
 
 void TcpConnection::redeliver() {
   redelivery_queued_ = false;
-  if (doomed_ || paused_ || phase_ != Phase::kOpen || rest_.empty()) return;
-  deliver_rest();
+  if (doomed_ || paused_ || phase_ != Phase::kOpen) return;
+  if (!rest_.empty()) deliver_rest();
+  tell_peer_end();
 }
 
 void TcpConnection::deliver_rest() {

@@ -53,7 +53,7 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
   void redeliver();
   void deliver_rest();
   size_t deliver(BytesView bytes);
-  void on_peer_end();
+  void tell_peer_end();
   void discard();
   size_t send_front(boost::system::error_code& error);
   size_t send_range(const FileRange& range, boost::system::error_code& error);
@@ -77,6 +77,7 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
   bool doomed_ = false;  ///< In the loop's list to destroy.
   bool paused_ = false;
   bool peer_ended_ = false;
+  bool end_told_ = false;  ///< The session knows of peer_ended_.
   bool waiting_readable_ = false;
   bool waiting_writable_ = false;
   bool dirty_ = false;  ///< In the loop's list to flush.
