@@ -26,14 +26,21 @@ Result<BytesView> FileWindow::at(uint64_t position, size_t size) {
   size = std::min<uint64_t>(size, end_ - position);
   bool inside = buffer_ && position >= start_ && position + size <= start_ + size_;
   if (!inside) {
-    size_t wanted = std::min<uint64_t>(std::max(size, chunk_bytes_), end_ - position);
-    auto buffer = std::make_shared_for_overwrite<uint8_t[]>(wanted);
-    ASSIGN_OR_RETURN(size_, file_.read_at(position, {buffer.get(), wanted}));
-    buffer_ = std::move(buffer);
-    start_ = position;
+    Status filled = fill(position, std::min<uint64_t>(std::max(size, chunk_bytes_), end_ - position));
+    // A sector that can't be read must not hide the bytes before it.
+    if (!filled.ok() && filled.error().code == ErrorCode::kIo) filled = fill(position, size);
+    RETURN_IF_ERROR(filled);
   }
   size_t skip = position - start_;
   return BytesView(buffer_.get() + skip, size_ - skip);
+}
+
+Status FileWindow::fill(uint64_t position, size_t size) {
+  auto buffer = std::make_shared_for_overwrite<uint8_t[]>(size);
+  ASSIGN_OR_RETURN(size_, file_.read_at(position, {buffer.get(), size}));
+  buffer_ = std::move(buffer);
+  start_ = position;
+  return {};
 }
 
 SharedBytes FileWindow::share(uint64_t position, size_t size) const {

@@ -26,6 +26,8 @@ class FileWindow {
   SharedBytes share(uint64_t position, size_t size) const;
 
  private:
+  Status fill(uint64_t position, size_t size);
+
   os::File& file_;
   uint64_t end_;
   size_t chunk_bytes_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/logging.h"
 #include "codec/crc32c.h"
 #include "codec/cursor.h"
 
@@ -14,6 +15,7 @@ constexpr uint16_t kVersion = 2;
 constexpr uint16_t kVersionWithoutCleaned = 1;
 constexpr uint16_t kNoProducersFlag = 1;
 constexpr uint16_t kHasGapsFlag = 2;
+constexpr uint16_t kSyncFailedFlag = 4;
 constexpr size_t kFieldsBytes = 4 + 2 + 2 + 8 + 8 + 2 * 24 + 4 * 4;
 constexpr size_t kCleanedBytes = 8;
 
@@ -39,7 +41,8 @@ Bytes encode_checkpoint(const Checkpoint& checkpoint, uint64_t generation) {
   writer.write(kMagic);
   writer.write(kVersion);
   writer.write(static_cast<uint16_t>((checkpoint.no_producers ? kNoProducersFlag : 0) |
-                                     (checkpoint.has_gaps ? kHasGapsFlag : 0)));
+                                     (checkpoint.has_gaps ? kHasGapsFlag : 0) |
+                                     (checkpoint.sync_failed ? kSyncFailedFlag : 0)));
   writer.write(generation);
   writer.write(checkpoint.log_start.value);
   write_point(writer, checkpoint.durable);
@@ -69,6 +72,7 @@ Result<std::pair<Checkpoint, uint64_t>> decode_checkpoint(BytesView slot) {
   checkpoint.leader_epoch = reader.read<int32_t>();
   checkpoint.no_producers = flags & kNoProducersFlag;
   checkpoint.has_gaps = flags & kHasGapsFlag;
+  checkpoint.sync_failed = flags & kSyncFailedFlag;
   if (version != kVersionWithoutCleaned) checkpoint.cleaned_to = Offset(reader.read<int64_t>());
   uint32_t crc = reader.read<uint32_t>();
   if (!reader.ok()) return Error{ErrorCode::kCorrupt, "checkpoint slot is too short"};
@@ -85,8 +89,9 @@ Result<std::unique_ptr<CheckpointFile>> CheckpointFile::open(os::FileSystem& fil
   auto bytes = os::read_file(files, file->path_, 2 * kCheckpointSlotBytes);
   if (!bytes.ok()) {
     ErrorCode code = bytes.error().code;
-    if (code == ErrorCode::kNotFound || code == ErrorCode::kTooLarge) return file;
-    return bytes.error();
+    if (code != ErrorCode::kNotFound && code != ErrorCode::kTooLarge && code != ErrorCode::kIo) return bytes.error();
+    if (code == ErrorCode::kIo) log_error("{}; the log is scanned instead", bytes.error().message);
+    return file;
   }
   for (size_t at : {size_t{0}, kCheckpointSlotBytes}) {
     if (bytes->size() <= at) break;

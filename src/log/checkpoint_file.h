@@ -45,6 +45,8 @@ struct Checkpoint {
   bool no_producers = false;  ///< There were none at the checkpoint, and so there is no snapshot.
   bool has_gaps = false;      ///< Compaction has run: offsets may be missing between batches.
   Offset cleaned_to{0};       ///< Records below were compacted.
+  /// An fsync failed: the page cache may hold bytes beyond `durable` as if they were on the disk, which they are not.
+  bool sync_failed = false;
   friend bool operator==(const Checkpoint&, const Checkpoint&) = default;
 };
 

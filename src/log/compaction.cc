@@ -49,7 +49,10 @@ Status Compaction::prepare() {
     bool known = std::exchange(log_.checkpoint_.has_gaps, true);
     Status noted = log_.flush_held(PartitionLogImpl::Checkpointing::kNow);
     if (noted.ok() && !known) noted = log_.checkpoint_file_->write(log_.checkpoint_, /*synced=*/true);
-    if (!noted.ok()) return noted.error().in("before compacting");
+    if (!noted.ok()) {
+      log_.checkpoint_.has_gaps = known;
+      return noted.error().in("before compacting");
+    }
     if (log_.checkpoint_.checkpoint.segment < sources_.back().end) {
       return Error{ErrorCode::kUnavailable, "no checkpoint of the log in " + log_.directory_ + " could be written"};
     }
@@ -144,7 +147,7 @@ Status Compaction::write_group(Group group) {
   Offset base = group.front().segment->base();
   Output output;
   output.segment = log_.make_segment(base);
-  output.segment->reset_indexes(now_ms_);
+  output.segment->reset_indexes(group.front().segment->created_ms());
   auto write = [&]() -> Status {
     if (group.size() > 1) RETURN_IF_ERROR(start_writing(group.front(), output));
     for (const Source& source : group) RETURN_IF_ERROR(copy_source(source, output));

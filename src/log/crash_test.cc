@@ -322,6 +322,15 @@ TEST(FsyncFailure, AtEveryCallSiteTheLogNeverAcknowledgesAgain) {
       auto start = test.log->log_start_offset();
       auto values = read_values(*test.log, start);
       ASSERT_GE(static_cast<int64_t>(values.size()), durable.value - start.value);
+
+      // What a restart finds in the page cache and acknowledges from then on is on the disk.
+      ASSERT_OK(test.open());
+      values = read_values(*test.log, test.log->log_start_offset());
+      test.disk.crash();
+      test.log.reset();
+      test.disk.restart(os::CrashMode::kDrop, nth);
+      ASSERT_OK(test.open());
+      EXPECT_EQ(read_values(*test.log, test.log->log_start_offset()), values);
       if (::testing::Test::HasFailure()) return;
     }
   }

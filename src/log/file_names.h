@@ -17,6 +17,7 @@ inline constexpr std::string_view kSnapshotSuffix = ".snapshot";
 inline constexpr std::string_view kDeletedSuffix = ".deleted";
 inline constexpr std::string_view kCleanedSuffix = ".cleaned";  ///< Compaction is writing it.
 inline constexpr std::string_view kSwapSuffix = ".swap";        ///< Compacted and whole: takes the old file's place.
+inline constexpr std::string_view kSetAsideSuffix = ".bad";     ///< Nobody reads it; it is for an operator to look at.
 inline constexpr std::string_view kDestroyedSuffix = "-delete";
 inline constexpr std::string_view kCheckpointName = "headrace.checkpoint";
 

@@ -33,6 +33,9 @@ Status PartitionLogImpl::flush_held(Checkpointing checkpointing) {
   if (!pass) return {};
   Status synced = sync_pass(*pass);
   if (!synced.ok()) {
+    // Into the page cache, which is what the next start must not trust; a restart of the machine empties it.
+    checkpoint_.sync_failed = true;
+    if (checkpoint_file_) (void)checkpoint_file_->write(checkpoint_, /*synced=*/false);
     std::lock_guard lock(mutex_);
     return fail(synced.error());
   }
@@ -110,7 +113,9 @@ Status PartitionLogImpl::finish_rolled(const Rolled& rolled) {
   if (was_removed(rolled.segment)) return {};
   ASSIGN_OR_RETURN(auto image, rolled.segment->index_image());
   RETURN_IF_ERROR(rolled.segment->write_indexes(image));
-  RETURN_IF_ERROR(os::write_file_atomically(files_, snapshot_path(rolled.end), rolled.snapshot));
+  if (!rolled.snapshot.empty()) {
+    RETURN_IF_ERROR(os::write_file_atomically(files_, snapshot_path(rolled.end), rolled.snapshot));
+  }
   rolled.segment->release();
   return {};
 }
@@ -125,13 +130,15 @@ Status PartitionLogImpl::write_checkpoint(const FlushPass& pass) {
     RETURN_IF_ERROR(files_.sync_directory(directory_));
   }
   Offset before = checkpoint_.checkpoint.offset;
-  checkpoint_.checkpoint = checkpoint_.durable;
-  checkpoint_.index_entries = pass.image->counts.offsets;
-  checkpoint_.time_entries = pass.image->counts.times;
-  checkpoint_.transaction_entries = pass.image->counts.transactions;
-  checkpoint_.no_producers = pass.no_producers;
-  checkpoint_.leader_epoch = pass.leader_epoch;
-  RETURN_IF_ERROR(checkpoint_file_->write(checkpoint_, pass.checkpoint_synced));
+  Checkpoint next = checkpoint_;
+  next.checkpoint = next.durable;
+  next.index_entries = pass.image->counts.offsets;
+  next.time_entries = pass.image->counts.times;
+  next.transaction_entries = pass.image->counts.transactions;
+  next.no_producers = pass.no_producers;
+  next.leader_epoch = pass.leader_epoch;
+  RETURN_IF_ERROR(checkpoint_file_->write(next, pass.checkpoint_synced));
+  checkpoint_ = next;
   bool of_segment;
   {
     std::lock_guard lock(mutex_);

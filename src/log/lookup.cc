@@ -119,13 +119,8 @@ Result<std::vector<AbortedTransaction>> PartitionLogImpl::aborted_transactions(O
   std::vector<AbortedTransaction> found;
   auto at = segments_.upper_bound(from);
   if (at != segments_.begin()) --at;
-  for (; at != segments_.end(); ++at) {
-    // A transaction ends in this segment or a later one, and may have begun long before.
-    for (const TransactionIndexEntry& entry : at->second->aborted()) {
-      if (entry.last_offset < from || entry.first_offset >= to) continue;
-      found.push_back({entry.producer_id, entry.first_offset, entry.last_offset});
-    }
-  }
+  // A transaction ends in this segment or a later one, and may have begun long before.
+  while (at != segments_.end() && at->second->find_aborted(from, to, found)) ++at;
   return found;
 }
 

@@ -154,9 +154,10 @@ bool PartitionLogImpl::must_roll(int64_t now_ms) const {
   if (size + staging_.bytes > std::min<uint64_t>(static_cast<uint64_t>(config_.segment_bytes), kSegmentBytesMax))
     return true;
   if (last.last_offset() - segment.base() > INT32_MAX) return true;
-  // Time passes as the records say, where they say it, so that replayed history rolls as it once did.
-  bool by_records = segment.first_timestamp_ms() >= 0 && last.max_timestamp_ms >= 0;
-  int64_t age = by_records ? last.max_timestamp_ms - segment.first_timestamp_ms() : now_ms - segment.created_ms();
+  // Time passes as the records will say, where they say it, so that replayed history rolls as it once did.
+  int64_t latest_ms = config_.timestamp_type == TimestampType::kLogAppendTime ? now_ms : last.max_timestamp_ms;
+  bool by_records = segment.first_timestamp_ms() >= 0 && latest_ms >= 0;
+  int64_t age = by_records ? latest_ms - segment.first_timestamp_ms() : now_ms - segment.created_ms();
   // A record must be able to get out of the active segment in time to be compacted.
   int64_t age_max = config_.segment_ms;
   if (config_.compact_enabled) age_max = std::min(age_max, config_.max_compaction_lag_ms);

@@ -32,6 +32,7 @@
 #include "base/result.h"
 #include "log/log_config.h"
 #include "log/open_files.h"
+#include "log/transaction_index.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "record/batch.h"
@@ -59,15 +60,6 @@ struct ReadResult {
   FileRange range;      ///< The same where they lie, in place of `batches`; only when that was asked for.
   Offset next_offset;   ///< The offset to read next: after the last batch in `batches`, or the offset asked for, or the
                         ///< upper bound where compaction left nothing below it.
-};
-
-/// A transaction that was aborted: read_committed readers skip `producer_id`'s transactional batches from first_offset
-/// to last_offset (its marker).
-struct AbortedTransaction {
-  ProducerId producer_id;
-  Offset first_offset;
-  Offset last_offset;
-  friend auto operator<=>(const AbortedTransaction&, const AbortedTransaction&) = default;
 };
 
 struct TimestampOffset {

@@ -64,7 +64,7 @@ class PartitionLogImpl final : public PartitionLog {
   // A segment that was rolled, and the producers as they were then: flush() makes both durable.
   struct Rolled {
     SegmentPtr segment;
-    Bytes snapshot;
+    Bytes snapshot;  // Empty: it is there.
     Offset end;
   };
   // What one flush covers, taken under the mutex.

@@ -122,6 +122,17 @@ TEST_F(PartitionLogTest, RollsByTheTimeOfTheRecords) {
   EXPECT_EQ(log->stats().segments, 2);
 }
 
+TEST_F(PartitionLogTest, UnderLogAppendTimeTheClockOfProducersRollsNothing) {
+  config.timestamp_type = TimestampType::kLogAppendTime;
+  config.segment_ms = 1000;
+  log->set_config(config);
+  for (int i = 0; i < 5; ++i) ASSERT_OK(append(*log, make_batch("ahead", 1, kTestTimeMs * 1000)));
+  EXPECT_EQ(log->stats().segments, 1);
+  clock.advance(std::chrono::milliseconds(1001));
+  ASSERT_OK(append(*log, make_batch("behind", 1, 5000)));
+  EXPECT_EQ(log->stats().segments, 2);
+}
+
 TEST_F(PartitionLogTest, LogAppendTimeIsWrittenWithAValidChecksum) {
   config.timestamp_type = TimestampType::kLogAppendTime;
   log->set_config(config);

@@ -15,7 +15,9 @@ namespace {
 
 constexpr uint64_t kSectorBytes = 512;
 constexpr size_t kSnapshotBytesMax = 256 << 20;
+constexpr size_t kTransactionIndexBytesMax = 256 << 20;
 constexpr size_t kZeroChunkBytes = 64 << 10;
+constexpr size_t kRewriteChunkBytes = 1 << 20;
 
 bool is_leftover(std::string_view name) {
   return name.ends_with(kDeletedSuffix) || name.ends_with(".tmp") || name.ends_with(kCleanedSuffix) ||
@@ -27,6 +29,25 @@ bool may_begin_with_zeros(Offset base, uint64_t bytes) {
   constexpr uint64_t kOffsetBytes = 8, kSizeBytes = 4;
   if (bytes >= kOffsetBytes + kSizeBytes) return false;
   return bytes == 0 || base.value >> (64 - 8 * std::min(bytes, kOffsetBytes)) == 0;
+}
+
+// What of a file that can be made again is as good as none, with a word about it.
+bool can_do_without(const Error& error) {
+  if (error.code == ErrorCode::kNotFound) return true;
+  if (error.code != ErrorCode::kTooLarge && error.code != ErrorCode::kIo) return false;
+  log_warn("{}; scanning the log instead", error.message);
+  return true;
+}
+
+// Has the bytes that a file seems to hold written again.
+Status rewrite(os::File& file, uint64_t from, uint64_t to) {
+  Bytes chunk(kRewriteChunkBytes);
+  for (uint64_t at = from; at < to; at += chunk.size()) {
+    chunk.resize(std::min<uint64_t>(chunk.size(), to - at));
+    ASSIGN_OR_RETURN(size_t got, file.read_at(at, chunk));
+    RETURN_IF_ERROR(file.write_at(at, BytesView(chunk).first(got)));
+  }
+  return {};
 }
 
 // Whether the file holds nothing from `from` on but the room that an append reserved.
@@ -75,6 +96,7 @@ Status Recovery::take_inventory() {
     if (is_leftover(name)) RETURN_IF_ERROR(log_.files_.remove(log_.directory_ + "/" + name));
     if (auto offset = offset_of_name(name, kLogSuffix)) bases_.push_back(*offset);
     if (auto offset = offset_of_name(name, kSnapshotSuffix)) snapshots_.insert(*offset);
+    if (auto offset = offset_of_name(name, kIndexSuffix)) offset_indexes_.insert(*offset);
     if (auto offset = offset_of_name(name, kTransactionIndexSuffix)) transaction_indexes_.insert(*offset);
   }
   return {};
@@ -156,22 +178,28 @@ Status Recovery::start_from_snapshot() {
   return scan_from(first, 0, first->first);
 }
 
-// Loads the aborted transactions of the segments up to `until`, of that one as many as were counted.
+// Loads the aborted transactions of the segments up to `until`, of that one as many as were counted. False where they
+// can't be known: a segment without aborted ones has no file of them, but one without any index was never finished, or
+// somebody removed its indexes.
 Result<bool> Recovery::load_aborted(Segments::iterator until, uint32_t entries_of_last) {
   for (auto at = log_.segments_.begin();; ++at) {
     bool last = at == until;
+    bool counted = last && entries_of_last != UINT32_MAX;
+    if (!counted && !offset_indexes_.contains(at->first)) return false;
     std::vector<TransactionIndexEntry> entries;
     if (transaction_indexes_.contains(at->first)) {
       std::string path = log_.directory_ + "/" + file_name(at->first, kTransactionIndexSuffix);
-      ASSIGN_OR_RETURN(Bytes bytes, os::read_file(log_.files_, path, kSnapshotBytesMax));
-      auto decoded = decode_transaction_index(bytes);
+      auto bytes = os::read_file(log_.files_, path, kTransactionIndexBytesMax);
+      if (!bytes.ok() && can_do_without(bytes.error())) return false;
+      if (!bytes.ok()) return bytes.error();
+      auto decoded = decode_transaction_index(*bytes);
       if (!decoded.ok()) {
         log_warn("{}: {}; scanning the log instead", path, decoded.error().message);
         return false;
       }
       entries = *std::move(decoded);
     }
-    if (last && entries_of_last != UINT32_MAX) {
+    if (counted) {
       if (entries.size() < entries_of_last) return false;
       entries.resize(entries_of_last);
     }
@@ -184,11 +212,7 @@ Result<bool> Recovery::load_aborted(Segments::iterator until, uint32_t entries_o
 Result<bool> Recovery::load_producers(Offset offset) {
   std::string path = log_.snapshot_path(offset);
   auto bytes = os::read_file(log_.files_, path, kSnapshotBytesMax);
-  if (!bytes.ok() && bytes.error().code == ErrorCode::kNotFound) return false;
-  if (!bytes.ok() && bytes.error().code == ErrorCode::kTooLarge) {
-    log_warn("{}; scanning the log instead", bytes.error().message);
-    return false;
-  }
+  if (!bytes.ok() && can_do_without(bytes.error())) return false;
   if (!bytes.ok()) return bytes.error();
   auto decoded = decode_producer_snapshot(*bytes);
   if (decoded.ok()) {
@@ -196,8 +220,8 @@ Result<bool> Recovery::load_producers(Offset offset) {
     log_.producers_.touch(now_ms_);
     return true;
   }
-  log_warn("{}: {}; kept as {}.bad", path, decoded.error().message, path);
-  RETURN_IF_ERROR(log_.files_.rename(path, path + ".bad"));
+  log_warn("{}: {}; kept as {}{}", path, decoded.error().message, path, kSetAsideSuffix);
+  RETURN_IF_ERROR(log_.files_.rename(path, path + std::string(kSetAsideSuffix)));
   snapshots_.erase(offset);
   return false;
 }
@@ -325,13 +349,24 @@ void Recovery::damage(const Segment& segment, Offset from, Offset to, uint64_t p
   log_error("{}", log_.damage_at(from)->message);
 }
 
-// Removes segments that follow a torn tail, the newest first, so that a crash amid it leaves a log like before.
+// Removes segments that follow a torn tail, the newest first, so that a crash amid it leaves a log like before. Without
+// a checkpoint nobody knows what was synced (the files may be from a backup): what has bytes is kept aside then.
 Status Recovery::drop_segments_from(Segments::iterator at) {
   while (at != log_.segments_.end()) {
     auto newest = std::prev(log_.segments_.end());
     bool done = newest == at;
-    log_info("removing {}, which follows bytes that were never synced", newest->second->log_path());
-    RETURN_IF_ERROR(newest->second->remove_files());
+    Segment& segment = *newest->second;
+    if (!checkpoint_ && segment.size() > 0) {
+      log_error(
+          "{} follows bytes that are missing, and there is no checkpoint to tell whether it was ever synced; kept "
+          "as {}{}",
+          segment.log_path(), segment.log_path(), kSetAsideSuffix);
+      segment.release();
+      RETURN_IF_ERROR(log_.files_.rename(segment.log_path(), segment.log_path() + std::string(kSetAsideSuffix)));
+    } else {
+      log_info("removing {}, which follows bytes that were never synced", segment.log_path());
+    }
+    RETURN_IF_ERROR(segment.remove_files());
     log_.segments_.erase(newest);
     if (done) break;
   }
@@ -356,22 +391,71 @@ bool Recovery::found_durable() const {
   return checkpoint_ && checkpoint_->durable.offset >= log_.log_end_;
 }
 
-// Makes durable what was found, and writes it down, so that the next start is quick.
-Status Recovery::settle() {
+// Snapshots of what is not in the log any more.
+Status Recovery::remove_late_snapshots() {
   for (Offset offset : snapshots_) {
     if (offset <= log_.log_end_) continue;
     RETURN_IF_ERROR(os::remove_if_exists(log_.files_, log_.snapshot_path(offset)));  // It may be gone with its segment.
   }
-  if (log_.log_end_ < log_.log_start_) {
-    log_error("{} ends at offset {}, below its start {}: records are lost", log_.directory_, log_.log_end_.value,
-              log_.log_start_.value);
-    log_.log_end_ = log_.log_start_;
-    RETURN_IF_ERROR(log_.roll(now_ms_));
-    log_.rolled_.clear();
-    scanned_.clear();
-    for (const auto& segment : log_.detach_before(log_.log_start_)) RETURN_IF_ERROR(segment->remove_files());
-    changed_ = true;
+  return {};
+}
+
+// A log that ends below where it should begin goes on from there.
+Status Recovery::start_at_log_start() {
+  log_error("{} ends at offset {}, below its start {}: records are lost", log_.directory_, log_.log_end_.value,
+            log_.log_start_.value);
+  log_.log_end_ = log_.log_start_;
+  RETURN_IF_ERROR(log_.roll(now_ms_));
+  log_.rolled_.clear();
+  scanned_.clear();
+  for (const auto& segment : log_.detach_before(log_.log_start_)) RETURN_IF_ERROR(segment->remove_files());
+  changed_ = true;
+  return {};
+}
+
+// After a failed fsync the kernel has forgotten that the bytes are not on the disk: an fsync alone would tell that they
+// are (see Rebello et al., Can Applications Recover from fsync Failures?, 2020).
+Status Recovery::rewrite_unsynced() {
+  log_warn("an fsync of the log in {} failed before: writing what was not on the disk again", log_.directory_);
+  changed_ = true;
+  for (const auto& segment : scanned_) {
+    uint64_t durable = known_durable(log_.segments_.find(segment->base()));
+    if (durable >= segment->size()) continue;
+    ASSIGN_OR_RETURN(auto file, segment->file());
+    RETURN_IF_ERROR(rewrite(*file, durable, segment->size()));
   }
+  log_.checkpoint_.sync_failed = false;
+  return {};
+}
+
+// Indexes and snapshots of rolled segments that were scanned. Without room for them they are written later, and no
+// checkpoint before.
+Status Recovery::write_indexes_of_scanned() {
+  for (const auto& segment : scanned_) {
+    if (segment == log_.active()) continue;
+    ASSIGN_OR_RETURN(auto image, segment->index_image());
+    Status written = segment->write_indexes(image);
+    if (!written.ok() && written.error().code == ErrorCode::kOutOfSpace) {
+      Offset end = std::next(log_.segments_.find(segment->base()))->first;
+      log_.unfinished_.push_back({segment, std::move(missing_snapshots_[end]), end});
+      missing_snapshots_.erase(end);
+      continue;
+    }
+    RETURN_IF_ERROR(written);
+    segment->release();
+  }
+  for (const auto& [offset, snapshot] : missing_snapshots_) {
+    if (!log_.segments_.contains(offset)) continue;
+    Status written = os::write_file_atomically(log_.files_, log_.snapshot_path(offset), snapshot);
+    if (!written.ok()) log_warn("{}", written.error().message);  // The log says the same.
+  }
+  return {};
+}
+
+// Makes durable what was found, and writes it down, so that the next start is quick.
+Status Recovery::settle() {
+  RETURN_IF_ERROR(remove_late_snapshots());
+  if (log_.log_end_ < log_.log_start_) RETURN_IF_ERROR(start_at_log_start());
   if (roll_) RETURN_IF_ERROR(log_.roll(now_ms_));
   changed_ = changed_ || roll_;
   if (!checkpoint_) log_.directory_dirty_ = log_.parent_dirty_ = true;
@@ -380,6 +464,7 @@ Status Recovery::settle() {
   if (!checkpoint_) log_.has_gaps_ = gaps_seen_;
   log_.checkpoint_.has_gaps = log_.has_gaps_;
   log_.checkpoint_.cleaned_to = log_.cleaned_to_;
+  if (checkpoint_ && checkpoint_->sync_failed) RETURN_IF_ERROR(rewrite_unsynced());
   if (!changed_ && found_durable()) {
     log_.bytes_since_checkpoint_ = log_.stats_.scanned_bytes_at_open;
     for (const auto& segment : scanned_) segment->adopt(segment->size());
@@ -389,17 +474,7 @@ Status Recovery::settle() {
   for (const auto& segment : scanned_) RETURN_IF_ERROR(segment->sync());
   RETURN_IF_ERROR(log_.files_.sync_directory(log_.directory_));
   log_.parent_dirty_ = true;
-  for (const auto& segment : scanned_) {
-    if (segment == log_.active()) continue;
-    ASSIGN_OR_RETURN(auto image, segment->index_image());
-    RETURN_IF_ERROR(segment->write_indexes(image));
-    segment->release();
-  }
-  for (const auto& [offset, snapshot] : missing_snapshots_) {
-    if (!log_.segments_.contains(offset)) continue;
-    Status written = os::write_file_atomically(log_.files_, log_.snapshot_path(offset), snapshot);
-    if (!written.ok()) log_warn("{}", written.error().message);  // The log says the same.
-  }
+  RETURN_IF_ERROR(write_indexes_of_scanned());
   log_.checkpoint_.log_start = log_.log_start_;
   std::lock_guard flushing(log_.flush_mutex_);
   Status written = log_.flush_held(PartitionLogImpl::Checkpointing::kNow);

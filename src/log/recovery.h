@@ -54,12 +54,17 @@ class Recovery {
   Status drop_segments_from(Segments::iterator at);
   uint64_t known_durable(Segments::iterator at) const;
   bool found_durable() const;
+  Status remove_late_snapshots();
+  Status start_at_log_start();
+  Status rewrite_unsynced();
+  Status write_indexes_of_scanned();
   Status settle();
 
   PartitionLogImpl& log_;
   const int64_t now_ms_;
   std::vector<Offset> bases_;
   std::set<Offset> snapshots_;
+  std::set<Offset> offset_indexes_;
   std::set<Offset> transaction_indexes_;
   std::map<Offset, Bytes> missing_snapshots_;  ///< Of segments that were rolled just before a crash.
   std::optional<Checkpoint> checkpoint_;

@@ -289,6 +289,8 @@ TEST_F(RecoveryTest, DamageFoundByAReadLeavesTheRestReadable) {
   EXPECT_THAT(read_values(*log, Offset(2)), SizeIs(118));
   ASSERT_THAT(log->damaged_ranges(), SizeIs(1));
   EXPECT_EQ(log->damaged_ranges()[0].to.value, 2);
+  ASSERT_OK(log->delete_records(Offset(60)));
+  EXPECT_THAT(log->damaged_ranges(), IsEmpty()) << "it went with its segment";
 }
 
 TEST_F(RecoveryTest, MissingAndWrongIndexesAreMadeAgain) {
@@ -355,6 +357,37 @@ TEST_F(RecoveryTest, ABadSnapshotIsKeptAsideAndTheLogScannedInstead) {
   EXPECT_TRUE(append(*log, of_producer(make_batch("p", 2), 7, 3, 0))->duplicate);
 }
 
+// One of each read of a start can't be had: what can be made again is, and nothing else is served in its place.
+TEST_F(RecoveryTest, WhatCanBeMadeAgainNeedNotBeReadable) {
+  set_log_level(LogLevel::kError);
+  config.segment_bytes = 500;
+  log->set_config(config);
+  ASSERT_OK(append(*log, of_producer(make_batch("p", 2), 7, 3, 0, true)));
+  ASSERT_OK(
+      append(*log, record::end_transaction_marker(record::ControlType::kAbort, ProducerId(7), 3, 1, kTestTimeMs)));
+  auto values = read_values(*log, Offset(0));
+  append_some(8);
+  values = read_values(*log, Offset(0));
+  auto aborted = *log->aborted_transactions(Offset(0), Offset(100));
+  ASSERT_OK(log->close());
+  log.reset();
+  int opened = 0;
+  for (uint64_t nth = 1;; ++nth) {
+    SCOPED_TRACE(nth);
+    disk.fail(os::DiskCall::kRead, nth, os::DiskFault::kIoError);
+    Status status = open();
+    bool happened = disk.fault_happened();
+    if (!happened) break;
+    if (!status.ok()) continue;  // The records themselves.
+    ++opened;
+    EXPECT_EQ(read_values(*log, Offset(0)), values);
+    EXPECT_EQ(*log->aborted_transactions(Offset(0), Offset(100)), aborted);
+    ASSERT_OK(log->close());
+  }
+  EXPECT_GE(opened, 3) << "the checkpoint, the producers, the aborted transactions";
+  set_log_level(LogLevel::kInfo);
+}
+
 TEST_F(RecoveryTest, TransactionsAreRestored) {
   config.segment_bytes = 500;
   log->set_config(config);
@@ -374,6 +407,14 @@ TEST_F(RecoveryTest, TransactionsAreRestored) {
   ASSERT_OK(open());
   EXPECT_EQ(*log->aborted_transactions(Offset(0), Offset(100)), before);
   EXPECT_EQ(log->last_stable_offset().value, 0);
+  ASSERT_OK(log->close());
+  for (const std::string& name : names()) {
+    bool index =
+        name.ends_with(kIndexSuffix) || name.ends_with(kTimeIndexSuffix) || name.ends_with(kTransactionIndexSuffix);
+    if (index) ASSERT_OK(disk.remove(directory + "/" + name));
+  }
+  ASSERT_OK(open());
+  EXPECT_EQ(*log->aborted_transactions(Offset(0), Offset(100)), before) << "as somebody who wants new indexes does";
   ASSERT_OK(
       append(*log, record::end_transaction_marker(record::ControlType::kCommit, ProducerId(1), 0, 1, kTestTimeMs)));
   ASSERT_OK(log->flush());

@@ -125,6 +125,7 @@ std::vector<PartitionLogImpl::SegmentPtr> PartitionLogImpl::detach_before(Offset
     segments_.erase(segments_.begin());
     std::erase(loaded_, detached.back());
   }
+  std::erase_if(damaged_, [this](const DamagedRange& range) { return range.to <= segments_.begin()->first; });
   return detached;
 }
 

@@ -64,6 +64,18 @@ std::vector<TransactionIndexEntry> Segment::aborted() const {
   return aborted_;
 }
 
+bool Segment::find_aborted(Offset from, Offset to, std::vector<AbortedTransaction>& found) const {
+  std::lock_guard lock(mutex_);
+  auto at = std::partition_point(aborted_.begin(), aborted_.end(),
+                                 [&](const TransactionIndexEntry& entry) { return entry.last_offset < from; });
+  for (; at != aborted_.end(); ++at) {
+    if (at->first_offset < to) found.push_back({at->producer_id, at->first_offset, at->last_offset});
+    // Nothing that began below was open any more.
+    if (at->last_stable_offset >= to) return false;
+  }
+  return true;
+}
+
 Result<std::shared_ptr<os::File>> Segment::file() {
   std::lock_guard lock(mutex_);
   return file_locked();

@@ -83,6 +83,8 @@ class Segment final : OpenFiles::Holder {
   /// A place before the first batch that is as late as `timestamp_ms`.
   Result<SeekPoint> seek_time(int64_t timestamp_ms);
   std::vector<TransactionIndexEntry> aborted() const;
+  /// Adds those that a reader of [from, to) has to know. False when no later segment can have one.
+  bool find_aborted(Offset from, Offset to, std::vector<AbortedTransaction>& found) const;
   Result<std::shared_ptr<os::File>> file();
   /// fdatasync of what was written before the call.
   Status sync();
@@ -147,6 +149,7 @@ class Segment final : OpenFiles::Holder {
   void index_batch(Indexes& indexes, const record::BatchHeader& header, uint64_t position, int64_t interval_bytes);
 
   void note_checked(uint64_t from, uint64_t to);
+  void forget_checked(uint64_t from, uint64_t to);
   uint64_t checked_up_to(uint64_t position) const;
   std::optional<SeekPoint> last_entry_before(Offset upper, uint64_t position);
   Result<SegmentRead> read_from(os::File& file, SeekPoint start, Offset offset, size_t bytes_max, Offset upper,

@@ -79,6 +79,14 @@ void Segment::note_checked(uint64_t from, uint64_t to) {
   checked_to_ = apart ? to : std::max(to, checked_to_);
 }
 
+// The bytes of a range left the page cache: what comes back from the disk was not checked.
+void Segment::forget_checked(uint64_t from, uint64_t to) {
+  std::lock_guard lock(mutex_);
+  appended_from_ = std::max(appended_from_, std::min(to, size_));
+  if (to <= checked_from_ || from >= checked_to_) return;
+  checked_from_ = std::min(to, checked_to_);
+}
+
 // The end of what is known to be good from `position` on; `position` where nothing is.
 uint64_t Segment::checked_up_to(uint64_t position) const {
   std::lock_guard lock(mutex_);
@@ -120,13 +128,18 @@ std::optional<CheckedRange> Segment::checked_range(Offset offset, size_t bytes_m
   }
   while (true) {
     auto walk = walker.look();
-    if (!walk.ok() || (*walk == Walk::kBad && walker.position < end_max)) return std::nullopt;
+    bool lost = walk.ok() && *walk == Walk::kBad && (walker.position < end_max || walker.first_last_offset);
+    if (!walk.ok() || lost) return std::nullopt;
     if (*walk != Walk::kFound || walker.header.base_offset >= upper) break;
     if (walker.position + walker.header.total_bytes() > end_max) break;
     walker.step();
   }
   size_t size = walker.position - begin;
-  if (size < kCheckedRangeBytesMin || !(*opened)->in_page_cache(begin, size)) return std::nullopt;
+  if (size < kCheckedRangeBytesMin) return std::nullopt;
+  if (!(*opened)->in_page_cache(begin, size)) {
+    forget_checked(begin, begin + size);
+    return std::nullopt;
+  }
   int descriptor = (*opened)->descriptor();
   return CheckedRange{{*std::move(opened), descriptor, begin, size}, walker.sequence.expected};
 }

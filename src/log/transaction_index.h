@@ -24,6 +24,15 @@ struct TransactionIndexEntry {
 };
 inline constexpr size_t kTransactionIndexEntryBytes = 34;
 
+/// A transaction that was aborted: read_committed readers skip `producer_id`'s transactional batches from first_offset
+/// to last_offset (its marker).
+struct AbortedTransaction {
+  ProducerId producer_id;
+  Offset first_offset;
+  Offset last_offset;
+  friend auto operator<=>(const AbortedTransaction&, const AbortedTransaction&) = default;
+};
+
 Bytes encode_transaction_index(std::span<const TransactionIndexEntry> entries);
 /// kCorrupt when the bytes are not whole entries of version 0 in the order of their markers.
 Result<std::vector<TransactionIndexEntry>> decode_transaction_index(BytesView bytes);
