@@ -45,6 +45,14 @@ Status create_or_compare(bus::Admin& admin, const bus::TopicSpec& topic) {
     log_warn("topic {} has {} partitions and the file says {}; it stays as it is", topic.name, *partitions,
              topic.partitions);
   }
+  auto found = admin.topic(topic.name);
+  if (!found.ok()) return {};
+  for (const auto& [option, value] : topic.configs) {
+    auto has = found->configs.find(option);
+    if (has == found->configs.end() || has->second == value) continue;
+    log_warn("topic {} has {}={} and the file says {}; it stays as it is (kafka-configs.sh --alter changes it)",
+             topic.name, option, has->second, value);
+  }
   return {};
 }
 

@@ -248,10 +248,15 @@ Result<int32_t> KafkaAdmin::partition_count(std::string_view topic) {
   return found->topics[0].partition_cnt;
 }
 
+// Kafka's Topic.isInternal(); metadata of librdkafka does not tell.
+bool is_internal(std::string_view topic) {
+  return topic == "__consumer_offsets" || topic == "__transaction_state" || topic == "__share_group_state";
+}
+
 bus::TopicInfo topic_info(const rd_kafka_metadata_topic_t& topic) {
   bus::TopicInfo info;
   info.name = topic.topic;
-  info.internal = info.name.starts_with("__");
+  info.internal = is_internal(info.name);
   for (int i = 0; i < topic.partition_cnt; ++i) {
     info.partitions.push_back({PartitionId(topic.partitions[i].id), Offset(0), Offset(0), -1});
   }

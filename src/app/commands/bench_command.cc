@@ -13,6 +13,7 @@
 #include "app/bench/produce_load.h"
 #include "app/commands.h"
 #include "app/commands/cluster_options.h"
+#include "app/commands/validators.h"
 
 namespace headrace::app {
 namespace {
@@ -90,7 +91,7 @@ void add_produce(CLI::App& app, State& state) {
   ProduceLoadOptions& o = state.arguments.produce;
   CLI::App* load = add_kafka_load(
       app, state, "produce", "Produce as fast as the server acknowledges, with requests that are built once", o.topic);
-  load->add_option("--records", o.records, "How many, at least")->capture_default_str()->check(CLI::PositiveNumber);
+  load->add_option("--records", o.records, "How many, at least")->capture_default_str()->check(positive());
   load->add_option("--size", o.record_bytes, "Bytes of a value")->capture_default_str()->check(CLI::Range(1, 1 << 20));
   load->add_option("--batch-bytes", o.batch_bytes, "Bytes of a batch; a request has one for each partition")
       ->capture_default_str()
@@ -119,9 +120,9 @@ void add_latency(CLI::App& app, State& state) {
   LatencyLoadOptions& o = state.arguments.latency;
   CLI::App* load = add_kafka_load(
       app, state, "latency", "Produce at a steady rate and tell how old records are when a consumer has them", o.topic);
-  load->add_option("--rate", o.rate, "Records a second")->capture_default_str()->check(CLI::PositiveNumber);
+  load->add_option("--rate", o.rate, "Records a second")->capture_default_str()->check(positive());
   load->add_option("--size", o.record_bytes, "Bytes of a value")->capture_default_str()->check(CLI::Range(8, 1 << 20));
-  load->add_option("--seconds", state.arguments.seconds, "How long")->capture_default_str()->check(CLI::PositiveNumber);
+  load->add_option("--seconds", state.arguments.seconds, "How long")->capture_default_str()->check(positive());
   load->callback([s = &state] {
     s->run = [s] {
       s->arguments.latency.duration = std::chrono::milliseconds(static_cast<int64_t>(s->arguments.seconds * 1000));
@@ -136,7 +137,7 @@ Function<int()> setup(CLI::App& app) {
   app.require_subcommand(1);
   CLI::App* mqtt = app.add_subcommand("mqtt", "Publish with QoS 1 as fast as the server acknowledges");
   mqtt->add_option("--mqtt", a.mqtt, "host:port of the MQTT server")->capture_default_str();
-  mqtt->add_option("--clients", a.load.clients, "Connections")->capture_default_str()->check(CLI::PositiveNumber);
+  mqtt->add_option("--clients", a.load.clients, "Connections")->capture_default_str()->check(positive());
   mqtt->add_option("--in-flight", a.load.in_flight, "Unacknowledged messages of a client")
       ->capture_default_str()
       ->check(CLI::Range(1, 60'000));
@@ -144,7 +145,7 @@ Function<int()> setup(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::Range(1, 1 << 20));
   mqtt->add_option("--topic", a.load.topic, "Topic; {client} is the client's number")->capture_default_str();
-  mqtt->add_option("--seconds", a.seconds, "How long")->capture_default_str()->check(CLI::PositiveNumber);
+  mqtt->add_option("--seconds", a.seconds, "How long")->capture_default_str()->check(positive());
   mqtt->add_option("--threads", a.threads, "Threads of the generator")->capture_default_str()->check(CLI::Range(1, 64));
   mqtt->callback([s = state.get()] { s->run = [s] { return bench_mqtt(s->arguments); }; });
 
@@ -155,7 +156,7 @@ Function<int()> setup(CLI::App& app) {
   CLI::App* fill = app.add_subcommand("fill", "Write JSON readings of 1,000 devices to a topic");
   fill->add_option("TOPIC", a.fill.topic, "The topic, which exists")->required();
   fill->add_option("-b,--bootstrap", a.fill.bootstrap, "host:port of a Kafka protocol server")->capture_default_str();
-  fill->add_option("--records", a.fill.records, "How many")->capture_default_str()->check(CLI::PositiveNumber);
+  fill->add_option("--records", a.fill.records, "How many")->capture_default_str()->check(positive());
   fill->add_option("--size", a.fill.record_bytes, "Bytes of each")
       ->capture_default_str()
       ->check(CLI::Range(1, 1 << 20));

@@ -2,10 +2,14 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <memory>
+#include <string_view>
+#include <vector>
 
 #include "app/commands.h"
 #include "app/config/config.h"
+#include "broker/topic_config.h"
 #include "kafka/kafka_server.h"
 
 namespace headrace::app {
@@ -15,6 +19,16 @@ struct Page {
   std::string_view name;
   std::string (*text)();
 };
+
+std::vector<std::string_view> words(std::string_view comma_separated) {
+  std::vector<std::string_view> out;
+  while (!comma_separated.empty()) {
+    size_t comma = std::min(comma_separated.find(','), comma_separated.size());
+    out.push_back(comma_separated.substr(0, comma));
+    comma_separated.remove_prefix(std::min(comma + 1, comma_separated.size()));
+  }
+  return out;
+}
 
 std::string commands_page() {
   std::string out = "# Commands\n\nThis page is printed by the program; `headrace COMMAND --help` says the same.\n";
@@ -28,11 +42,35 @@ std::string commands_page() {
   return out;
 }
 
+std::string allowed(const broker::ConfigSpec& spec) {
+  if (!spec.choices.empty()) return fmt::format("`{}`", fmt::join(words(spec.choices), "`, `"));
+  if (spec.type == broker::ConfigType::kBoolean) return "`true`, `false`";
+  bool number = spec.type == broker::ConfigType::kInt || spec.type == broker::ConfigType::kLong;
+  if (!number) return "";
+  bool bounded = spec.max != INT64_MAX && spec.max != INT32_MAX;
+  return bounded ? fmt::format("{} to {}", spec.min, spec.max) : fmt::format("{} or more", spec.min);
+}
+
+std::string topic_configs_page() {
+  std::string out =
+      "# Topic properties\n\n"
+      "This page is printed by the program. The properties are those of Apache Kafka, with its defaults; `flush` and\n"
+      "`on_disk_pressure` are its own. They are given in the file (`topics:`), by `headrace topic create -c`, and by any\n"
+      "Kafka tool (`kafka-configs.sh --alter --entity-type topics`), also with units: `retention.ms=7d`,\n"
+      "`segment.bytes=64MiB`.\n\n"
+      "| Property | Default | Allowed | What it does |\n|---|---|---|---|\n";
+  for (const broker::ConfigSpec& spec : broker::topic_config_table()) {
+    out += fmt::format("| `{}` | {} | {} | {} |\n", spec.name, spec.fallback, allowed(spec), spec.help);
+  }
+  return out;
+}
+
 constexpr Page kPages[] = {
     {"commands.md", commands_page},
     {"configuration.md", config_reference},
     {"configuration.schema.json", config_schema},
     {"kafka-apis.md", kafka::reference_page},
+    {"topic-configs.md", topic_configs_page},
 };
 
 Function<int()> setup(CLI::App& app) {

@@ -20,13 +20,14 @@ struct Arguments {
   bool verbose = false;
 };
 
-/// SIGINT and SIGTERM are waited for by the main thread; a peer that went away is an error of send(), not a signal.
+/// SIGINT, SIGTERM and SIGHUP (its terminal is gone) are waited for by the main thread; a peer that went away is an error of send(), not a signal.
 sigset_t block_signals() {
   std::signal(SIGPIPE, SIG_IGN);
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   return signals;
 }
@@ -47,7 +48,7 @@ int run(const Arguments& arguments) {
   std::fflush(stdout);
   int signal = 0;
   sigwait(&signals, &signal);
-  log_info("stopping on {}", signal == SIGINT ? "SIGINT" : "SIGTERM");
+  log_info("stopping on SIG{}", sigabbrev_np(signal));
   runtime->reset();
   return 0;
 }

@@ -8,7 +8,7 @@
 #include "app/commands.h"
 #include "app/commands/cluster_options.h"
 #include "app/commands/topic_import.h"
-#include "base/units.h"
+#include "app/commands/validators.h"
 
 namespace headrace::app {
 namespace {
@@ -24,8 +24,6 @@ struct Arguments {
 
 using Action = Status (*)(const Arguments&, bus::Admin&);
 
-std::string size_text(int64_t bytes) { return bytes < 0 ? "-" : format_size(bytes); }
-
 int64_t records(const bus::PartitionInfo& partition) { return partition.high_watermark - partition.log_start; }
 
 Status list(const Arguments& arguments, bus::Admin& admin) {
@@ -33,15 +31,12 @@ Status list(const Arguments& arguments, bus::Admin& admin) {
   std::sort(topics.begin(), topics.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   size_t width = 5;
   for (const auto& topic : topics) width = std::max(width, topic.name.size());
-  fmt::print("{:<{}}  {:>10}  {:>14}  {:>12}\n", "TOPIC", width, "PARTITIONS", "RECORDS", "SIZE");
+  fmt::print("{:<{}}  {:>10}  {:>14}\n", "TOPIC", width, "PARTITIONS", "RECORDS");
   for (const auto& topic : topics) {
     if (topic.internal && !arguments.internal) continue;
-    int64_t count = 0, bytes = 0;
-    for (const auto& partition : topic.partitions) {
-      count += records(partition);
-      bytes = partition.bytes < 0 || bytes < 0 ? -1 : bytes + partition.bytes;
-    }
-    fmt::print("{:<{}}  {:>10}  {:>14}  {:>12}\n", topic.name, width, topic.partitions.size(), count, size_text(bytes));
+    int64_t count = 0;
+    for (const auto& partition : topic.partitions) count += records(partition);
+    fmt::print("{:<{}}  {:>10}  {:>14}\n", topic.name, width, topic.partitions.size(), count);
   }
   return {};
 }
@@ -67,11 +62,10 @@ Status describe(const Arguments& arguments, bus::Admin& admin) {
   ASSIGN_OR_RETURN(auto topic, admin.topic(arguments.topic));
   fmt::print("{}: {} partition{}{}\n", topic.name, topic.partitions.size(), topic.partitions.size() == 1 ? "" : "s",
              topic.internal ? ", internal" : "");
-  fmt::print("\n{:>9}  {:>14}  {:>14}  {:>14}  {:>12}\n", "PARTITION", "FIRST OFFSET", "NEXT OFFSET", "RECORDS",
-             "SIZE");
+  fmt::print("\n{:>9}  {:>14}  {:>14}  {:>14}\n", "PARTITION", "FIRST OFFSET", "NEXT OFFSET", "RECORDS");
   for (const auto& partition : topic.partitions) {
-    fmt::print("{:>9}  {:>14}  {:>14}  {:>14}  {:>12}\n", partition.id.value, partition.log_start.value,
-               partition.high_watermark.value, records(partition), size_text(partition.bytes));
+    fmt::print("{:>9}  {:>14}  {:>14}  {:>14}\n", partition.id.value, partition.log_start.value,
+               partition.high_watermark.value, records(partition));
   }
   fmt::print("\n");
   for (const auto& [name, value] : topic.configs) fmt::print("{} = {}\n", name, value);
@@ -114,12 +108,13 @@ Function<int()> setup(CLI::App& app) {
   auto state = std::make_shared<State>();
   Arguments& arguments = state->arguments;
   app.require_subcommand(1);
-  CLI::App* list_app = add_action(app, "list", "List topics with their size", false, arguments, list, state->action);
+  CLI::App* list_app =
+      add_action(app, "list", "List topics with their partitions and records", false, arguments, list, state->action);
   list_app->add_flag("--internal", arguments.internal, "Internal topics too");
   CLI::App* create_app = add_action(app, "create", "Create a topic", true, arguments, create, state->action);
   create_app->add_option("-p,--partitions", arguments.partitions, "Partitions")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   create_app->add_option("-r,--replication-factor", arguments.replicas, "Replicas (the cluster's default)");
   create_app
       ->add_option("-c,--config", arguments.configs, "A topic property, as in -c retention.ms=604800000 (repeatable)")

@@ -26,6 +26,11 @@ BrokerConfig read_broker(const YamlNode& node, Problems& problems) {
                       .consumer_group_session_timeout = options.duration("consumer_group_session_timeout"),
                       .consumer_group_heartbeat_interval = options.duration("consumer_group_heartbeat_interval"),
                       .partitions_max = static_cast<int32_t>(options.integer("partitions_max"))};
+  if (broker.consumer_group_heartbeat_interval >= broker.consumer_group_session_timeout) {
+    problems.add(place_in(node, "consumer_group_heartbeat_interval"),
+                 "broker: consumer_group_heartbeat_interval: must be less than consumer_group_session_timeout, or "
+                 "every member is silent for too long");
+  }
   if (options.has("disk_reserve")) broker.disk_reserve_bytes = options.integer("disk_reserve");
   if (options.has("open_files_max")) broker.open_files_max = static_cast<size_t>(options.integer("open_files_max"));
   return broker;

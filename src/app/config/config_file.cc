@@ -17,12 +17,13 @@ std::optional<std::string> read_file(const std::string& path) {
   std::string text;
   char buffer[64 << 10];
   size_t n = 0;
+  int failure = file ? 0 : errno;
   errno = 0;
   while (file && text.size() <= kFileBytesMax && (n = std::fread(buffer, 1, sizeof(buffer), file.get())) > 0) {
     text.append(buffer, n);
   }
   if (!file || std::ferror(file.get())) {
-    fmt::print(stderr, "{}: can't be read: {}\n", path, std::strerror(errno));
+    fmt::print(stderr, "{}: can't be read: {}\n", path, std::strerror(failure ? failure : errno));
     return std::nullopt;
   }
   if (text.size() > kFileBytesMax) {

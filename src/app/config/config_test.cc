@@ -29,6 +29,13 @@ TEST(BrokerSection, RefusesIntervalsThatNeverPause) {
   EXPECT_NE(problems.render("test").find("compaction_interval"), std::string::npos) << problems.render("test");
 }
 
+TEST(BrokerSection, RefusesHeartbeatsThatComeTooLate) {
+  Problems problems;
+  load_config("broker:\n  consumer_group_session_timeout: 1s\n  consumer_group_heartbeat_interval: 5s\n", {}, problems);
+  EXPECT_NE(problems.render("test").find("test:3:38: broker: consumer_group_heartbeat_interval"), std::string::npos)
+      << problems.render("test");
+}
+
 TEST(BrokerSection, ReachesTheEmbeddedBroker) {
   TempDirectory folder;
   flow::MetricsRegistry metrics;
