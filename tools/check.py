@@ -23,7 +23,10 @@ ADAPTED = [
     (re.compile(r"<librdkafka/"), {"bus_kafka"}),
     (re.compile(r"<rocksdb/"), {"stream"}),
     (re.compile(r"<pg_query"), {"sql"}),
-    (re.compile(r"<yaml-cpp/"), {"app"}),
+    (re.compile(r"<(yaml-cpp|CLI)/"), {"app"}),
+    (re.compile(r"<re2/"), {"broker"}),
+    (re.compile(r"<isa-l"), {"codec"}),
+    (re.compile(r"<spdlog/"), {"base"}),
 ]
 # Adapted headers that may not be in any header but an internal one.
 HEAVY = re.compile(r"<(boost/|arrow/|librdkafka/|rocksdb/|simdjson|yaml-cpp/|pg_query|curl/)")
@@ -127,6 +130,13 @@ def run_text_checks():
     return report("layers", layers) + report("style", style)
 
 
+def check_format():
+    """What `./dev format` would change."""
+    done = subprocess.run(["clang-format-14", "--dry-run", *sources()], cwd=ROOT, text=True, capture_output=True)
+    found = re.findall(r"^(\S+?):(\d+):\d+: warning:", done.stderr, re.MULTILINE)
+    return report("format", [(name, int(line), "is not as ./dev format leaves it") for name, line in found])
+
+
 def compiles(header):
     """None when the header compiles alone, else the finding."""
     command = ["g++", "-std=c++20", "-fsyntax-only", "-msse4.2", "-I", str(ROOT / "src"), "-x", "c++", "-"]
@@ -182,7 +192,7 @@ def main():
         return check_docs(write=True)
     failed = run_text_checks()
     if not arguments.fast:
-        failed += check_headers() + check_docs(write=False)
+        failed += check_format() + check_headers() + check_docs(write=False)
     return failed
 
 

@@ -55,8 +55,8 @@ std::string topic_configs_page() {
   std::string out =
       "# Topic properties\n\n"
       "This page is printed by the program. The properties are those of Apache Kafka, with its defaults; `flush` and\n"
-      "`on_disk_pressure` are its own. They are given in the file (`topics:`), by `headrace topic create -c`, and by any\n"
-      "Kafka tool (`kafka-configs.sh --alter --entity-type topics`), also with units: `retention.ms=7d`,\n"
+      "`on_disk_pressure` are its own. They are given in the file (`topics:`), by `headrace topic create -c`, and by\n"
+      "any Kafka tool (`kafka-configs.sh --alter --entity-type topics`), also with units: `retention.ms=7d`,\n"
       "`segment.bytes=64MiB`.\n\n"
       "| Property | Default | Allowed | What it does |\n|---|---|---|---|\n";
   for (const broker::ConfigSpec& spec : broker::topic_config_table()) {

@@ -20,7 +20,8 @@ struct Arguments {
   bool verbose = false;
 };
 
-/// SIGINT, SIGTERM and SIGHUP (its terminal is gone) are waited for by the main thread; a peer that went away is an error of send(), not a signal.
+/// SIGINT, SIGTERM and SIGHUP (its terminal is gone) are waited for by the main thread; a peer that went away is an
+/// error of send(), not a signal.
 sigset_t block_signals() {
   std::signal(SIGPIPE, SIG_IGN);
   sigset_t signals;
