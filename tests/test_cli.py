@@ -34,6 +34,12 @@ def test_help_teaches():
     assert run("sim", "cabs", "--help").stdout.count("--") > 5
 
 
+def test_a_command_that_is_not_there_is_named():
+    for arguments in (("foo",), ("topic", "foo")):
+        answer = run(*arguments, check=False)
+        assert answer.returncode == 2 and "no command 'foo'" in answer.stderr, answer
+
+
 def test_version():
     assert re.fullmatch(r"headrace \d+\.\d+\.\d+\n", run("version").stdout)
 

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 #include "app/commands.h"
 #include "app/version.h"
@@ -26,7 +27,7 @@ int main(int argc, char** argv) {
       "and, beside it, a fleet: headrace sim cabs --cabs 200\n"};
   app.name("headrace");
   app.require_subcommand(1);
-  app.set_version_flag("--version", std::string(headrace::app::kVersion));
+  app.set_version_flag("--version", "headrace " + std::string(headrace::app::kVersion));
   headrace::Function<int()> chosen;
   std::vector<std::pair<CLI::App*, headrace::Function<int()>>> commands;
   for (const Command* command : headrace::app::command_table()) {
@@ -36,6 +37,13 @@ int main(int argc, char** argv) {
   }
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RequiredError& e) {
+    auto unknown = app.remaining(/*recurse=*/true);
+    bool command = std::string_view(e.what()).find("subcommand") != std::string_view::npos;
+    if (!command || unknown.empty()) return app.exit(e), headrace::app::kExitWrongInput;
+    std::fprintf(stderr, "headrace: there is no command '%s'; --help lists those that there are\n",
+                 unknown.front().c_str());
+    return headrace::app::kExitWrongInput;
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : headrace::app::kExitWrongInput;
   }
