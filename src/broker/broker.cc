@@ -83,13 +83,10 @@ class BrokerImpl final : public Broker {
   Result<os::SpaceInfo> disk_space() const override { return files_.space(options_.data_directory); }
 
   Result<std::shared_ptr<const Topic>> create_topic(const bus::TopicSpec& spec, bool validate_only) override {
+    std::lock_guard lock(topic_names_mutex_);
     return topics_->create(spec, validate_only);
   }
-  Status delete_topic(std::string_view name) override {
-    RETURN_IF_ERROR(topics_->remove(name));
-    groups_->topic_deleted(name);
-    return {};
-  }
+  Status delete_topic(std::string_view name) override;
   Status create_partitions(std::string_view name, int32_t total, bool validate_only) override {
     return topics_->add_partitions(name, total, validate_only);
   }
@@ -128,6 +125,7 @@ class BrokerImpl final : public Broker {
   DiskSpace disk_space_;
   Environment env_;
   std::unique_ptr<Topics> topics_;
+  std::mutex topic_names_mutex_;  ///< No name is given anew while what hung on it is being forgotten.
   std::unique_ptr<Settings> settings_;
   Compactor compactor_;
   std::unique_ptr<GroupCoordinator> groups_;
@@ -219,11 +217,21 @@ int64_t BrokerImpl::apply_retention() {
   return removed;
 }
 
+Status BrokerImpl::delete_topic(std::string_view name) {
+  std::lock_guard lock(topic_names_mutex_);
+  Status removed = topics_->remove(name);
+  // An error may come after the topic has gone for good.
+  if (topics_->find(name)) return removed;
+  Status forgotten = groups_->topic_deleted(name);
+  if (!forgotten.ok() && removed.ok()) return forgotten.error().in("deleting topic " + std::string(name));
+  return removed;
+}
+
 Result<std::shared_ptr<const Topic>> BrokerImpl::topic_or_create(std::string_view name) {
   if (auto found = topics_->find(name)) return found;
   RETURN_IF_ERROR(check_topic_name(name));
   if (!options_.auto_create_topics) return Error{ErrorCode::kNotFound, "there is no topic '" + std::string(name) + "'"};
-  auto created = topics_->create({.name = std::string(name), .partitions = -1, .configs = {}}, /*validate_only=*/false);
+  auto created = create_topic({.name = std::string(name), .partitions = -1, .configs = {}}, /*validate_only=*/false);
   if (created.ok() || created.error().code != ErrorCode::kAlreadyExists) return created;
   if (auto found = topics_->find(name)) return found;
   return created.error();

@@ -4,6 +4,7 @@
 
 #include "base/logging.h"
 
+// Memberships and what is read at the start. Committed offsets are in group_offsets.cc.
 namespace headrace::broker {
 namespace {
 
@@ -49,6 +50,9 @@ Result<std::unique_ptr<GroupCoordinator>> GroupCoordinator::open(const Environme
     groups->stored_groups_[id] = group;
     groups->machine_.restore(std::move(group));
   }
+  // Offsets are taken for partitions that exist only: those of others were left by a deletion that a crash cut short.
+  Status forgotten = groups->forget_partitions([&](const TopicPartition& tp) { return !topics.partition(tp); });
+  if (!forgotten.ok()) log_error("offsets of deleted topics may come back: {}", forgotten.error().message);
   return groups;
 }
 
@@ -101,8 +105,7 @@ Status GroupCoordinator::load_record(PartitionId partition, const record::BatchH
   if (!std::holds_alternative<OffsetKey>(key)) return {};
   const OffsetKey& offset_key = std::get<OffsetKey>(key);
   if (!record.value) {
-    auto group_offsets = offsets_.find(offset_key.group_id);
-    if (group_offsets != offsets_.end()) group_offsets->second.erase(offset_key.tp);
+    drop({offset_key}, record.offset);
     return {};
   }
   ASSIGN_OR_RETURN(CommittedOffset offset, decode_offset_value(*record.value));
@@ -186,225 +189,18 @@ void GroupCoordinator::store_group(StoredGroup group, Function<void(bool)> done)
                    });
 }
 
-CoordinatorError GroupCoordinator::check_offset(const OffsetToCommit& commit) const {
-  if (commit.offset.metadata.size() > env_.options.offset_metadata_bytes_max)
-    return CoordinatorError::kOffsetMetadataTooLarge;
-  if (!topics_.partition(commit.tp)) return CoordinatorError::kUnknownTopicOrPartition;
-  return CoordinatorError::kNone;
-}
-
-void GroupCoordinator::apply(const OffsetKey& key, const CommittedOffset& offset, Offset record) {
-  auto [entry, added] = offsets_[key.group_id].try_emplace(key.tp);
-  if (added || record > entry->second.record) entry->second = {offset, record};
-}
-
-CoordinatorError GroupCoordinator::check_commit(const GroupCaller& caller, bool transactional) {
-  if (!consumer_groups_.contains(caller.group_id)) return machine_.check_commit(caller, transactional);
-  CoordinatorError error = consumer_groups_.check_commit(caller, transactional);
-  // TxnOffsetCommit knows no member epochs.
-  bool translate = transactional && error == CoordinatorError::kStaleMemberEpoch;
-  return translate ? CoordinatorError::kIllegalGeneration : error;
-}
-
-/// Checked and put in line in one section: what a fenced member commits can't come after what its successor does.
-void GroupCoordinator::commit(const GroupCaller& caller, std::vector<OffsetToCommit> offsets, CommitCallback done) {
-  GroupLock::Section section(group_lock_);
-  CoordinatorError refused = check_commit(caller, /*transactional=*/false);
-  group_lock_.after_unlock(
-      [this, refused, group = caller.group_id, offsets = std::move(offsets), done = std::move(done)]() mutable {
-        if (refused != CoordinatorError::kNone) return done(CommitAnswer(offsets.size(), refused));
-        write_commit(group, std::move(offsets), std::move(done));
-      });
-}
-
-void GroupCoordinator::write_commit(const std::string& group_id, std::vector<OffsetToCommit> offsets,
-                                    CommitCallback done) {
-  CommitAnswer reply(offsets.size(), CoordinatorError::kNone);
-  std::vector<StateLog::Entry> entries;
-  std::vector<size_t> written_ones;
-  int64_t now_ms = env_.clock.wall_ms();
-  for (size_t i = 0; i < offsets.size(); ++i) {
-    reply[i] = check_offset(offsets[i]);
-    if (reply[i] != CoordinatorError::kNone) continue;
-    offsets[i].offset.commit_time_ms = now_ms;
-    entries.push_back({encode_offset_key({group_id, offsets[i].tp}), encode_offset_value(offsets[i].offset)});
-    written_ones.push_back(i);
-  }
-  if (entries.empty()) return done(std::move(reply));
-  log_of(group_id).write(std::move(entries), [this, group = group_id, offsets = std::move(offsets),
-                                              reply = std::move(reply), written_ones = std::move(written_ones),
-                                              done = std::move(done)](Result<Offset> first) mutable {
-    if (first.ok()) {
-      std::lock_guard lock(mutex_);
-      int64_t n = 0;
-      for (size_t i : written_ones) apply({group, offsets[i].tp}, offsets[i].offset, *first + n++);
-    } else {
-      for (size_t i : written_ones) reply[i] = CoordinatorError::kNotAvailable;
-    }
-    done(std::move(reply));
-  });
-}
-
-void GroupCoordinator::commit_in_transaction(const GroupCaller& caller, std::string_view transactional_id,
-                                             record::ProducerFields producer, std::vector<OffsetToCommit> offsets,
-                                             CommitCallback done) {
-  CHECK(transactions_ != nullptr);
-  GroupLock::Section section(group_lock_);
-  CoordinatorError refused = check_commit(caller, /*transactional=*/true);
-  for (const OffsetToCommit& commit : offsets) {
-    // All or none: half a commit in a transaction is worse than none.
-    if (refused == CoordinatorError::kNone) refused = check_offset(commit);
-  }
-  group_lock_.after_unlock([this, refused, group = caller.group_id, id = std::string(transactional_id), producer,
-                            offsets = std::move(offsets), done = std::move(done)]() mutable {
-    if (refused != CoordinatorError::kNone || offsets.empty()) return done(CommitAnswer(offsets.size(), refused));
-    write_commit_in_transaction(group, id, producer, std::move(offsets), std::move(done));
-  });
-}
-
-void GroupCoordinator::write_commit_in_transaction(const std::string& group_id, std::string_view transactional_id,
-                                                   record::ProducerFields producer, std::vector<OffsetToCommit> offsets,
-                                                   CommitCallback done) {
-  std::vector<StateLog::Entry> entries;
-  for (OffsetToCommit& commit : offsets) {
-    commit.offset.commit_time_ms = env_.clock.wall_ms();
-    entries.push_back({encode_offset_key({group_id, commit.tp}), encode_offset_value(commit.offset)});
-  }
-  producer.transactional = true;
-  producer.base_sequence = -1;
-  record::Batch batch = record::with_producer(batch_of(entries, env_.clock.wall_ms()), producer);
-  CoordinatorLog& log = log_of(group_id);
-  auto append = [this, id = std::string(transactional_id), &log](const record::Batch& ready,
-                                                                 ProducedCallback produced) {
-    transactions_->produce(id, log.partition(), std::span(&ready, 1), std::move(produced));
-  };
-  log.write(
-      std::move(batch), std::move(append),
-      [this, group = group_id, pid = producer.id, offsets = std::move(offsets),
-       done = std::move(done)](Result<Offset> first) mutable {
-        CoordinatorError error = CoordinatorError::kNone;
-        if (first.ok()) {
-          std::lock_guard lock(mutex_);
-          int64_t n = 0;
-          for (const OffsetToCommit& commit : offsets) {
-            pending_[{partition_of(group).partition, pid}].push_back({{group, commit.tp}, commit.offset, *first + n++});
-          }
-        } else if (first.error().code == ErrorCode::kFenced) {
-          error = CoordinatorError::kInvalidProducerEpoch;
-        } else if (first.error().code == ErrorCode::kInvalidArgument) {
-          error = CoordinatorError::kInvalidTxnState;
-        } else {
-          error = CoordinatorError::kNotAvailable;
-        }
-        done(CommitAnswer(offsets.size(), error));
-      });
-}
-
-void GroupCoordinator::complete_transaction(PartitionId partition, ProducerId producer, bool commit) {
-  std::lock_guard lock(mutex_);
-  auto node = pending_.extract({partition, producer});
-  if (node.empty() || !commit) return;
-  for (const Pending& pending : node.mapped()) apply(pending.key, pending.offset, pending.record);
-}
-
-std::vector<FetchedOffset> GroupCoordinator::fetch(std::string_view group_id,
-                                                   const std::optional<std::vector<TopicPartition>>& partitions,
-                                                   bool require_stable) {
-  std::lock_guard lock(mutex_);
-  std::set<TopicPartition> unstable;
-  if (require_stable) {
-    for (const auto& [key, list] : pending_) {
-      for (const Pending& pending : list) {
-        if (pending.key.group_id == group_id) unstable.insert(pending.key.tp);
-      }
-    }
-  }
-  std::vector<FetchedOffset> found;
-  auto group = offsets_.find(group_id);
-  auto add = [&](const TopicPartition& tp) {
-    FetchedOffset fetched{.tp = tp};
-    if (unstable.contains(tp)) {
-      fetched.error = CoordinatorError::kUnstableOffset;
-    } else if (group != offsets_.end()) {
-      auto entry = group->second.find(tp);
-      if (entry != group->second.end()) fetched.offset = entry->second.offset;
-    }
-    found.push_back(std::move(fetched));
-  };
-  if (partitions) {
-    for (const TopicPartition& tp : *partitions) add(tp);
-  } else if (group != offsets_.end()) {
-    for (const auto& [tp, entry] : group->second) add(tp);
-  }
-  return found;
-}
-
-std::vector<OffsetKey> GroupCoordinator::keys_of(std::string_view group_id) {
-  std::lock_guard lock(mutex_);
-  std::vector<OffsetKey> keys;
-  auto group = offsets_.find(group_id);
-  if (group == offsets_.end()) return keys;
-  for (const auto& [tp, entry] : group->second) keys.push_back({std::string(group_id), tp});
-  return keys;
-}
-
-/// Tombstones for keys of one group, then out of memory.
-void GroupCoordinator::forget(const std::vector<OffsetKey>& keys, Function<void(bool)> done) {
-  if (keys.empty()) return done(true);
-  std::vector<StateLog::Entry> entries;
-  for (const OffsetKey& key : keys) entries.push_back({encode_offset_key(key), std::nullopt});
-  log_of(keys.front().group_id)
-      .write(std::move(entries), [this, keys, done = std::move(done)](Result<Offset> written) mutable {
-        if (written.ok()) {
-          std::lock_guard lock(mutex_);
-          for (const OffsetKey& key : keys) {
-            auto group = offsets_.find(key.group_id);
-            if (group == offsets_.end()) continue;
-            auto entry = group->second.find(key.tp);
-            // A commit after the tombstone stays.
-            if (entry != group->second.end() && entry->second.record < *written) group->second.erase(entry);
-            if (group->second.empty()) offsets_.erase(group);
-          }
-        }
-        done(written.ok());
-      });
-}
-
-void GroupCoordinator::delete_offsets(std::string_view group_id, std::vector<TopicPartition> partitions,
-                                      CommitCallback done) {
-  GroupDescription group = machine_.describe(group_id);
-  if (!contains(group_id)) {
-    return done(CommitAnswer(partitions.size(), CoordinatorError::kGroupIdNotFound));
-  }
-  std::set<std::string> subscribed = machine_.subscribed_topics(group_id);
-  subscribed.merge(consumer_groups_.subscribed_topics(group_id));
-  bool opaque_members = !group.members.empty() && group.protocol_type != "consumer";
-  CommitAnswer reply(partitions.size(), CoordinatorError::kNone);
-  std::vector<OffsetKey> keys;
-  for (size_t i = 0; i < partitions.size(); ++i) {
-    if (opaque_members)
-      reply[i] = CoordinatorError::kNonEmptyGroup;
-    else if (subscribed.contains(partitions[i].topic))
-      reply[i] = CoordinatorError::kGroupSubscribed;
-    else
-      keys.push_back({std::string(group_id), partitions[i]});
-  }
-  forget(keys, [reply = std::move(reply), done = std::move(done)](bool ok) mutable {
-    for (CoordinatorError& error : reply) {
-      if (!ok && error == CoordinatorError::kNone) error = CoordinatorError::kNotAvailable;
-    }
-    done(std::move(reply));
-  });
-}
-
 std::vector<GroupListing> GroupCoordinator::list() {
   std::vector<GroupListing> all = machine_.list();
   for (GroupListing& group : consumer_groups_.list()) all.push_back(std::move(group));
   std::set<std::string> listed;
   for (const GroupListing& group : all) listed.insert(group.group_id);
   std::lock_guard lock(mutex_);
-  for (const auto& [id, offsets] : offsets_) {
-    if (!listed.contains(id)) all.push_back({id, "", GroupState::kEmpty});
+  auto add = [&](const std::string& id) {
+    if (listed.insert(id).second) all.push_back({id, "", GroupState::kEmpty});
+  };
+  for (const auto& [id, offsets] : offsets_) add(id);
+  for (const auto& [transaction, list] : pending_) {
+    for (const Pending& pending : list) add(pending.key.group_id);
   }
   return all;
 }
@@ -442,49 +238,6 @@ void GroupCoordinator::remove(std::string_view group_id, Function<void(Coordinat
   };
   if (!consumer) return forget_classic_group(id, std::move(forget_offsets));
   CHECK(consumer_groups_.remove(id, std::move(forget_offsets)) == CoordinatorError::kNone);
-}
-
-void GroupCoordinator::topic_deleted(std::string_view topic) {
-  std::map<std::string, std::vector<OffsetKey>> keys;
-  {
-    std::lock_guard lock(mutex_);
-    for (const auto& [group, offsets] : offsets_) {
-      for (const auto& [tp, entry] : offsets) {
-        if (tp.topic == topic) keys[group].push_back({group, tp});
-      }
-    }
-    for (auto& [key, list] : pending_) std::erase_if(list, [&](const Pending& p) { return p.key.tp.topic == topic; });
-  }
-  for (const auto& [group, list] : keys) forget(list, [](bool) {});
-}
-
-void GroupCoordinator::expire_offsets() {
-  int64_t before_ms = env_.clock.wall_ms() - env_.options.offsets_retention.count();
-  for (const GroupListing& group : machine_.list()) {
-    auto since_ms = machine_.empty_since_ms(group.group_id);
-    if (!since_ms || group.protocol_type.empty() || *since_ms < 0 || *since_ms > before_ms) continue;
-    log_info("group {} has been without members for its retention; its offsets are forgotten", group.group_id);
-    remove(group.group_id, [](CoordinatorError) {});
-  }
-  for (const GroupListing& group : consumer_groups_.list()) {
-    if (group.state == GroupState::kEmpty) expire_consumer_group(group.group_id, before_ms);
-  }
-}
-
-/// A consumer group keeps no time of its last member's leave: the last commit counts, as in Kafka, and one that never
-/// committed goes at once.
-void GroupCoordinator::expire_consumer_group(const std::string& id, int64_t before_ms) {
-  {
-    std::lock_guard lock(mutex_);
-    auto group = offsets_.find(id);
-    if (group != offsets_.end()) {
-      for (const auto& [tp, entry] : group->second) {
-        if (entry.offset.commit_time_ms > before_ms) return;
-      }
-    }
-  }
-  log_info("group {} has no members and committed nothing for its retention; it is forgotten", id);
-  remove(id, [](CoordinatorError) {});
 }
 
 std::optional<std::vector<StateLog::Entry>> GroupCoordinator::snapshot(int32_t partition) {

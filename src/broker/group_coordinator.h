@@ -1,9 +1,11 @@
 // Groups with their committed offsets, durable in __consumer_offsets.
 #pragma once
 
+#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -52,8 +54,9 @@ class GroupCoordinator final : public Groups {
   /// The marker of a producer's transaction is on the disk of a partition of __consumer_offsets: the offsets that are
   /// pending there count, or are forgotten.
   void complete_transaction(PartitionId partition, ProducerId producer, bool commit);
-  /// Forgets what groups committed to a topic that was deleted.
-  void topic_deleted(std::string_view topic);
+  /// Forgets what groups committed to a topic that is gone, and returns when that is on the disk. Nobody may make a
+  /// topic of that name meanwhile.
+  Status topic_deleted(std::string_view topic);
   /// Forgets the offsets of groups that had members once and have been empty for options.offsets_retention. Groups that
   /// only ever committed (pipelines, sinks) are kept.
   void expire_offsets();
@@ -90,6 +93,10 @@ class GroupCoordinator final : public Groups {
   std::optional<std::vector<StateLog::Entry>> snapshot(int32_t partition);
   CoordinatorError check_offset(const OffsetToCommit& offset) const;
   void apply(const OffsetKey& key, const CommittedOffset& offset, Offset record);
+  CommitCallback in_flight(const std::string& group_id, CommitCallback done);
+  void wait_for_commits_in_flight();
+  Status forget_partitions(Function<bool(const TopicPartition&)> gone);
+  void drop(const std::set<OffsetKey>& keys, Offset before);
   void forget_classic_group(const std::string& id, Function<void(bool)> done);
   void expire_consumer_group(const std::string& id, int64_t before_ms);
   void forget(const std::vector<OffsetKey>& keys, Function<void(bool)> done);
@@ -104,7 +111,11 @@ class GroupCoordinator final : public Groups {
   GroupLock group_lock_;  ///< Of both machines; a group is in one of them at most.
   std::mutex mutex_;      ///< Of the offsets; no machine is called under this one.
   std::map<std::string, GroupOffsets, std::less<>> offsets_;
+  /// By open transaction; it has its place here until its marker, though nothing of it may be left.
   std::map<std::pair<PartitionId, ProducerId>, std::vector<Pending>> pending_;
+  std::map<uint64_t, std::string> committing_;  ///< Commits that were begun and are not answered: their groups.
+  uint64_t next_commit_ = 1;
+  std::condition_variable committed_;
   std::map<std::string, StoredGroup, std::less<>> stored_groups_;  ///< As last written.
 
   GroupMachine machine_;

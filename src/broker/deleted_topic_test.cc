@@ -1,0 +1,169 @@
+// A topic that is made anew under an old name is a new one: no group's positions in the old one are found in it,
+// whatever crashed or failed in between, and whatever was on its way.
+#include <future>
+
+#include "base/logging.h"
+#include "broker/broker_test_support.h"
+#include "os/simulated_file_system.h"
+
+namespace headrace::broker {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::Each;
+using Error = CoordinatorError;
+
+class DeletedTopic : public testing::Test {
+ protected:
+  void SetUp() override {
+    set_log_level(LogLevel::kError);
+    begin_anew();
+  }
+  /// On a new disk, a topic in which one group has committed, and another in a transaction that is open.
+  void begin_anew() {
+    broker_.reset();
+    disk_ = std::make_unique<os::SimulatedFileSystem>();
+    open();
+    create();
+    id_ = broker_->topic("t")->id;
+    EXPECT_THAT(answer_of<CommitAnswer>([&](auto done) { commit("plain", done); }), Each(Error::kNone));
+    begin_transaction();
+  }
+  void TearDown() override { set_log_level(LogLevel::kInfo); }
+
+  void open() {
+    broker_.reset();
+    auto opened = Broker::open({.data_directory = "/data", .flush_threads = 1}, metrics_, clock_, *disk_);
+    ASSERT_TRUE(opened.ok()) << opened.error().message;
+    broker_ = *std::move(opened);
+  }
+  bool create() { return broker_->create_topic({.name = "t", .partitions = 2, .configs = {}}).ok(); }
+  static std::vector<OffsetToCommit> offsets() {
+    return {{{"t", PartitionId(0)}, {.offset = Offset(5)}}, {{"t", PartitionId(1)}, {.offset = Offset(6)}}};
+  }
+  void commit(const std::string& group, CommitCallback done) {
+    broker_->groups().commit({.group_id = group}, offsets(), std::move(done));
+  }
+  void begin_transaction() {
+    auto init =
+        answer_of<IdentityAnswer>([&](auto done) { broker_->transactions().init("tx", 60s, std::nullopt, done); });
+    ASSERT_EQ(init.error, Error::kNone);
+    producer_ = init.producer;
+    ASSERT_EQ(answer_of<Error>(
+                  [&](auto done) { broker_->transactions().add_offsets("tx", producer_, "transactional", done); }),
+              Error::kNone);
+    EXPECT_THAT(answer_of<CommitAnswer>([&](auto done) {
+                  broker_->groups().commit_in_transaction({.group_id = "transactional"}, "tx",
+                                                          {.id = producer_.id, .epoch = producer_.epoch}, offsets(),
+                                                          done);
+                }),
+                Each(Error::kNone));
+  }
+  void commit_transaction() {
+    auto ended = answer_of<IdentityAnswer>(
+        [&](auto done) { broker_->transactions().end("tx", producer_, /*commit=*/true, /*bump_epoch=*/false, done); });
+    EXPECT_EQ(ended.error, Error::kNone);
+  }
+  int64_t committed(const std::string& group, int32_t partition = 0) {
+    auto found = broker_->groups().fetch(group, {{{"t", PartitionId(partition)}}}, /*require_stable=*/false);
+    return found.at(0).offset.offset.value;
+  }
+  bool old_one_is_there() { return broker_->topic("t") && broker_->topic("t")->id == id_; }
+  void expect_nothing_is_left() {
+    for (int32_t p = 0; p < 2; ++p) {
+      EXPECT_EQ(committed("plain", p), -1);
+      EXPECT_EQ(committed("transactional", p), -1);
+    }
+  }
+
+  os::ManualClock clock_{1700000000000};
+  std::unique_ptr<os::SimulatedFileSystem> disk_;
+  flow::MetricsRegistry metrics_;
+  std::unique_ptr<Broker> broker_;
+  Uuid id_;
+  ProducerIdentity producer_;
+};
+
+TEST_F(DeletedTopic, LeavesNoPositionsInOneOfItsName) {
+  ASSERT_TRUE(broker_->delete_topic("t").ok());
+  expect_nothing_is_left();
+  ASSERT_TRUE(create());
+  commit_transaction();
+  expect_nothing_is_left();
+  EXPECT_FALSE(broker_->groups().contains("plain"));
+  EXPECT_FALSE(broker_->groups().contains("transactional"));
+  open();
+  expect_nothing_is_left();
+  EXPECT_TRUE(broker_->groups().list().empty());
+}
+
+TEST_F(DeletedTopic, TakesCommitsWithItThatWereOnTheirWay) {
+  std::vector<std::future<CommitAnswer>> answers;
+  for (int i = 0; i < 50; ++i) {
+    auto promise = std::make_shared<std::promise<CommitAnswer>>();
+    answers.push_back(promise->get_future());
+    commit("plain", [promise](CommitAnswer answer) { promise->set_value(std::move(answer)); });
+  }
+  ASSERT_TRUE(broker_->delete_topic("t").ok());
+  ASSERT_TRUE(create());
+  for (auto& answer : answers) answer.get();
+  commit_transaction();
+  expect_nothing_is_left();
+  open();
+  expect_nothing_is_left();
+}
+
+TEST_F(DeletedTopic, LeavesNothingWhereItsEndFailsHalfWay) {
+  bool failed = true;
+  for (uint64_t nth = 1; failed; ++nth) {
+    SCOPED_TRACE("fsync number " + std::to_string(nth) + " fails");
+    disk_->fail(os::DiskCall::kSync, nth, os::DiskFault::kIoError);
+    bool deleted = broker_->delete_topic("t").ok();
+    failed = disk_->fault_happened();
+    EXPECT_TRUE(deleted || failed);
+    if (old_one_is_there()) {
+      EXPECT_EQ(committed("plain"), 5);
+    } else {
+      expect_nothing_is_left();
+    }
+    if (HasFailure() || !failed) return;
+    begin_anew();
+  }
+}
+
+class DeletedTopicCrash : public DeletedTopic, public testing::WithParamInterface<os::CrashMode> {};
+
+TEST_P(DeletedTopicCrash, LeavesNothingWhereverTheCrashComes) {
+  bool finished = false;
+  for (uint64_t point = 0; !finished && !HasFailure(); ++point) {
+    SCOPED_TRACE("crash after " + std::to_string(point) + " operations");
+    begin_anew();
+    disk_->crash_after(point);
+    bool deleted = broker_->delete_topic("t").ok();
+    finished = deleted && create() && !disk_->crashed();
+    disk_->crash();
+    broker_.reset();
+    disk_->restart(GetParam(), point);
+    open();
+    if (old_one_is_there()) {
+      EXPECT_FALSE(deleted);
+      EXPECT_EQ(committed("plain"), 5);
+      continue;
+    }
+    expect_nothing_is_left();
+    if (!broker_->topic("t")) {
+      ASSERT_TRUE(create());
+    }
+    commit_transaction();
+    expect_nothing_is_left();
+    open();
+    expect_nothing_is_left();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Modes, DeletedTopicCrash,
+                         testing::Values(os::CrashMode::kKeep, os::CrashMode::kDrop, os::CrashMode::kTear,
+                                         os::CrashMode::kRandom));
+
+}  // namespace
+}  // namespace headrace::broker

@@ -1,0 +1,334 @@
+// The committed offsets of groups: commits, plain and in transactions, and what makes them be forgotten.
+#include <future>
+
+#include "base/logging.h"
+#include "broker/group_coordinator.h"
+
+namespace headrace::broker {
+namespace {
+
+constexpr size_t kTombstonesPerWrite = 1000;
+
+}  // namespace
+
+CoordinatorError GroupCoordinator::check_offset(const OffsetToCommit& commit) const {
+  if (commit.offset.metadata.size() > env_.options.offset_metadata_bytes_max)
+    return CoordinatorError::kOffsetMetadataTooLarge;
+  if (!topics_.partition(commit.tp)) return CoordinatorError::kUnknownTopicOrPartition;
+  return CoordinatorError::kNone;
+}
+
+void GroupCoordinator::apply(const OffsetKey& key, const CommittedOffset& offset, Offset record) {
+  auto [entry, added] = offsets_[key.group_id].try_emplace(key.tp);
+  if (added || record > entry->second.record) entry->second = {offset, record};
+}
+
+CoordinatorError GroupCoordinator::check_commit(const GroupCaller& caller, bool transactional) {
+  if (!consumer_groups_.contains(caller.group_id)) return machine_.check_commit(caller, transactional);
+  CoordinatorError error = consumer_groups_.check_commit(caller, transactional);
+  // TxnOffsetCommit knows no member epochs.
+  bool translate = transactional && error == CoordinatorError::kStaleMemberEpoch;
+  return translate ? CoordinatorError::kIllegalGeneration : error;
+}
+
+/// `done`, after which the commit is in flight no more. Inside a section: who waits for commits in flight does for this
+/// one from then on.
+CommitCallback GroupCoordinator::in_flight(const std::string& group_id, CommitCallback done) {
+  std::lock_guard lock(mutex_);
+  uint64_t number = next_commit_++;
+  committing_.emplace(number, group_id);
+  return [this, number, done = std::move(done)](CommitAnswer answer) mutable {
+    {
+      std::lock_guard relock(mutex_);
+      committing_.erase(number);
+    }
+    committed_.notify_all();
+    done(std::move(answer));
+  };
+}
+
+/// Until those that have begun by now have ended.
+void GroupCoordinator::wait_for_commits_in_flight() {
+  std::unique_lock lock(mutex_);
+  committed_.wait(lock, [&, end = next_commit_] { return committing_.empty() || committing_.begin()->first >= end; });
+}
+
+/// Checked and put in line in one section: what a fenced member commits can't come after what its successor does.
+void GroupCoordinator::commit(const GroupCaller& caller, std::vector<OffsetToCommit> offsets, CommitCallback done) {
+  GroupLock::Section section(group_lock_);
+  CoordinatorError refused = check_commit(caller, /*transactional=*/false);
+  done = in_flight(caller.group_id, std::move(done));
+  group_lock_.after_unlock(
+      [this, refused, group = caller.group_id, offsets = std::move(offsets), done = std::move(done)]() mutable {
+        if (refused != CoordinatorError::kNone) return done(CommitAnswer(offsets.size(), refused));
+        write_commit(group, std::move(offsets), std::move(done));
+      });
+}
+
+void GroupCoordinator::write_commit(const std::string& group_id, std::vector<OffsetToCommit> offsets,
+                                    CommitCallback done) {
+  CommitAnswer reply(offsets.size(), CoordinatorError::kNone);
+  std::vector<StateLog::Entry> entries;
+  std::vector<size_t> written_ones;
+  int64_t now_ms = env_.clock.wall_ms();
+  for (size_t i = 0; i < offsets.size(); ++i) {
+    reply[i] = check_offset(offsets[i]);
+    if (reply[i] != CoordinatorError::kNone) continue;
+    offsets[i].offset.commit_time_ms = now_ms;
+    entries.push_back({encode_offset_key({group_id, offsets[i].tp}), encode_offset_value(offsets[i].offset)});
+    written_ones.push_back(i);
+  }
+  if (entries.empty()) return done(std::move(reply));
+  log_of(group_id).write(std::move(entries), [this, group = group_id, offsets = std::move(offsets),
+                                              reply = std::move(reply), written_ones = std::move(written_ones),
+                                              done = std::move(done)](Result<Offset> first) mutable {
+    if (first.ok()) {
+      std::lock_guard lock(mutex_);
+      int64_t n = 0;
+      for (size_t i : written_ones) apply({group, offsets[i].tp}, offsets[i].offset, *first + n++);
+    } else {
+      for (size_t i : written_ones) reply[i] = CoordinatorError::kNotAvailable;
+    }
+    done(std::move(reply));
+  });
+}
+
+void GroupCoordinator::commit_in_transaction(const GroupCaller& caller, std::string_view transactional_id,
+                                             record::ProducerFields producer, std::vector<OffsetToCommit> offsets,
+                                             CommitCallback done) {
+  CHECK(transactions_ != nullptr);
+  GroupLock::Section section(group_lock_);
+  CoordinatorError refused = check_commit(caller, /*transactional=*/true);
+  done = in_flight(caller.group_id, std::move(done));
+  group_lock_.after_unlock([this, refused, group = caller.group_id, id = std::string(transactional_id), producer,
+                            offsets = std::move(offsets), done = std::move(done)]() mutable {
+    for (const OffsetToCommit& commit : offsets) {
+      // All or none: half a commit in a transaction is worse than none.
+      if (refused == CoordinatorError::kNone) refused = check_offset(commit);
+    }
+    if (refused != CoordinatorError::kNone || offsets.empty()) return done(CommitAnswer(offsets.size(), refused));
+    write_commit_in_transaction(group, id, producer, std::move(offsets), std::move(done));
+  });
+}
+
+void GroupCoordinator::write_commit_in_transaction(const std::string& group_id, std::string_view transactional_id,
+                                                   record::ProducerFields producer, std::vector<OffsetToCommit> offsets,
+                                                   CommitCallback done) {
+  std::vector<StateLog::Entry> entries;
+  for (OffsetToCommit& commit : offsets) {
+    commit.offset.commit_time_ms = env_.clock.wall_ms();
+    entries.push_back({encode_offset_key({group_id, commit.tp}), encode_offset_value(commit.offset)});
+  }
+  producer.transactional = true;
+  producer.base_sequence = -1;
+  record::Batch batch = record::with_producer(batch_of(entries, env_.clock.wall_ms()), producer);
+  CoordinatorLog& log = log_of(group_id);
+  auto append = [this, id = std::string(transactional_id), &log](const record::Batch& ready,
+                                                                 ProducedCallback produced) {
+    transactions_->produce(id, log.partition(), std::span(&ready, 1), std::move(produced));
+  };
+  log.write(
+      std::move(batch), std::move(append),
+      [this, group = group_id, pid = producer.id, offsets = std::move(offsets),
+       done = std::move(done)](Result<Offset> first) mutable {
+        CoordinatorError error = CoordinatorError::kNone;
+        if (first.ok()) {
+          std::lock_guard lock(mutex_);
+          int64_t n = 0;
+          for (const OffsetToCommit& commit : offsets) {
+            pending_[{partition_of(group).partition, pid}].push_back({{group, commit.tp}, commit.offset, *first + n++});
+          }
+        } else if (first.error().code == ErrorCode::kFenced) {
+          error = CoordinatorError::kInvalidProducerEpoch;
+        } else if (first.error().code == ErrorCode::kInvalidArgument) {
+          error = CoordinatorError::kInvalidTxnState;
+        } else {
+          error = CoordinatorError::kNotAvailable;
+        }
+        done(CommitAnswer(offsets.size(), error));
+      });
+}
+
+void GroupCoordinator::complete_transaction(PartitionId partition, ProducerId producer, bool commit) {
+  std::lock_guard lock(mutex_);
+  auto node = pending_.extract({partition, producer});
+  if (node.empty() || !commit) return;
+  for (const Pending& pending : node.mapped()) apply(pending.key, pending.offset, pending.record);
+}
+
+std::vector<FetchedOffset> GroupCoordinator::fetch(std::string_view group_id,
+                                                   const std::optional<std::vector<TopicPartition>>& partitions,
+                                                   bool require_stable) {
+  std::lock_guard lock(mutex_);
+  std::set<TopicPartition> unstable;
+  if (require_stable) {
+    for (const auto& [key, list] : pending_) {
+      for (const Pending& pending : list) {
+        if (pending.key.group_id == group_id) unstable.insert(pending.key.tp);
+      }
+    }
+  }
+  std::vector<FetchedOffset> found;
+  auto group = offsets_.find(group_id);
+  auto add = [&](const TopicPartition& tp) {
+    FetchedOffset fetched{.tp = tp};
+    if (unstable.contains(tp)) {
+      fetched.error = CoordinatorError::kUnstableOffset;
+    } else if (group != offsets_.end()) {
+      auto entry = group->second.find(tp);
+      if (entry != group->second.end()) fetched.offset = entry->second.offset;
+    }
+    found.push_back(std::move(fetched));
+  };
+  if (partitions) {
+    for (const TopicPartition& tp : *partitions) add(tp);
+  } else if (group != offsets_.end()) {
+    for (const auto& [tp, entry] : group->second) add(tp);
+  }
+  return found;
+}
+
+/// Those of commits that are pending, too.
+std::vector<OffsetKey> GroupCoordinator::keys_of(std::string_view group_id) {
+  std::lock_guard lock(mutex_);
+  std::set<OffsetKey> keys;
+  if (auto group = offsets_.find(group_id); group != offsets_.end()) {
+    for (const auto& [tp, entry] : group->second) keys.insert({std::string(group_id), tp});
+  }
+  for (const auto& [transaction, list] : pending_) {
+    for (const Pending& pending : list) {
+      if (pending.key.group_id == group_id) keys.insert(pending.key);
+    }
+  }
+  return {keys.begin(), keys.end()};
+}
+
+/// Tombstones for keys that are in one partition of __consumer_offsets, then out of memory.
+void GroupCoordinator::forget(const std::vector<OffsetKey>& keys, Function<void(bool)> done) {
+  if (keys.empty()) return done(true);
+  std::vector<StateLog::Entry> entries;
+  for (const OffsetKey& key : keys) entries.push_back({encode_offset_key(key), std::nullopt});
+  log_of(keys.front().group_id)
+      .write(std::move(entries), [this, keys, done = std::move(done)](Result<Offset> written) mutable {
+        if (written.ok()) {
+          std::lock_guard lock(mutex_);
+          drop({keys.begin(), keys.end()}, *written);
+        }
+        done(written.ok());
+      });
+}
+
+/// What was committed to these keys, in open transactions too. A commit after the tombstone stays.
+void GroupCoordinator::drop(const std::set<OffsetKey>& keys, Offset before) {
+  if (keys.empty()) return;
+  for (const OffsetKey& key : keys) {
+    auto group = offsets_.find(key.group_id);
+    if (group == offsets_.end()) continue;
+    auto entry = group->second.find(key.tp);
+    if (entry != group->second.end() && entry->second.record < before) group->second.erase(entry);
+    if (group->second.empty()) offsets_.erase(group);
+  }
+  PartitionId partition = partition_of(keys.begin()->group_id).partition;
+  for (auto open = pending_.lower_bound({partition, ProducerId(INT64_MIN)});
+       open != pending_.end() && open->first.first == partition; ++open) {
+    std::erase_if(open->second, [&](const Pending& p) { return p.record < before && keys.contains(p.key); });
+  }
+}
+
+/// Forgets the offsets of partitions that are gone. Where that can't be written they are out of memory all the same.
+Status GroupCoordinator::forget_partitions(Function<bool(const TopicPartition&)> gone) {
+  std::map<PartitionId, std::set<OffsetKey>> keys;  // By the partition of __consumer_offsets.
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [group, offsets] : offsets_) {
+      for (const auto& [tp, entry] : offsets) {
+        if (gone(tp)) keys[partition_of(group).partition].insert({group, tp});
+      }
+    }
+    for (const auto& [transaction, list] : pending_) {
+      for (const Pending& pending : list) {
+        if (gone(pending.key.tp)) keys[transaction.first].insert(pending.key);
+      }
+    }
+  }
+  std::vector<std::future<bool>> writes;
+  for (const auto& [partition, all] : keys) {
+    for (auto from = all.begin(); from != all.end();) {
+      std::vector<OffsetKey> some;
+      for (; from != all.end() && some.size() < kTombstonesPerWrite; ++from) some.push_back(*from);
+      std::promise<bool> promise;
+      writes.push_back(promise.get_future());
+      forget(some, [promise = std::move(promise)](bool written) mutable { promise.set_value(written); });
+    }
+  }
+  bool written = true;
+  for (std::future<bool>& write : writes) written = write.get() && written;
+  if (written) return {};
+  std::lock_guard lock(mutex_);
+  for (const auto& [partition, all] : keys) drop(all, Offset(INT64_MAX));
+  return Error{ErrorCode::kUnavailable, "the end of committed offsets could not be written to " + offsets_topic_->name};
+}
+
+void GroupCoordinator::delete_offsets(std::string_view group_id, std::vector<TopicPartition> partitions,
+                                      CommitCallback done) {
+  GroupDescription group = machine_.describe(group_id);
+  if (!contains(group_id)) {
+    return done(CommitAnswer(partitions.size(), CoordinatorError::kGroupIdNotFound));
+  }
+  std::set<std::string> subscribed = machine_.subscribed_topics(group_id);
+  subscribed.merge(consumer_groups_.subscribed_topics(group_id));
+  bool opaque_members = !group.members.empty() && group.protocol_type != "consumer";
+  CommitAnswer reply(partitions.size(), CoordinatorError::kNone);
+  std::vector<OffsetKey> keys;
+  for (size_t i = 0; i < partitions.size(); ++i) {
+    if (opaque_members)
+      reply[i] = CoordinatorError::kNonEmptyGroup;
+    else if (subscribed.contains(partitions[i].topic))
+      reply[i] = CoordinatorError::kGroupSubscribed;
+    else
+      keys.push_back({std::string(group_id), partitions[i]});
+  }
+  forget(keys, [reply = std::move(reply), done = std::move(done)](bool ok) mutable {
+    for (CoordinatorError& error : reply) {
+      if (!ok && error == CoordinatorError::kNone) error = CoordinatorError::kNotAvailable;
+    }
+    done(std::move(reply));
+  });
+}
+
+Status GroupCoordinator::topic_deleted(std::string_view topic) {
+  // Those that found the topic there and are on their way to the disk.
+  wait_for_commits_in_flight();
+  return forget_partitions([&](const TopicPartition& tp) { return tp.topic == topic; });
+}
+
+void GroupCoordinator::expire_offsets() {
+  int64_t before_ms = env_.clock.wall_ms() - env_.options.offsets_retention.count();
+  for (const GroupListing& group : machine_.list()) {
+    auto since_ms = machine_.empty_since_ms(group.group_id);
+    if (!since_ms || group.protocol_type.empty() || *since_ms < 0 || *since_ms > before_ms) continue;
+    log_info("group {} has been without members for its retention; its offsets are forgotten", group.group_id);
+    remove(group.group_id, [](CoordinatorError) {});
+  }
+  for (const GroupListing& group : consumer_groups_.list()) {
+    if (group.state == GroupState::kEmpty) expire_consumer_group(group.group_id, before_ms);
+  }
+}
+
+/// A consumer group keeps no time of its last member's leave: the last commit counts, as in Kafka, and one that never
+/// committed goes at once.
+void GroupCoordinator::expire_consumer_group(const std::string& id, int64_t before_ms) {
+  {
+    std::lock_guard lock(mutex_);
+    auto group = offsets_.find(id);
+    if (group != offsets_.end()) {
+      for (const auto& [tp, entry] : group->second) {
+        if (entry.offset.commit_time_ms > before_ms) return;
+      }
+    }
+  }
+  log_info("group {} has no members and committed nothing for its retention; it is forgotten", id);
+  remove(id, [](CoordinatorError) {});
+}
+
+}  // namespace headrace::broker
