@@ -139,46 +139,62 @@ void GroupMachine::new_static_member(Group& group, JoinGroupRequest& request, Jo
   replace_static_member(group, old_id, request, std::move(done));
 }
 
-/// KIP-345: a static member that comes back takes its old place over, without a rebalance when nothing changed.
+/// The same member under another id.
+GroupMachine::Member& GroupMachine::rename_static_member(Group& group, const std::string& from, const std::string& to) {
+  auto node = group.members.extract(from);
+  timers_.cancel(std::exchange(node.mapped().session_timer, 0));
+  node.key() = to;
+  Member& member = group.members.insert(std::move(node)).position->second;
+  member.id = to;
+  group.static_members[*member.instance_id] = to;
+  if (group.leader == from) group.leader = to;
+  return member;
+}
+
+/// KIP-345: a static member that comes back takes its old place over. That is no rebalance unless the group's protocol
+/// would be another now: what the member says besides that is its own (Java's consumers tell their generation).
 void GroupMachine::replace_static_member(Group& group, const std::string& old_id, JoinGroupRequest& request,
                                          JoinCallback done) {
-  auto node = group.members.extract(old_id);
-  Member& old = node.mapped();
-  timers_.cancel(old.session_timer);
+  Member& old = group.members.at(old_id);
   answer(old.joining, {.error = CoordinatorError::kFencedInstanceId, .member_id = old_id});
   answer(old.syncing, SyncGroupAnswer{.error = CoordinatorError::kFencedInstanceId});
-  std::string new_id = new_member_id(request);
-  node.key() = new_id;
-  Member& member = group.members.insert(std::move(node)).position->second;
-  member.id = new_id;
-  member.session_timer = 0;
-  group.static_members[*request.group_instance_id] = new_id;
-  bool was_leader = group.leader == old_id;
-  if (was_leader) group.leader = new_id;
-  bool same = member.protocols == request.protocols;
-  member.protocols = request.protocols;
-  member.client_id = request.client_id;
-  member.client_host = request.client_host;
-  member.session_timeout = request.session_timeout;
-  member.rebalance_timeout = request.rebalance_timeout;
-  member.supports_skip_assignment = request.supports_skip_assignment;
-
-  if (group.state == GroupState::kStable && same) {
-    touch(group, member);
-    store(group, [](bool) {});
-    JoinGroupAnswer reply = join_answer(group, member);
-    if (was_leader && !member.supports_skip_assignment) {
-      // Told that somebody else leads, it asks for its assignment and assigns nothing.
-      reply.leader = old_id;
-      reply.members.clear();
-    }
-    reply.skip_assignment = was_leader && member.supports_skip_assignment;
-    return answer(done, std::move(reply));
-  }
+  Replacement replacement{.generation = group.generation, .old_id = old_id, .leader = group.leader, .told = old.told()};
+  Member& member = rename_static_member(group, old_id, new_member_id(request));
+  replacement.new_id = member.id;
+  member.take(std::move(request));
   member.joining = std::move(done);
   touch(group, member);
   if (group.state == GroupState::kPreparingRebalance) return maybe_complete_join(group);
-  prepare_rebalance(group);
+  if (group.state != GroupState::kStable || group.choose_protocol() != group.protocol) return prepare_rebalance(group);
+  store(group, [this, id = group.id, replacement = std::move(replacement)](bool stored) {
+    on_replacement_stored(id, replacement, stored);
+  });
+}
+
+void GroupMachine::on_replacement_stored(const std::string& group_id, const Replacement& replacement, bool stored) {
+  GroupLock::Section section(lock_);
+  Group* group = find_group(group_id);
+  // A rebalance that has begun meanwhile answers instead.
+  if (!group || group->generation != replacement.generation || group->state != GroupState::kStable) return;
+  auto found = group->members.find(replacement.new_id);
+  if (found == group->members.end()) return;
+  Member& member = found->second;
+  if (!stored) {
+    answer(member.joining, {.error = CoordinatorError::kNotAvailable});
+    Member& old = rename_static_member(*group, replacement.new_id, replacement.old_id);
+    old.take(replacement.told);
+    return touch(*group, old);
+  }
+  JoinGroupAnswer reply = join_answer(*group, member);
+  bool leads = group->leader == member.id;
+  reply.skip_assignment = leads && member.supports_skip_assignment;
+  if (leads && !member.supports_skip_assignment) {
+    // Told that somebody else leads, it asks for its assignment and assigns nothing.
+    reply.leader = replacement.leader;
+    reply.members.clear();
+  }
+  touch(*group, member);
+  answer(member.joining, std::move(reply));
 }
 
 void GroupMachine::known_member_joins(Group& group, JoinGroupRequest& request, JoinCallback done) {
@@ -218,12 +234,7 @@ void GroupMachine::add_and_rebalance(Group& group, const std::string& member_id,
 }
 
 void GroupMachine::update_and_rebalance(Group& group, Member& member, JoinGroupRequest& request, JoinCallback done) {
-  member.client_id = request.client_id;
-  member.client_host = request.client_host;
-  member.session_timeout = request.session_timeout;
-  member.rebalance_timeout = request.rebalance_timeout;
-  member.supports_skip_assignment = request.supports_skip_assignment;
-  member.protocols = std::move(request.protocols);
+  member.take(std::move(request));
   // The one that was waiting under this id has given up or is an impostor.
   answer(member.joining, {.error = CoordinatorError::kUnknownMember, .member_id = member.id});
   member.joining = std::move(done);

@@ -88,10 +88,20 @@ class GroupMachine {
  private:
   struct Member;
   struct Group;
+  /// A static member under a new id that is on its way to the disk, and what it was before.
+  struct Replacement {
+    int32_t generation = 0;
+    std::string old_id;
+    std::string new_id;
+    std::string leader;
+    JoinGroupRequest told;
+  };
 
   void new_dynamic_member(Group& group, JoinGroupRequest& request, JoinCallback done);
   void new_static_member(Group& group, JoinGroupRequest& request, JoinCallback done);
+  Member& rename_static_member(Group& group, const std::string& from, const std::string& to);
   void replace_static_member(Group& group, const std::string& old_id, JoinGroupRequest& request, JoinCallback done);
+  void on_replacement_stored(const std::string& group_id, const Replacement& replacement, bool stored);
   void known_member_joins(Group& group, JoinGroupRequest& request, JoinCallback done);
   void add_and_rebalance(Group& group, const std::string& member_id, JoinGroupRequest& request, JoinCallback done);
   void update_and_rebalance(Group& group, Member& member, JoinGroupRequest& request, JoinCallback done);

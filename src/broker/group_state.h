@@ -21,6 +21,24 @@ struct GroupMachine::Member {
   std::chrono::nanoseconds expires{0};
   Timers::Id session_timer = 0;
 
+  /// What the member tells of itself when it joins.
+  void take(JoinGroupRequest request) {
+    client_id = std::move(request.client_id);
+    client_host = std::move(request.client_host);
+    session_timeout = request.session_timeout;
+    rebalance_timeout = request.rebalance_timeout;
+    protocols = std::move(request.protocols);
+    supports_skip_assignment = request.supports_skip_assignment;
+  }
+  JoinGroupRequest told() const {
+    return {.client_id = client_id,
+            .client_host = client_host,
+            .session_timeout = session_timeout,
+            .rebalance_timeout = rebalance_timeout,
+            .protocols = protocols,
+            .supports_skip_assignment = supports_skip_assignment};
+  }
+
   const Bytes& metadata(std::string_view protocol) const {
     static const Bytes kNone;
     for (const GroupProtocol& p : protocols) {
