@@ -55,6 +55,8 @@ namespace {
 constexpr std::chrono::milliseconds kLazyFlushTick{200};
 constexpr std::chrono::milliseconds kOffsetsExpiryInterval{600000};
 constexpr std::chrono::milliseconds kDiskTick{200};
+/// How long files of deleted topics are removed before other tasks have their turn.
+constexpr std::chrono::milliseconds kRemovalTurn{50};
 
 ConfigMap internal_configs() {
   return {{"cleanup.policy", "compact"}, {"max.message.bytes", "104857600"}, {"segment.bytes", "16777216"}};
@@ -87,6 +89,7 @@ class BrokerImpl final : public Broker {
     return topics_->create(spec, validate_only);
   }
   Status delete_topic(std::string_view name) override;
+  void remove_deleted_files();
   Status create_partitions(std::string_view name, int32_t total, bool validate_only) override {
     return topics_->add_partitions(name, total, validate_only);
   }
@@ -125,6 +128,7 @@ class BrokerImpl final : public Broker {
   DiskSpace disk_space_;
   Environment env_;
   std::unique_ptr<Topics> topics_;
+  std::mutex removal_mutex_;      ///< One at a time removes files.
   std::mutex topic_names_mutex_;  ///< No name is given anew while what hung on it is being forgotten.
   std::unique_ptr<Settings> settings_;
   Compactor compactor_;
@@ -220,11 +224,23 @@ int64_t BrokerImpl::apply_retention() {
 Status BrokerImpl::delete_topic(std::string_view name) {
   std::lock_guard lock(topic_names_mutex_);
   Status removed = topics_->remove(name);
+  remove_deleted_files();
   // An error may come after the topic has gone for good.
   if (topics_->find(name)) return removed;
   Status forgotten = groups_->topic_deleted(name);
   if (!forgotten.ok() && removed.ok()) return forgotten.error().in("deleting topic " + std::string(name));
   return removed;
+}
+
+/// A turn at a time, the rest in the background: a topic of many partitions has many files, and nobody is to wait long.
+void BrokerImpl::remove_deleted_files() {
+  std::lock_guard lock(removal_mutex_);
+  auto deadline = std::chrono::steady_clock::now() + kRemovalTurn;
+  auto pausing = [&] { return std::chrono::steady_clock::now() > deadline; };
+  auto all = log::remove_destroyed_logs(files_, options_.data_directory, pausing);
+  if (!all.ok())
+    return log_warn("removing files of deleted topics: {}; the next start tries again", all.error().message);
+  if (!*all) maintenance_.after(std::chrono::milliseconds(0), [this] { remove_deleted_files(); });
 }
 
 Result<std::shared_ptr<const Topic>> BrokerImpl::topic_or_create(std::string_view name) {

@@ -144,6 +144,17 @@ TEST_F(BrokerTest, TopicsOfTheLongestNamesAreDeletedAndMadeAnew) {
   }
 }
 
+TEST_F(BrokerTest, FilesOfADeletedTopicGoInTheBackground) {
+  ASSERT_TRUE(broker_->create_topic({.name = "wide", .partitions = 50}).ok());
+  ASSERT_TRUE(broker_->delete_topic("wide").ok());
+  auto folders = [&] {
+    std::filesystem::directory_iterator entries(directory_.path());
+    return std::count_if(begin(entries), end(entries),
+                         [](const auto& entry) { return entry.path().filename().string().starts_with("wide-"); });
+  };
+  while (folders() > 0) std::this_thread::yield();
+}
+
 TEST_F(BrokerTest, UnknownTopicsAreCreatedWhenAskedFor) {
   auto made = broker_->topic_or_create("auto");
   ASSERT_TRUE(made.ok());

@@ -32,7 +32,7 @@ StoredTopic stored(const Topic& topic) {
 Result<std::unique_ptr<Topics>> Topics::open(const Environment& environment) {
   std::unique_ptr<Topics> topics(new Topics(environment));
   const std::string& data = environment.options.data_directory;
-  RETURN_IF_ERROR(log::remove_destroyed_logs(environment.files, data));
+  if (auto removed = log::remove_destroyed_logs(environment.files, data); !removed.ok()) return removed.error();
   ASSIGN_OR_RETURN(topics->metadata_,
                    Metadata::open(environment.files, environment.clock, data + "/" + std::string(kMetadataDirectory)));
   RETURN_IF_ERROR(topics->finish_deletions());
@@ -245,6 +245,10 @@ Status Topics::remove(std::string_view name) {
     if (!status.ok())
       log_warn("deleting {}: {}; the next start tries again", to_string(partition->tp()), status.error().message);
     files_gone = files_gone && status.ok();
+  }
+  if (Status synced = env_.files.sync_directory(env_.options.data_directory); !synced.ok()) {
+    log_warn("deleting topic {}: {}; the next start tries again", topic->name, synced.error().message);
+    files_gone = false;
   }
   // With files left over the promise to delete them stays on record, and creating the topic anew sets them aside.
   return files_gone ? metadata_->remove_topic(topic->name) : Status();

@@ -1,6 +1,8 @@
 // Making the log durable: group commit, what follows a roll, checkpoints, the end.
 #include <fmt/format.h>
 
+#include <atomic>
+
 #include "base/logging.h"
 #include "log/file_names.h"
 #include "log/partition_log_impl.h"
@@ -186,18 +188,19 @@ Status PartitionLogImpl::destroy() {
   loaded_.clear();
   for (const auto& [base, segment] : segments_) segment->release();
   checkpoint_file_->release();
-  std::string doomed = renamed(directory_, fmt::format(".{}{}", clock_.wall_ms(), kDestroyedSuffix));
-  RETURN_IF_ERROR(files_.rename(directory_, doomed));
-  RETURN_IF_ERROR(files_.sync_directory(os::parent_directory(directory_)));
-  return os::remove_tree(files_, doomed);
+  static std::atomic<uint64_t> destroyed{0};  // A topic may come and go twice in a millisecond.
+  std::string suffix = fmt::format(".{}.{}{}", clock_.wall_ms(), destroyed.fetch_add(1), kDestroyedSuffix);
+  return files_.rename(directory_, renamed(directory_, suffix));
 }
 
-Status remove_destroyed_logs(os::FileSystem& files, const std::string& data_directory) {
+Result<bool> remove_destroyed_logs(os::FileSystem& files, const std::string& data_directory, Function<bool()> pausing) {
   ASSIGN_OR_RETURN(auto names, files.list(data_directory));
   for (const std::string& name : names) {
-    if (name.ends_with(kDestroyedSuffix)) RETURN_IF_ERROR(os::remove_tree(files, data_directory + "/" + name));
+    if (!name.ends_with(kDestroyedSuffix)) continue;
+    if (pausing && pausing()) return false;
+    RETURN_IF_ERROR(os::remove_tree(files, data_directory + "/" + name));
   }
-  return {};
+  return true;
 }
 
 }  // namespace headrace::log

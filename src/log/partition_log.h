@@ -203,11 +203,14 @@ class PartitionLog {
   virtual void release_idle_resources() = 0;
   /// flush, checkpoint, give back preallocated room. No call but the destructor may follow.
   virtual Status close() = 0;
-  /// Takes the log out of service and removes its directory, by a rename first so that a crash leaves all or nothing.
+  /// Takes the log out of service and its directory's name away. For good once the directory above is synced, which is
+  /// the caller's to do, once for many logs; remove_destroyed_logs() then removes the files.
   virtual Status destroy() = 0;
 };
 
-/// Removes what destroy() left under `data_directory` when it was interrupted.
-Status remove_destroyed_logs(os::FileSystem& files, const std::string& data_directory);
+/// Removes what destroy() left under `data_directory`, until `pausing` says so. False when there may be more: the next
+/// call goes on.
+Result<bool> remove_destroyed_logs(os::FileSystem& files, const std::string& data_directory,
+                                   Function<bool()> pausing = {});
 
 }  // namespace headrace::log

@@ -454,6 +454,10 @@ TEST_F(PartitionLogTest, ConcurrentAppendsFlushesAndReadsAgree) {
 TEST_F(PartitionLogTest, DestroyLeavesNothing) {
   ASSERT_OK(append(*log, make_batch("a")));
   ASSERT_OK(log->destroy());
+  EXPECT_FALSE(*disk.exists(directory));
+  EXPECT_FALSE(*remove_destroyed_logs(disk, "/data", [] { return true; }));
+  EXPECT_THAT(*disk.list("/data"), SizeIs(1));
+  EXPECT_TRUE(*remove_destroyed_logs(disk, "/data"));
   EXPECT_THAT(*disk.list("/data"), IsEmpty());
   EXPECT_EQ(append(*log, make_batch("b")).error().code, ErrorCode::kClosed);
 }
