@@ -90,9 +90,11 @@ def check_alive(server):
 
 def test_a_size_that_no_first_request_has_closes_the_connection(headrace):
     server = headrace("")
-    for size in (-1, -(1 << 31), 0, 1, 7, 512 * 1024 + 1, 100 * MIB + 1, (1 << 31) - 1):
+    beginnings = [(size, b"\x00\x12\x00\x00") for size in (-1, -(1 << 31), 0, 1, 7, 100 * MIB + 1, (1 << 31) - 1)]
+    beginnings.append((512 * 1024 + 1, b"no header"))
+    for size, beginning in beginnings:
         with connect(server) as connection:
-            connection.sendall(struct.pack(">i", size) + b"\x00\x12\x00\x00")
+            connection.sendall(struct.pack(">i", size) + beginning)
             assert closes(connection), size
     check_alive(server)
 
