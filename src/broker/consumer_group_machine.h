@@ -92,6 +92,7 @@ class ConsumerGroupMachine {
 
   // What happens inside a group (consumer_group_machine.cc).
   Group* find_group(std::string_view id);
+  bool is_full();
   Member& add_member(Group& group, const ConsumerHeartbeatRequest& request);
   Member& replace_static_member(Group& group, Member& old, const std::string& new_id);
   bool update_member(Group& group, Member& member, const ConsumerHeartbeatRequest& request);
@@ -124,6 +125,7 @@ class ConsumerGroupMachine {
   const TopicView& topics_;
   Store store_;
   Function<GroupTimeouts(const std::string& group_id)> timeouts_of_;
+  bool full_ = false;  ///< A group was refused, and none has been made since.
   uint64_t next_life_ = 1;
   std::map<std::string, std::unique_ptr<Group>, std::less<>> groups_;
 };

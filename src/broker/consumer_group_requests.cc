@@ -1,5 +1,6 @@
 // What a heartbeat may ask for: validation, fencing, joining and leaving.
 #include "base/check.h"
+#include "base/logging.h"
 #include "broker/consumer_assignor.h"
 #include "broker/consumer_group_machine.h"
 #include "broker/consumer_group_state.h"
@@ -134,6 +135,15 @@ ConsumerGroupMachine::Checked ConsumerGroupMachine::leave(Group& group, const Co
   return std::nullopt;
 }
 
+/// Whether there may be no more groups; told once until there may.
+bool ConsumerGroupMachine::is_full() {
+  if (groups_.size() < options_.groups_max) return full_ = false;
+  if (!std::exchange(full_, true)) {
+    log_warn("there are {} consumer groups, which is the most that there may be: new ones are refused", groups_.size());
+  }
+  return true;
+}
+
 void ConsumerGroupMachine::heartbeat(ConsumerHeartbeatRequest request, ConsumerHeartbeatCallback done) {
   GroupLock::Section section(lock_);
   auto refuse = [&](Refusal refusal) {
@@ -149,7 +159,7 @@ void ConsumerGroupMachine::heartbeat(ConsumerHeartbeatRequest request, ConsumerH
     return refuse({Error::kGroupIdNotFound, "Group " + request.group_id + " is not a consumer group."});
   }
   if (!group) {
-    if (groups_.size() >= options_.groups_max) return refuse({Error::kNotAvailable, "There are too many groups."});
+    if (is_full()) return refuse({Error::kNotAvailable, "There are too many groups."});
     auto created = std::make_unique<Group>();
     created->id = request.group_id;
     created->life = next_life_++;

@@ -237,7 +237,9 @@ Error to_error(CoordinatorError error, std::string_view doing) {
 
 std::vector<OffsetToCommit> offsets_to_commit(const std::vector<bus::Position>& positions) {
   std::vector<OffsetToCommit> offsets;
-  for (const bus::Position& position : positions) offsets.push_back({position.tp, {.offset = position.next}});
+  for (const bus::Position& position : positions) {
+    offsets.push_back({position.tp, {.offset = position.next, .metadata = std::string(kBusOffsetMetadata)}});
+  }
   return offsets;
 }
 

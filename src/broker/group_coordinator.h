@@ -57,8 +57,7 @@ class GroupCoordinator final : public Groups {
   /// Forgets what groups committed to a topic that is gone, and returns when that is on the disk. Nobody may make a
   /// topic of that name meanwhile.
   Status topic_deleted(std::string_view topic);
-  /// Forgets the offsets of groups that had members once and have been empty for options.offsets_retention. Groups that
-  /// only ever committed (pipelines, sinks) are kept.
+  /// Forgets offsets of groups without members after options.offsets_retention, and groups that have neither.
   void expire_offsets();
 
  private:
@@ -98,7 +97,8 @@ class GroupCoordinator final : public Groups {
   Status forget_partitions(Function<bool(const TopicPartition&)> gone);
   void drop(const std::set<OffsetKey>& keys, Offset before);
   void forget_classic_group(const std::string& id, Function<void(bool)> done);
-  void expire_consumer_group(const std::string& id, int64_t before_ms);
+  std::set<TopicPartition> pending_partitions(std::string_view group_id) const;
+  void expire_group(const std::string& id, int64_t before_ms);
   void forget(const std::vector<OffsetKey>& keys, Function<void(bool)> done);
   std::vector<OffsetKey> keys_of(std::string_view group_id);
 

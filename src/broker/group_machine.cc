@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/logging.h"
 #include "broker/group_state.h"
 #include "broker/metadata.h"
 #include "broker/topic.h"
@@ -95,6 +96,15 @@ CoordinatorError GroupMachine::find_member(Group& group, std::string_view member
   return CoordinatorError::kNone;
 }
 
+/// Whether there may be no more groups; told once until there may.
+bool GroupMachine::is_full() {
+  if (groups_.size() < options_.groups_max) return full_ = false;
+  if (!std::exchange(full_, true)) {
+    log_warn("there are {} classic groups, which is the most that there may be: new ones are refused", groups_.size());
+  }
+  return true;
+}
+
 void GroupMachine::join(JoinGroupRequest request, JoinCallback done) {
   GroupLock::Section section(lock_);
   auto refuse = [&](CoordinatorError error) {
@@ -104,7 +114,7 @@ void GroupMachine::join(JoinGroupRequest request, JoinCallback done) {
   Group* group = find_group(request.group_id);
   if (!group) {
     if (!request.member_id.empty()) return refuse(CoordinatorError::kUnknownMember);
-    if (groups_.size() >= options_.groups_max) return refuse(CoordinatorError::kNotAvailable);
+    if (is_full()) return refuse(CoordinatorError::kNotAvailable);
     auto created = std::make_unique<Group>();
     created->id = request.group_id;
     created->state_time_ms = clock_.wall_ms();
@@ -316,7 +326,11 @@ LeaveGroupAnswer GroupMachine::leave(std::string_view group_id, const std::vecto
       timers_.cancel(pending->second);
       group->pending_members.erase(pending);
       reply.members.push_back(CoordinatorError::kNone);
-      if (group->state == GroupState::kPreparingRebalance) maybe_complete_join(*group);
+      if (forget_if_nobody_came(*group)) {
+        group = nullptr;
+      } else {
+        maybe_complete_join(*group);
+      }
       continue;
     }
     Member* member = nullptr;
@@ -414,8 +428,9 @@ CoordinatorError GroupMachine::remove(std::string_view group_id) {
 std::optional<int64_t> GroupMachine::empty_since_ms(std::string_view group_id) {
   GroupLock::Section section(lock_);
   Group* group = find_group(group_id);
-  bool empty = group && group->state == GroupState::kEmpty && group->members.empty();
-  return empty ? std::optional(group->state_time_ms) : std::nullopt;
+  bool empty = group && group->state == GroupState::kEmpty && group->pending_members.empty();
+  if (!empty) return std::nullopt;
+  return group->protocol_type.empty() ? -1 : group->state_time_ms;
 }
 
 }  // namespace headrace::broker

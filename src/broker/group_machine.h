@@ -79,7 +79,8 @@ class GroupMachine {
   GroupDescription describe(std::string_view group_id);
   /// kNone when the group was empty and is forgotten now, else kNonEmptyGroup or kGroupIdNotFound.
   CoordinatorError remove(std::string_view group_id);
-  /// Since when (wall clock, ms) the group has had no members; nothing when it has some or does not exist.
+  /// Since when (wall clock, ms) the group has had no members, -1 where that is not known or it never had any; nothing
+  /// when it has some, or has given ids out for some, or does not exist.
   std::optional<int64_t> empty_since_ms(std::string_view group_id);
 
   /// Takes over a group as read from the disk; its members have one session timeout to show up.
@@ -131,6 +132,8 @@ class GroupMachine {
   JoinGroupAnswer join_answer(const Group& group, const Member& member) const;
   void store(Group& group, Function<void(bool)> done);
   Group* find_group(std::string_view id);
+  bool is_full();
+  bool forget_if_nobody_came(Group& group);
   std::string new_member_id(const JoinGroupRequest& request);
 
   const GroupMachineOptions options_;
@@ -140,6 +143,7 @@ class GroupMachine {
   Store store_;
 
   std::map<std::string, std::unique_ptr<Group>, std::less<>> groups_;
+  bool full_ = false;  ///< A group was refused, and none has been made since.
   uint64_t next_member_ = 1;
   std::string member_salt_;
 };

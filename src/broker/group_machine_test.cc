@@ -317,6 +317,36 @@ TEST_F(GroupMachineTest, GroupsHaveAMostOfMembers) {
   EXPECT_EQ(state(), GroupState::kDead);
 }
 
+TEST_F(GroupMachineTest, WhoLeavesBeforeItJoinsLeavesNoGroupBehind) {
+  Client a, b;
+  for (Client* client : {&a, &b})
+    machine_->join(request(*client), [&](JoinGroupAnswer answer) { client->joined = answer; });
+  auto leave = [&](const Client& client) {
+    return machine_->leave("g", {{client.joined->member_id, std::nullopt}, {"nobody", std::nullopt}}).members;
+  };
+  EXPECT_THAT(leave(a), ElementsAre(Error::kNone, Error::kUnknownMember));
+  EXPECT_EQ(state(), GroupState::kEmpty) << "another may still join";
+  EXPECT_THAT(leave(b), ElementsAre(Error::kNone, Error::kUnknownMember));
+  EXPECT_EQ(state(), GroupState::kDead);
+}
+
+TEST_F(GroupMachineTest, ThereIsAMostOfGroups) {
+  make({.initial_rebalance_delay = 0ms, .groups_max = 1});
+  auto join_group = [&](const std::string& id) {
+    JoinGroupRequest wanted = request();
+    wanted.group_id = id;
+    JoinGroupAnswer given;
+    machine_->join(wanted, [&](JoinGroupAnswer answer) { given = std::move(answer); });
+    return given;
+  };
+  JoinGroupAnswer first = join_group("g");
+  EXPECT_EQ(first.error, Error::kMemberIdRequired);
+  EXPECT_EQ(join_group("h").error, Error::kNotAvailable);
+  EXPECT_EQ(join_group("g").error, Error::kMemberIdRequired);
+  pass(1100ms);
+  EXPECT_EQ(join_group("h").error, Error::kMemberIdRequired);
+}
+
 TEST_F(GroupMachineTest, TheProtocolThatMostPreferAndAllSupportWins) {
   Client a, b, c;
   a.protocols = {{"range", {1}}, {"sticky", {2}}};

@@ -156,18 +156,23 @@ void GroupCoordinator::complete_transaction(PartitionId partition, ProducerId pr
   for (const Pending& pending : node.mapped()) apply(pending.key, pending.offset, pending.record);
 }
 
+/// Where transactions that are open have offsets of the group. Under mutex_.
+std::set<TopicPartition> GroupCoordinator::pending_partitions(std::string_view group_id) const {
+  std::set<TopicPartition> partitions;
+  for (const auto& [transaction, list] : pending_) {
+    for (const Pending& pending : list) {
+      if (pending.key.group_id == group_id) partitions.insert(pending.key.tp);
+    }
+  }
+  return partitions;
+}
+
 std::vector<FetchedOffset> GroupCoordinator::fetch(std::string_view group_id,
                                                    const std::optional<std::vector<TopicPartition>>& partitions,
                                                    bool require_stable) {
   std::lock_guard lock(mutex_);
   std::set<TopicPartition> unstable;
-  if (require_stable) {
-    for (const auto& [key, list] : pending_) {
-      for (const Pending& pending : list) {
-        if (pending.key.group_id == group_id) unstable.insert(pending.key.tp);
-      }
-    }
-  }
+  if (require_stable) unstable = pending_partitions(group_id);
   std::vector<FetchedOffset> found;
   auto group = offsets_.find(group_id);
   auto add = [&](const TopicPartition& tp) {
@@ -191,16 +196,13 @@ std::vector<FetchedOffset> GroupCoordinator::fetch(std::string_view group_id,
 /// Those of commits that are pending, too.
 std::vector<OffsetKey> GroupCoordinator::keys_of(std::string_view group_id) {
   std::lock_guard lock(mutex_);
-  std::set<OffsetKey> keys;
+  std::set<TopicPartition> partitions = pending_partitions(group_id);
   if (auto group = offsets_.find(group_id); group != offsets_.end()) {
-    for (const auto& [tp, entry] : group->second) keys.insert({std::string(group_id), tp});
+    for (const auto& [tp, entry] : group->second) partitions.insert(tp);
   }
-  for (const auto& [transaction, list] : pending_) {
-    for (const Pending& pending : list) {
-      if (pending.key.group_id == group_id) keys.insert(pending.key);
-    }
-  }
-  return {keys.begin(), keys.end()};
+  std::vector<OffsetKey> keys;
+  for (const TopicPartition& tp : partitions) keys.push_back({std::string(group_id), tp});
+  return keys;
 }
 
 /// Tombstones for keys that are in one partition of __consumer_offsets, then out of memory.
@@ -304,31 +306,39 @@ Status GroupCoordinator::topic_deleted(std::string_view topic) {
 
 void GroupCoordinator::expire_offsets() {
   int64_t before_ms = env_.clock.wall_ms() - env_.options.offsets_retention.count();
-  for (const GroupListing& group : machine_.list()) {
-    auto since_ms = machine_.empty_since_ms(group.group_id);
-    if (!since_ms || group.protocol_type.empty() || *since_ms < 0 || *since_ms > before_ms) continue;
-    log_info("group {} has been without members for its retention; its offsets are forgotten", group.group_id);
-    remove(group.group_id, [](CoordinatorError) {});
-  }
-  for (const GroupListing& group : consumer_groups_.list()) {
-    if (group.state == GroupState::kEmpty) expire_consumer_group(group.group_id, before_ms);
+  for (const GroupListing& group : list()) {
+    if (group.state == GroupState::kEmpty) expire_group(group.group_id, before_ms);
   }
 }
 
-/// A consumer group keeps no time of its last member's leave: the last commit counts, as in Kafka, and one that never
-/// committed goes at once.
-void GroupCoordinator::expire_consumer_group(const std::string& id, int64_t before_ms) {
+/// When the retention of an offset begins is Kafka's rule (ClassicGroup.offsetExpirationCondition): for all of them when
+/// the last member went; where there never was one, and in consumer groups, for each when it was committed.
+void GroupCoordinator::expire_group(const std::string& id, int64_t before_ms) {
+  GroupLock::Section section(group_lock_);
+  std::optional<int64_t> since_ms = machine_.empty_since_ms(id);
+  bool in_use = !since_ms && (machine_.contains(id) || !consumer_groups_.describe(id).members.empty());
+  if (in_use) return;
+  std::vector<OffsetKey> expired;
+  bool anything_left = false;
   {
     std::lock_guard lock(mutex_);
+    for (const auto& [number, group] : committing_) anything_left = anything_left || group == id;
+    if (anything_left) return;
+    std::set<TopicPartition> pending = pending_partitions(id);
+    anything_left = !pending.empty();
     auto group = offsets_.find(id);
-    if (group != offsets_.end()) {
-      for (const auto& [tp, entry] : group->second) {
-        if (entry.offset.commit_time_ms > before_ms) return;
-      }
+    for (const auto& [tp, entry] : group == offsets_.end() ? GroupOffsets() : group->second) {
+      int64_t from_ms = since_ms.value_or(-1) >= 0 ? *since_ms : entry.offset.commit_time_ms;
+      bool stays = from_ms > before_ms || pending.contains(tp) || entry.offset.metadata == kBusOffsetMetadata;
+      if (!stays) expired.push_back({id, tp});
+      anything_left = anything_left || stays;
     }
   }
-  log_info("group {} has no members and committed nothing for its retention; it is forgotten", id);
-  remove(id, [](CoordinatorError) {});
+  if (!anything_left) {
+    log_info("group {} has no members, and nothing committed within its retention; it is forgotten", id);
+    return remove(id, [](CoordinatorError) {});
+  }
+  group_lock_.after_unlock([this, expired = std::move(expired)] { forget(expired, [](bool) {}); });
 }
 
 }  // namespace headrace::broker

@@ -253,13 +253,16 @@ void GroupMachine::add_pending_member(Group& group, const std::string& member_id
     GroupLock::Section section(lock_);
     Group* late = find_group(group_id);
     if (!late || late->pending_members.erase(member_id) == 0) return;
-    // Nobody else ever came: the group was only asked for.
-    if (late->generation == 0 && late->members.empty() && late->pending_members.empty()) {
-      groups_.erase(group_id);
-      return;
-    }
-    maybe_complete_join(*late);
+    if (!forget_if_nobody_came(*late)) maybe_complete_join(*late);
   });
+}
+
+/// A group that has given ids out and that nobody joined was only asked for.
+bool GroupMachine::forget_if_nobody_came(Group& group) {
+  if (group.generation > 0 || !group.members.empty() || !group.pending_members.empty()) return false;
+  timers_.cancel(group.rebalance_timer);
+  groups_.erase(groups_.find(group.id));
+  return true;
 }
 
 void GroupMachine::store(Group& group, Function<void(bool)> done) {

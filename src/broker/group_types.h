@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
@@ -101,6 +102,10 @@ struct CommittedOffset {
   std::string metadata;
   int64_t commit_time_ms = -1;
 };
+
+/// The metadata of positions that came over the bus. They stay however old they are: pipelines and sinks commit when they
+/// get on only, and go on where they were after any pause.
+inline constexpr std::string_view kBusOffsetMetadata = "headrace";
 
 struct OffsetToCommit {
   TopicPartition tp;
