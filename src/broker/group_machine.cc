@@ -347,11 +347,12 @@ CoordinatorError GroupMachine::check_commit(const GroupCaller& caller, bool tran
   GroupLock::Section section(lock_);
   if (caller.group_id.empty()) return CoordinatorError::kInvalidGroupId;
   Group* group = find_group(caller.group_id);
-  bool simple = caller.generation < 0 && caller.member_id.empty();
   if (!group) return caller.generation < 0 ? CoordinatorError::kNone : CoordinatorError::kIllegalGeneration;
+  // Who says nothing of a generation may commit while there are no members.
+  if (caller.generation < 0 && group->members.empty()) return CoordinatorError::kNone;
+  bool anonymous = caller.generation < 0 && caller.member_id.empty() && !caller.group_instance_id;
   // Transactional producers of before KIP-447 say nothing about membership.
-  if (simple && (transactional || group->state == GroupState::kEmpty)) return CoordinatorError::kNone;
-  if (simple && group->members.empty()) return CoordinatorError::kNone;
+  if (anonymous) return transactional ? CoordinatorError::kNone : CoordinatorError::kUnknownMember;
   Member* member = nullptr;
   if (auto error = find_member(*group, caller.member_id, caller.group_instance_id, &member);
       error != CoordinatorError::kNone) {
@@ -359,8 +360,9 @@ CoordinatorError GroupMachine::check_commit(const GroupCaller& caller, bool tran
   }
   if (caller.generation != group->generation) return CoordinatorError::kIllegalGeneration;
   touch(*group, *member);
-  if (group->state == GroupState::kCompletingRebalance) return CoordinatorError::kRebalanceInProgress;
-  return CoordinatorError::kNone;
+  // A transaction's commit can't be tried again after the rebalance: its producer would have to abort.
+  bool rebalancing = group->state == GroupState::kCompletingRebalance && !transactional;
+  return rebalancing ? CoordinatorError::kRebalanceInProgress : CoordinatorError::kNone;
 }
 
 std::set<std::string> GroupMachine::subscribed_topics(std::string_view group_id) {

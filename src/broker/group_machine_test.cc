@@ -177,6 +177,16 @@ TEST_F(GroupMachineTest, TheFirstRebalanceWaitsForMoreMembers) {
   EXPECT_EQ(b.generation, 1);
 }
 
+TEST_F(GroupMachineTest, TheFirstRebalanceWaitsForNobodyWhoWasGivenAnIdOnly) {
+  make(delayed(100ms));
+  Client a;
+  join(a);
+  machine_->join(request(), [](JoinGroupAnswer answer) { EXPECT_EQ(answer.error, Error::kMemberIdRequired); });
+  pass(110ms);
+  ASSERT_TRUE(a.joined);
+  EXPECT_EQ(a.generation, 1);
+}
+
 TEST_F(GroupMachineTest, FollowersWaitForTheLeadersAssignmentToBeStored) {
   Client a, b;
   join(a);
@@ -253,6 +263,22 @@ TEST_F(GroupMachineTest, WhoJoinsButNeverSyncsIsOut) {
   }
   EXPECT_EQ(heartbeat(a), Error::kRebalanceInProgress);
   EXPECT_EQ(heartbeat(b), Error::kUnknownMember);
+}
+
+TEST_F(GroupMachineTest, AStaticMemberThatNeverSyncsIsOutToo) {
+  Client a = static_client("one"), b = static_client("two");
+  join(a);
+  join(b);
+  join(a);
+  sync(a, {{a.id, {1}}});
+  for (int i = 0; i < 20 && heartbeat(a) == Error::kNone; ++i) {
+    heartbeat(b);
+    pass(200ms);
+  }
+  EXPECT_EQ(heartbeat(a), Error::kRebalanceInProgress);
+  EXPECT_EQ(heartbeat(b), Error::kUnknownMember);
+  join(a);
+  EXPECT_EQ(a.generation, 3);
 }
 
 TEST_F(GroupMachineTest, LeavingRebalancesAndTheLastOneEmptiesTheGroup) {
@@ -541,6 +567,25 @@ TEST_F(GroupMachineTest, CommitsAreTakenFromMembersOfTheGeneration) {
   EXPECT_EQ(machine_->check_commit({"g", b.generation, b.id, {}}, false), Error::kNone);
   join(b);
   EXPECT_EQ(machine_->check_commit({"g", b.generation, b.id, {}}, false), Error::kRebalanceInProgress);
+}
+
+TEST_F(GroupMachineTest, CommitsInTransactionsAreTakenDuringARebalance) {
+  Client a;
+  join(a);
+  GroupCaller caller{"g", a.generation, a.id, {}};
+  EXPECT_EQ(state(), GroupState::kCompletingRebalance);
+  EXPECT_EQ(machine_->check_commit(caller, false), Error::kRebalanceInProgress);
+  EXPECT_EQ(machine_->check_commit(caller, true), Error::kNone);
+}
+
+TEST_F(GroupMachineTest, WhoeverNamesNoGenerationCommitsToAnEmptyGroup) {
+  Client a;
+  join(a);
+  GroupCaller other{"g", -1, "other", {}};
+  EXPECT_EQ(machine_->check_commit(other, false), Error::kUnknownMember);
+  machine_->leave("g", {{a.id, std::nullopt}});
+  EXPECT_EQ(machine_->check_commit(other, false), Error::kNone);
+  EXPECT_EQ(machine_->check_commit({"g", 1, "other", {}}, false), Error::kUnknownMember);
 }
 
 TEST_F(GroupMachineTest, ARestoredGroupGoesOnWithoutARebalance) {

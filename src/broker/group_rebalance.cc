@@ -77,15 +77,6 @@ void GroupMachine::on_rebalance_timer(const std::string& group_id, int64_t round
     group->rebalance_timer = timers_.after(wait, [this, group_id, round] { on_rebalance_timer(group_id, round); });
     return;
   }
-  if (group->initial_delay) {
-    group->initial_delay = false;
-    // Ids that were given out may still join: they get the rest of the rebalance's time.
-    if (!group->all_joined() && group->initial_left.count() > 0) {
-      group->rebalance_timer =
-          timers_.after(group->initial_left, [this, group_id, round] { on_rebalance_timer(group_id, round); });
-      return;
-    }
-  }
   complete_join(*group);
 }
 
@@ -134,7 +125,8 @@ void GroupMachine::answer_joins(Group& group) {
   }
 }
 
-/// A member that joined and then never synced holds everybody up; it has the rebalance's time.
+/// A member that joined and then never synced holds everybody up; it has the rebalance's time. So does a static one that
+/// was away when the others joined.
 void GroupMachine::on_sync_timer(const std::string& group_id, int32_t generation) {
   GroupLock::Section section(lock_);
   Group* group = find_group(group_id);
@@ -143,7 +135,7 @@ void GroupMachine::on_sync_timer(const std::string& group_id, int32_t generation
   if (!waits) return;
   std::vector<std::string> late;
   for (const auto& [id, member] : group->members) {
-    if (!member.synced && !member.instance_id) late.push_back(id);
+    if (!member.synced) late.push_back(id);
   }
   if (late.empty()) return;
   for (const std::string& id : late) remove_member(*group, id);
