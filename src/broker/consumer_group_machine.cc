@@ -283,6 +283,12 @@ bool ConsumerGroupMachine::contains(std::string_view group_id) {
   return find_group(group_id) != nullptr;
 }
 
+bool ConsumerGroupMachine::has_members(std::string_view group_id) {
+  GroupLock::Section section(lock_);
+  Group* group = find_group(group_id);
+  return group && !group->members.empty();
+}
+
 std::vector<GroupListing> ConsumerGroupMachine::list() {
   GroupLock::Section section(lock_);
   std::vector<GroupListing> all;

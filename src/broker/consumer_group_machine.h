@@ -67,6 +67,11 @@ class ConsumerGroupMachine {
   /// Forgets a group without members; `done` when that is stored. Otherwise kNonEmptyGroup or kGroupIdNotFound, and
   /// `done` is not called.
   CoordinatorError remove(std::string_view group_id, Function<void(bool stored)> done);
+  /// The same for a group that goes on by another protocol: the records of its end are the caller's to write.
+  CoordinatorError take_over(std::string_view group_id, std::vector<StateLog::Entry>& end);
+  /// Whether heartbeat() would make a group for this request, where there is none.
+  bool accepts_new_group(const ConsumerHeartbeatRequest& request);
+  bool has_members(std::string_view group_id);
 
   /// Takes over a group as read from the disk; its members have one session timeout to show up.
   void restore(const std::string& group_id, const StoredConsumerGroup& stored);

@@ -144,6 +144,11 @@ bool ConsumerGroupMachine::is_full() {
   return true;
 }
 
+bool ConsumerGroupMachine::accepts_new_group(const ConsumerHeartbeatRequest& request) {
+  GroupLock::Section section(lock_);
+  return request.member_epoch == kJoinEpoch && !check_request(request) && !is_full();
+}
+
 void ConsumerGroupMachine::heartbeat(ConsumerHeartbeatRequest request, ConsumerHeartbeatCallback done) {
   GroupLock::Section section(lock_);
   auto refuse = [&](Refusal refusal) {

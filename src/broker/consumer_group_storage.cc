@@ -104,23 +104,28 @@ void ConsumerGroupMachine::answer_now(ConsumerHeartbeatCallback done, ConsumerHe
   lock_.after_unlock([done = std::move(done), reply = std::move(reply)]() mutable { done(std::move(reply)); });
 }
 
-CoordinatorError ConsumerGroupMachine::remove(std::string_view group_id, Function<void(bool)> done) {
+CoordinatorError ConsumerGroupMachine::take_over(std::string_view group_id, Records& end) {
   GroupLock::Section section(lock_);
   Group* group = find_group(group_id);
   if (!group) return CoordinatorError::kGroupIdNotFound;
   if (!group->members.empty()) return CoordinatorError::kNonEmptyGroup;
-  Records records;
-  for (const std::string& id : group->removed) forget_member(group->id, id, records);
-  records.push_back({encode_consumer_key({Type::kTargetEpoch, group->id, ""}), std::nullopt});
-  records.push_back({encode_consumer_key({Type::kGroup, group->id, ""}), std::nullopt});
+  for (const std::string& id : group->removed) forget_member(group->id, id, end);
+  end.push_back({encode_consumer_key({Type::kTargetEpoch, group->id, ""}), std::nullopt});
+  end.push_back({encode_consumer_key({Type::kGroup, group->id, ""}), std::nullopt});
   for (Group::Held& held : group->held) {
     held.reply.error = CoordinatorError::kNotAvailable;
     answer_now(std::move(held.done), std::move(held.reply));
   }
-  std::string id = group->id;
   groups_.erase(groups_.find(group_id));
-  lock_.after_unlock([this, id = std::move(id), records = std::move(records), done = std::move(done)]() mutable {
-    store_(id, std::move(records), std::move(done));
+  return CoordinatorError::kNone;
+}
+
+CoordinatorError ConsumerGroupMachine::remove(std::string_view group_id, Function<void(bool)> done) {
+  GroupLock::Section section(lock_);
+  Records end;
+  if (auto error = take_over(group_id, end); error != CoordinatorError::kNone) return error;
+  lock_.after_unlock([this, id = std::string(group_id), end = std::move(end), done = std::move(done)]() mutable {
+    store_(id, std::move(end), std::move(done));
   });
   return CoordinatorError::kNone;
 }

@@ -29,9 +29,7 @@ GroupCoordinator::GroupCoordinator(const Environment& environment, Topics& topic
                         .group_members_max = environment.options.group_members_max},
                        group_lock_, environment.clock, timers, topics,
                        [this](const std::string& id, std::vector<StateLog::Entry> records, Function<void(bool)> done) {
-                         log_of(id).write(std::move(records), [done = std::move(done)](Result<Offset> written) mutable {
-                           done(written.ok());
-                         });
+                         write_group(id, std::move(records), std::move(done));
                        }) {}
 
 Result<std::unique_ptr<GroupCoordinator>> GroupCoordinator::open(const Environment& environment, Topics& topics,
@@ -45,15 +43,32 @@ Result<std::unique_ptr<GroupCoordinator>> GroupCoordinator::open(const Environme
   for (size_t i = 0; i < groups->offsets_topic_->partitions.size(); ++i) {
     RETURN_IF_ERROR(groups->load(i, loaded));
   }
-  for (const auto& [id, group] : loaded.consumer) groups->consumer_groups_.restore(id, group);
-  for (auto& [id, group] : loaded.classic) {
-    groups->stored_groups_[id] = group;
-    groups->machine_.restore(std::move(group));
-  }
+  groups->restore(std::move(loaded));
   // Offsets are taken for partitions that exist only: those of others were left by a deletion that a crash cut short.
   Status forgotten = groups->forget_partitions([&](const TopicPartition& tp) { return !topics.partition(tp); });
   if (!forgotten.ok()) log_error("offsets of deleted topics may come back: {}", forgotten.error().message);
   return groups;
+}
+
+void GroupCoordinator::restore(Loaded loaded) {
+  GroupLock::Section section(group_lock_);
+  for (const auto& [id, group] : loaded.consumer) consumer_groups_.restore(id, group);
+  for (auto& [id, group] : loaded.classic) {
+    if (consumer_groups_.contains(id)) {
+      // Left by a log written anew while the group changed its kind, which it does without members.
+      std::vector<StateLog::Entry> end;
+      bool classic = !group.members.empty() && !consumer_groups_.has_members(id);
+      if (classic) {
+        consumer_groups_.take_over(id, end);
+      } else {
+        end.push_back({encode_group_key(id), std::nullopt});
+      }
+      supersede(id, std::move(end));
+      if (!classic) continue;
+    }
+    stored_groups_[id] = group;
+    machine_.restore(std::move(group));
+  }
 }
 
 Status GroupCoordinator::load(size_t partition, Loaded& loaded) {
@@ -129,11 +144,15 @@ CoordinatorLog& GroupCoordinator::log_of(std::string_view group_id) {
 /// A consumer group without members becomes a classic one.
 void GroupCoordinator::join(JoinGroupRequest request, JoinCallback done) {
   GroupLock::Section section(group_lock_);
-  if (consumer_groups_.remove(request.group_id, [](bool) {}) == CoordinatorError::kNonEmptyGroup) {
+  if (consumer_groups_.has_members(request.group_id)) {
     JoinGroupAnswer refused{.error = CoordinatorError::kInconsistentProtocol, .member_id = request.member_id};
     return group_lock_.after_unlock(
         [done = std::move(done), refused = std::move(refused)]() mutable { done(std::move(refused)); });
   }
+  std::vector<StateLog::Entry> end;
+  bool changes = machine_.accepts_new_group(request) &&
+                 consumer_groups_.take_over(request.group_id, end) == CoordinatorError::kNone;
+  if (changes) supersede(request.group_id, std::move(end));
   machine_.join(std::move(request), std::move(done));
 }
 void GroupCoordinator::sync(SyncGroupRequest request, SyncCallback done) {
@@ -147,46 +166,84 @@ LeaveGroupAnswer GroupCoordinator::leave(std::string_view group_id, const std::v
 /// A classic group without members becomes a consumer group.
 void GroupCoordinator::consumer_heartbeat(ConsumerHeartbeatRequest request, ConsumerHeartbeatCallback done) {
   GroupLock::Section section(group_lock_);
-  if (request.member_epoch == kJoinEpoch && !consumer_groups_.contains(request.group_id)) {
-    CoordinatorError removed = machine_.remove(request.group_id);
-    if (removed == CoordinatorError::kNonEmptyGroup) {
+  bool changes = machine_.contains(request.group_id) && consumer_groups_.accepts_new_group(request);
+  if (changes) {
+    if (machine_.remove(request.group_id) == CoordinatorError::kNonEmptyGroup) {
       ConsumerHeartbeatAnswer refused{.error = CoordinatorError::kGroupIdNotFound,
                                       .message = "Group " + request.group_id + " is not a consumer group.",
                                       .member_id = request.member_id};
       return group_lock_.after_unlock(
           [done = std::move(done), refused = std::move(refused)]() mutable { done(std::move(refused)); });
     }
-    if (removed == CoordinatorError::kNone) forget_classic_group(request.group_id, [](bool) {});
+    supersede(request.group_id, {{encode_group_key(request.group_id), std::nullopt}});
   }
   consumer_groups_.heartbeat(std::move(request), std::move(done));
+}
+
+/// The group goes on by the other protocol. `end`: of its records by the one before, which goes to the disk by itself
+/// and, until it is there, with every record of the group's. Inside a section.
+void GroupCoordinator::supersede(const std::string& id, std::vector<StateLog::Entry> end) {
+  {
+    std::lock_guard lock(mutex_);
+    stored_groups_.erase(id);
+    ++next_ended_;
+    for (StateLog::Entry& entry : end) ended_[id].push_back({next_ended_, std::move(entry)});
+  }
+  group_lock_.after_unlock([this, id] { write_group(id, {}, [](bool) {}); });
+}
+
+/// All or none of it survives a crash: a group is of one kind at a time on the disk, too.
+void GroupCoordinator::write_group(const std::string& id, std::vector<StateLog::Entry> entries,
+                                   Function<void(bool)> done) {
+  uint64_t newest = 0;
+  {
+    std::lock_guard lock(mutex_);
+    std::vector<StateLog::Entry> all;
+    if (auto ended = ended_.find(id); ended != ended_.end()) {
+      newest = ended->second.back().number;
+      for (const Ended& before : ended->second) all.push_back(before.entry);
+    }
+    all.insert(all.end(), std::make_move_iterator(entries.begin()), std::make_move_iterator(entries.end()));
+    entries = std::move(all);
+  }
+  if (entries.empty()) return done(true);
+  log_of(id).write(std::move(entries), [this, id, newest, done = std::move(done)](Result<Offset> written) mutable {
+    if (written.ok() && newest > 0) {
+      std::lock_guard lock(mutex_);
+      auto ended = ended_.find(id);
+      if (ended != ended_.end()) {
+        std::erase_if(ended->second, [&](const Ended& before) { return before.number <= newest; });
+        if (ended->second.empty()) ended_.erase(ended);
+      }
+    }
+    done(written.ok());
+  });
 }
 
 /// Takes the group's record off the disk, after those that are on their way. Inside a section.
 void GroupCoordinator::forget_classic_group(const std::string& id, Function<void(bool)> done) {
   group_lock_.after_unlock([this, id, done = std::move(done)]() mutable {
-    log_of(id).write({{encode_group_key(id), std::nullopt}},
-                     [this, id, done = std::move(done)](Result<Offset> written) mutable {
-                       if (written.ok()) {
-                         std::lock_guard lock(mutex_);
-                         stored_groups_.erase(id);
-                       }
-                       done(written.ok());
-                     });
+    write_group(id, {{encode_group_key(id), std::nullopt}}, [this, id, done = std::move(done)](bool written) mutable {
+      if (written) {
+        std::lock_guard lock(mutex_);
+        stored_groups_.erase(id);
+      }
+      done(written);
+    });
   });
 }
 
 void GroupCoordinator::store_group(StoredGroup group, Function<void(bool)> done) {
   std::string id = group.group_id;
   std::vector<StateLog::Entry> entry{{encode_group_key(id), encode_group_value(group)}};
-  log_of(id).write(std::move(entry),
-                   [this, group = std::move(group), done = std::move(done)](Result<Offset> written) mutable {
-                     if (written.ok()) {
-                       std::lock_guard lock(mutex_);
-                       std::string group_id = group.group_id;
-                       stored_groups_[group_id] = std::move(group);
-                     }
-                     done(written.ok());
-                   });
+  write_group(id, std::move(entry), [this, group = std::move(group), done = std::move(done)](bool written) mutable {
+    if (written) {
+      std::lock_guard lock(mutex_);
+      std::string group_id = group.group_id;
+      stored_groups_[group_id] = std::move(group);
+    }
+    done(written);
+  });
 }
 
 std::vector<GroupListing> GroupCoordinator::list() {
@@ -224,7 +281,7 @@ void GroupCoordinator::remove(std::string_view group_id, Function<void(Coordinat
   bool consumer = consumer_groups_.contains(id);
   bool offsets_only = !consumer && !machine_.contains(id) && !keys.empty();
   CoordinatorError error = CoordinatorError::kNone;
-  if (consumer && !consumer_groups_.describe(id).members.empty()) error = CoordinatorError::kNonEmptyGroup;
+  if (consumer && consumer_groups_.has_members(id)) error = CoordinatorError::kNonEmptyGroup;
   if (!consumer && !offsets_only) error = machine_.remove(id);
   if (error != CoordinatorError::kNone) {
     return group_lock_.after_unlock([error, done = std::move(done)]() mutable { done(error); });

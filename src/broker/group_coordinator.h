@@ -74,6 +74,11 @@ class GroupCoordinator final : public Groups {
     std::map<std::string, StoredGroup> classic;
     std::map<std::string, StoredConsumerGroup> consumer;
   };
+  /// A record's end that is not on the disk yet.
+  struct Ended {
+    uint64_t number;
+    StateLog::Entry entry;
+  };
   using GroupOffsets = std::map<TopicPartition, Entry>;
 
   GroupCoordinator(const Environment& environment, Topics& topics, std::shared_ptr<const Topic> offsets_topic,
@@ -87,6 +92,9 @@ class GroupCoordinator final : public Groups {
   void write_commit_in_transaction(const std::string& group, std::string_view transactional_id,
                                    record::ProducerFields producer, std::vector<OffsetToCommit> offsets,
                                    CommitCallback done);
+  void restore(Loaded loaded);
+  void supersede(const std::string& id, std::vector<StateLog::Entry> end);
+  void write_group(const std::string& id, std::vector<StateLog::Entry> entries, Function<void(bool)> done);
   void store_group(StoredGroup group, Function<void(bool)> done);
   CoordinatorLog& log_of(std::string_view group_id);
   std::optional<std::vector<StateLog::Entry>> snapshot(int32_t partition);
@@ -117,6 +125,8 @@ class GroupCoordinator final : public Groups {
   uint64_t next_commit_ = 1;
   std::condition_variable committed_;
   std::map<std::string, StoredGroup, std::less<>> stored_groups_;  ///< As last written.
+  std::map<std::string, std::vector<Ended>> ended_;                ///< What groups were by the protocol that they left.
+  uint64_t next_ended_ = 0;
 
   GroupMachine machine_;
   ConsumerGroupMachine consumer_groups_;

@@ -105,6 +105,11 @@ bool GroupMachine::is_full() {
   return true;
 }
 
+bool GroupMachine::accepts_new_group(const JoinGroupRequest& request) {
+  GroupLock::Section section(lock_);
+  return check_join(request) == CoordinatorError::kNone && request.member_id.empty() && !is_full();
+}
+
 void GroupMachine::join(JoinGroupRequest request, JoinCallback done) {
   GroupLock::Section section(lock_);
   auto refuse = [&](CoordinatorError error) {

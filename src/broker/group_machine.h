@@ -74,6 +74,8 @@ class GroupMachine {
   /// The topics that the members of a "consumer" group subscribe to.
   std::set<std::string> subscribed_topics(std::string_view group_id);
 
+  /// Whether join() would make a group for this request, where there is none.
+  bool accepts_new_group(const JoinGroupRequest& request);
   bool contains(std::string_view group_id);
   std::vector<GroupListing> list();
   GroupDescription describe(std::string_view group_id);

@@ -316,7 +316,7 @@ void GroupCoordinator::expire_offsets() {
 void GroupCoordinator::expire_group(const std::string& id, int64_t before_ms) {
   GroupLock::Section section(group_lock_);
   std::optional<int64_t> since_ms = machine_.empty_since_ms(id);
-  bool in_use = !since_ms && (machine_.contains(id) || !consumer_groups_.describe(id).members.empty());
+  bool in_use = !since_ms && (machine_.contains(id) || consumer_groups_.has_members(id));
   if (in_use) return;
   std::vector<OffsetKey> expired;
   bool anything_left = false;
