@@ -8,6 +8,8 @@ namespace {
 
 /// The log may grow to this many times its live state.
 constexpr int64_t kGrowth = 4;
+/// When that was not to be written anew, it is tried again after the log has grown by one part in so many.
+constexpr int64_t kRetryGrowth = 4;
 constexpr size_t kRewriteBatchBytes = 512 << 10;
 
 }  // namespace
@@ -69,7 +71,7 @@ void CoordinatorLog::finished_one() {
 /// With nothing in flight and new writes held back: the live state, then what was held.
 void CoordinatorLog::rewrite() {
   std::optional<std::vector<Entry>> state = snapshot_();
-  if (!state || state->empty()) return resume();
+  if (!state || state->empty()) return resume(/*rewritten=*/false);
   std::vector<record::Batch> batches;
   std::vector<Entry> part;
   size_t bytes = 0;
@@ -92,20 +94,27 @@ void CoordinatorLog::rewritten(Result<Produced> first) {
   } else {
     log_warn("writing {} anew: {}", to_string(partition_->tp()), first.error().message);
   }
-  resume();
+  resume(first.ok());
 }
 
-/// Lets the writes that were held back go on.
-void CoordinatorLog::resume() {
-  std::deque<Held> go_on;
-  {
-    std::lock_guard lock(mutex_);
-    phase_ = Phase::kNormal;
-    rewrite_at_bytes_ = std::max(rewrite_bytes_min_, partition_->log().size_bytes() * kGrowth);
-    go_on.swap(held_);
-    in_flight_ += static_cast<int64_t>(go_on.size());
+/// Lets the writes that were held back go on. What comes while they are being appended is held back, too, so that
+/// nothing overtakes them.
+void CoordinatorLog::resume(bool rewritten) {
+  int64_t bytes = partition_->log().size_bytes();
+  while (true) {
+    std::deque<Held> go_on;
+    {
+      std::lock_guard lock(mutex_);
+      if (held_.empty()) {
+        phase_ = Phase::kNormal;
+        rewrite_at_bytes_ = std::max(rewrite_bytes_min_, rewritten ? bytes * kGrowth : bytes + bytes / kRetryGrowth);
+        return;
+      }
+      go_on.swap(held_);
+      in_flight_ += static_cast<int64_t>(go_on.size());
+    }
+    for (Held& write : go_on) append_now(std::move(write));
   }
-  for (Held& write : go_on) append_now(std::move(write));
 }
 
 }  // namespace headrace::broker

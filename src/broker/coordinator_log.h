@@ -46,7 +46,7 @@ class CoordinatorLog {
   void finished_one();
   void rewrite();
   void rewritten(Result<Produced> first);
-  void resume();
+  void resume(bool rewritten);
 
   const std::shared_ptr<Partition> partition_;
   os::Clock& clock_;
@@ -55,10 +55,11 @@ class CoordinatorLog {
 
   mutable std::mutex mutex_;
   int64_t in_flight_ = 0;
-  /// Draining: writes are held back until those in flight are done; then the rewriting itself.
+  /// Draining: writes are held back until those in flight are done; then the rewriting itself, until what was held back
+  /// has been appended, in its order.
   enum class Phase { kNormal, kDraining, kRewriting } phase_ = Phase::kNormal;
   int64_t rewrite_at_bytes_;
-  std::deque<Held> held_;  ///< Until the rewriting is done; bounded by the requests in flight.
+  std::deque<Held> held_;  ///< Until then; bounded by the requests in flight.
 };
 
 }  // namespace headrace::broker

@@ -301,7 +301,9 @@ std::optional<std::vector<StateLog::Entry>> GroupCoordinator::snapshot(int32_t p
   std::vector<StateLog::Entry> state = consumer_groups_.snapshot(
       [this, partition](const std::string& id) { return partition_of(id).partition.value == partition; });
   std::lock_guard lock(mutex_);
-  if (!pending_.empty()) return std::nullopt;
+  // Offsets in an open transaction have no place but in its records.
+  auto open = pending_.lower_bound({PartitionId(partition), ProducerId(INT64_MIN)});
+  if (open != pending_.end() && open->first.first == PartitionId(partition)) return std::nullopt;
   for (const auto& [id, group] : stored_groups_) {
     if (partition_of(id).partition.value == partition)
       state.push_back({encode_group_key(id), encode_group_value(group)});
