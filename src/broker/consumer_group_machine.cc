@@ -125,11 +125,12 @@ void ConsumerGroupMachine::refresh_topics(Group& group, bool subscriptions_chang
   group.bump();
 }
 
-/// The assignor that most members ask for; the first by name among equals.
+/// The assignor that most members ask for; the first by name among equals. One that was stored by a broker that had it
+/// is not asked for here.
 std::string_view ConsumerGroupMachine::assignor_of(const Group& group) const {
   std::map<std::string_view, int> votes;
   for (const auto& [id, member] : group.members) {
-    if (member.info.assignor) ++votes[*member.info.assignor];
+    if (member.info.assignor && find_assignor(*member.info.assignor)) ++votes[*member.info.assignor];
   }
   auto most =
       std::max_element(votes.begin(), votes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
@@ -224,6 +225,8 @@ void ConsumerGroupMachine::on_session_timer(const std::string& group_id, const s
   if (found == group->members.end()) return;
   Member& member = found->second;
   auto left = std::chrono::ceil<milliseconds>(member.expires - clock_.monotonic());
+  // Who waits for an answer of ours can't be expected to send heartbeats.
+  if (left.count() <= 0 && group->awaits_answer(member_id)) left = timeouts_of(*group).session;
   if (left.count() > 0) {
     member.session_timer = timers_.after(left, [this, group_id, member_id] { on_session_timer(group_id, member_id); });
     return;

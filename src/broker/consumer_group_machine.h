@@ -53,6 +53,8 @@ class ConsumerGroupMachine {
   }
 
   void heartbeat(ConsumerHeartbeatRequest request, ConsumerHeartbeatCallback done);
+  /// LeaveGroup of the classic protocol, by which admin clients remove members of groups of either kind.
+  void leave(std::string_view group_id, const std::vector<LeavingMember>& members, LeaveCallback done);
 
   /// Whether the caller may commit offsets: kStaleMemberEpoch, kUnknownMember, kUnsupportedVersion.
   CoordinatorError check_commit(const GroupCaller& caller, bool transactional);
@@ -93,6 +95,7 @@ class ConsumerGroupMachine {
   Checked find_member(Group& group, const ConsumerHeartbeatRequest& request, Member** member);
   Checked join_or_find(Group& group, const ConsumerHeartbeatRequest& request, Member** member);
   Checked leave(Group& group, const ConsumerHeartbeatRequest& request);
+  static CoordinatorError find_leaving(const Group* group, const LeavingMember& leaving, std::string* id);
   static bool is_full(const ConsumerHeartbeatRequest& request);
 
   // What happens inside a group (consumer_group_machine.cc).
@@ -119,6 +122,7 @@ class ConsumerGroupMachine {
   void on_stored(const std::string& group_id, uint64_t life, uint64_t write, bool stored,
                  const std::set<std::string>& removed);
   void answer(Group& group, ConsumerHeartbeatCallback done, ConsumerHeartbeatAnswer reply);
+  void answer_held(Group& group, ConsumerHeartbeatCallback done, ConsumerHeartbeatAnswer reply);
   void answer_now(ConsumerHeartbeatCallback done, ConsumerHeartbeatAnswer reply);
   static void append_records(const Group& group, const Member& member, bool all, std::vector<StateLog::Entry>& out);
   static std::vector<StateLog::Entry> all_records(const Group& group);

@@ -206,6 +206,26 @@ TEST_F(ConsumerGroupMachineTest, SilentMembersAreRemovedAndOthersTakeOver) {
   EXPECT_EQ(beat(a), Error::kUnknownMember);
 }
 
+TEST_F(ConsumerGroupMachineTest, WhoWaitsForAnAnswerIsNotSilent) {
+  Client a{"a"};
+  join(a);
+  hold_store_ = true;
+  topics_.set("t", 6);
+  beat(a);
+  ASSERT_FALSE(a.answer);
+  pass(2500ms);
+  EXPECT_EQ(machine_->describe("g").members.size(), 1u);
+  hold_store_ = false;
+  held_store_(true);
+  ASSERT_TRUE(a.answer);
+  EXPECT_EQ(a.answer->error, Error::kNone);
+  a.epoch = a.answer->member_epoch;
+  pass(900ms);
+  EXPECT_EQ(send(a, request(a, a.epoch, /*full=*/false)), Error::kNone) << "its session began with the answer";
+  pass(1100ms);
+  EXPECT_TRUE(machine_->describe("g").members.empty());
+}
+
 TEST_F(ConsumerGroupMachineTest, WhoDoesNotGivePartitionsUpInTimeIsRemoved) {
   Client a{"a"}, b{"b"};
   join(a);
@@ -310,6 +330,44 @@ TEST_F(ConsumerGroupMachineTest, TheAssignorThatMostAskForIsUsed) {
   beat(a);
   beat(a);
   EXPECT_EQ(a.owned, (PartitionSet{{topic_id(1), 0}, {topic_id(1), 1}}));
+}
+
+TEST_F(ConsumerGroupMachineTest, AnAssignorThatIsKnownNoMoreGivesWayToTheDefault) {
+  Client a{"a"};
+  a.assignor = "range";
+  join(a);
+  auto key = encode_consumer_key({ConsumerRecordType::kMember, "g", "a"});
+  auto info = machine_->describe("g").members.at(0).info;
+  info.assignor = "of-another-broker";
+  stored_.push_back({key, encode_consumer_member(info)});
+  restart();
+  topics_.set("t", 6);
+  EXPECT_EQ(send(a, request(a, a.epoch, /*full=*/false)), Error::kNone);
+  EXPECT_EQ(a.owned.size(), 6u);
+  EXPECT_EQ(machine_->describe("g").assignor, "uniform");
+}
+
+TEST_F(ConsumerGroupMachineTest, MembersAreRemovedByOperators) {
+  Client a{"a"}, b{"b", "two"}, c{"c"};
+  for (Client* client : {&a, &b, &c}) join(*client);
+  auto leave = [&](std::vector<LeavingMember> members) {
+    std::optional<LeaveGroupAnswer> answer;
+    machine_->leave("g", members, [&](LeaveGroupAnswer given) { answer = std::move(given); });
+    return answer;
+  };
+  EXPECT_THAT(
+      leave({{"a", std::nullopt}, {"a", std::nullopt}, {"nobody", std::nullopt}, {"", "three"}, {"a", "two"}})->members,
+      ElementsAre(Error::kNone, Error::kNone, Error::kUnknownMember, Error::kUnknownMember, Error::kFencedInstanceId));
+  EXPECT_EQ(beat(a), Error::kUnknownMember);
+  EXPECT_THAT(leave({{"", "two"}})->members, ElementsAre(Error::kNone));
+  EXPECT_EQ(beat(b), Error::kUnknownMember);
+  hold_store_ = true;
+  std::optional<LeaveGroupAnswer> answer;
+  machine_->leave("g", {{"c", std::nullopt}}, [&](LeaveGroupAnswer given) { answer = std::move(given); });
+  EXPECT_FALSE(answer) << "it is still on the disk";
+  held_store_(false);
+  EXPECT_EQ(answer->error, Error::kNotAvailable);
+  EXPECT_EQ(state(), GroupState::kEmpty);
 }
 
 TEST_F(ConsumerGroupMachineTest, NobodyHearsWhatIsNotOnTheDisk) {

@@ -144,6 +144,43 @@ bool ConsumerGroupMachine::is_full() {
   return true;
 }
 
+CoordinatorError ConsumerGroupMachine::find_leaving(const Group* group, const LeavingMember& leaving, std::string* id) {
+  if (!group) return Error::kUnknownMember;
+  *id = leaving.member_id;
+  if (leaving.group_instance_id) {
+    auto known = group->static_members.find(*leaving.group_instance_id);
+    if (known == group->static_members.end()) return Error::kUnknownMember;
+    // By its instance id alone a static member can be removed by an operator.
+    if (!leaving.member_id.empty() && leaving.member_id != known->second) return Error::kFencedInstanceId;
+    *id = known->second;
+  }
+  return group->members.contains(*id) ? Error::kNone : Error::kUnknownMember;
+}
+
+void ConsumerGroupMachine::leave(std::string_view group_id, const std::vector<LeavingMember>& members,
+                                 LeaveCallback done) {
+  GroupLock::Section section(lock_);
+  Group* group = find_group(group_id);
+  LeaveGroupAnswer reply;
+  std::set<std::string> removed;  // Who is named twice leaves once.
+  for (const LeavingMember& leaving : members) {
+    std::string id;
+    reply.members.push_back(find_leaving(group, leaving, &id));
+    if (reply.members.back() == Error::kNone) removed.insert(std::move(id));
+  }
+  auto told = [reply = std::move(reply), done = std::move(done)](ConsumerHeartbeatAnswer stored) mutable {
+    if (stored.error != Error::kNone) reply = {stored.error, {}};
+    done(std::move(reply));
+  };
+  if (!group) return answer_now(std::move(told), {});
+  for (const std::string& id : removed) {
+    log_info("group {}: member {} was removed on request", group->id, id);
+    remove_member(*group, group->members.at(id));
+  }
+  flush(*group);
+  answer(*group, std::move(told), {});
+}
+
 bool ConsumerGroupMachine::accepts_new_group(const ConsumerHeartbeatRequest& request) {
   GroupLock::Section section(lock_);
   return request.member_epoch == kJoinEpoch && !check_request(request) && !is_full();

@@ -72,6 +72,9 @@ struct ConsumerGroupMachine::Group {
     return epoch_changed || target_epoch_changed || !removed.empty() ||
            std::any_of(members.begin(), members.end(), changed);
   }
+  bool awaits_answer(const std::string& member_id) const {
+    return std::any_of(held.begin(), held.end(), [&](const Held& h) { return h.reply.member_id == member_id; });
+  }
   /// After a failed write everything goes out again.
   void mark_all_changed() {
     epoch_changed = target_epoch_changed = true;

@@ -78,7 +78,7 @@ void ConsumerGroupMachine::on_stored(const std::string& group_id, uint64_t life,
   if (stored) {
     group->stored_write = write;
     while (!group->held.empty() && group->held.front().write <= write) {
-      answer_now(std::move(group->held.front().done), std::move(group->held.front().reply));
+      answer_held(*group, std::move(group->held.front().done), std::move(group->held.front().reply));
       group->held.pop_front();
     }
     return flush(*group);
@@ -89,9 +89,16 @@ void ConsumerGroupMachine::on_stored(const std::string& group_id, uint64_t life,
   for (Group::Held& held : group->held) {
     held.reply.error = CoordinatorError::kNotAvailable;
     held.reply.assignment.reset();
-    answer_now(std::move(held.done), std::move(held.reply));
+    answer_held(*group, std::move(held.done), std::move(held.reply));
   }
   group->held.clear();
+}
+
+/// The member's session begins when it is answered.
+void ConsumerGroupMachine::answer_held(Group& group, ConsumerHeartbeatCallback done, ConsumerHeartbeatAnswer reply) {
+  auto member = group.members.find(reply.member_id);
+  if (member != group.members.end()) touch(group, member->second);
+  answer_now(std::move(done), std::move(reply));
 }
 
 void ConsumerGroupMachine::answer(Group& group, ConsumerHeartbeatCallback done, ConsumerHeartbeatAnswer reply) {

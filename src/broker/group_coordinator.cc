@@ -159,8 +159,11 @@ void GroupCoordinator::sync(SyncGroupRequest request, SyncCallback done) {
   machine_.sync(std::move(request), std::move(done));
 }
 CoordinatorError GroupCoordinator::heartbeat(const GroupCaller& caller) { return machine_.heartbeat(caller); }
-LeaveGroupAnswer GroupCoordinator::leave(std::string_view group_id, const std::vector<LeavingMember>& members) {
-  return machine_.leave(group_id, members);
+void GroupCoordinator::leave(std::string_view group_id, const std::vector<LeavingMember>& members, LeaveCallback done) {
+  GroupLock::Section section(group_lock_);
+  if (consumer_groups_.contains(group_id)) return consumer_groups_.leave(group_id, members, std::move(done));
+  LeaveGroupAnswer answer = machine_.leave(group_id, members);
+  group_lock_.after_unlock([answer = std::move(answer), done = std::move(done)]() mutable { done(std::move(answer)); });
 }
 
 /// A classic group without members becomes a consumer group.

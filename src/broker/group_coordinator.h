@@ -28,7 +28,7 @@ class GroupCoordinator final : public Groups {
   void join(JoinGroupRequest request, JoinCallback done) override;
   void sync(SyncGroupRequest request, SyncCallback done) override;
   CoordinatorError heartbeat(const GroupCaller& caller) override;
-  LeaveGroupAnswer leave(std::string_view group_id, const std::vector<LeavingMember>& members) override;
+  void leave(std::string_view group_id, const std::vector<LeavingMember>& members, LeaveCallback done) override;
   void consumer_heartbeat(ConsumerHeartbeatRequest request, ConsumerHeartbeatCallback done) override;
   void commit(const GroupCaller& caller, std::vector<OffsetToCommit> offsets, CommitCallback done) override;
   void commit_in_transaction(const GroupCaller& caller, std::string_view transactional_id,

@@ -50,7 +50,7 @@ class GroupExpiry : public testing::Test {
     return answer_of<JoinGroupAnswer>([&](auto done) { broker_->groups().join(request, done); });
   }
   void leave(const std::string& group, const JoinGroupAnswer& joined) {
-    broker_->groups().leave(group, {{joined.member_id, std::nullopt}});
+    broker_->groups().leave(group, {{joined.member_id, std::nullopt}}, [](const LeaveGroupAnswer&) {});
   }
   ConsumerHeartbeatAnswer beat(const std::string& group, int32_t epoch) {
     ConsumerHeartbeatRequest request{.group_id = group, .member_id = "m", .member_epoch = epoch};

@@ -63,7 +63,9 @@ class GroupKinds : public testing::Test {
     return synced.error;
   }
   Error become_consumer() { return beat().error; }
-  void leave_classic() { broker_->groups().leave("g", {{classic_member_, std::nullopt}}); }
+  void leave_classic() {
+    broker_->groups().leave("g", {{classic_member_, std::nullopt}}, [](const LeaveGroupAnswer&) {});
+  }
   void leave_consumer() {
     ConsumerHeartbeatRequest request{.group_id = "g", .member_id = "m", .member_epoch = kLeaveEpoch};
     ASSERT_EQ(beat(std::move(request)).error, Error::kNone);

@@ -168,6 +168,7 @@ struct GroupDescription {
 
 using JoinCallback = Function<void(JoinGroupAnswer)>;
 using SyncCallback = Function<void(SyncGroupAnswer)>;
+using LeaveCallback = Function<void(LeaveGroupAnswer)>;
 using CommitCallback = Function<void(CommitAnswer)>;
 
 }  // namespace headrace::broker

@@ -24,7 +24,8 @@ class Groups {
   virtual void join(JoinGroupRequest request, JoinCallback done) = 0;
   virtual void sync(SyncGroupRequest request, SyncCallback done) = 0;
   virtual CoordinatorError heartbeat(const GroupCaller& caller) = 0;
-  virtual LeaveGroupAnswer leave(std::string_view group_id, const std::vector<LeavingMember>& members) = 0;
+  /// Members of groups of either kind; of a consumer group answered when they are gone from the disk.
+  virtual void leave(std::string_view group_id, const std::vector<LeavingMember>& members, LeaveCallback done) = 0;
 
   /// ConsumerGroupHeartbeat (KIP-848): joins, keeps alive, confirms and leaves, as the member's epoch says.
   virtual void consumer_heartbeat(ConsumerHeartbeatRequest request, ConsumerHeartbeatCallback done) = 0;
