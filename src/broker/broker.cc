@@ -246,7 +246,7 @@ void BrokerImpl::remove_deleted_files() {
 Result<std::shared_ptr<const Topic>> BrokerImpl::topic_or_create(std::string_view name) {
   if (auto found = topics_->find(name)) return found;
   RETURN_IF_ERROR(check_topic_name(name));
-  if (!options_.auto_create_topics) return Error{ErrorCode::kNotFound, "there is no topic '" + std::string(name) + "'"};
+  if (!options_.auto_create_topics) return no_such_topic(name);
   auto created = create_topic({.name = std::string(name), .partitions = -1, .configs = {}}, /*validate_only=*/false);
   if (created.ok() || created.error().code != ErrorCode::kAlreadyExists) return created;
   if (auto found = topics_->find(name)) return found;

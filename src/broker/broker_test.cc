@@ -84,6 +84,22 @@ TEST_F(BrokerTest, ADeletedTopicStaysDeletedAndItsNameStartsAfresh) {
   EXPECT_EQ(committed("g", "t"), -1);
 }
 
+TEST_F(BrokerTest, ATopicIsFoundByItsIdAsItIsNow) {
+  topic("other");
+  topic("t");
+  Uuid other = broker_->topic("other")->id, id = broker_->topic("t")->id;
+  ASSERT_TRUE(broker_->create_partitions("t", 3).ok());
+  ASSERT_TRUE(broker_->alter_configs("t", {{"retention.ms", "1000"}}).ok());
+  EXPECT_EQ(broker_->topic(id), broker_->topic("t"));
+  EXPECT_EQ(broker_->topic(id)->partitions.size(), 3u);
+  ASSERT_TRUE(broker_->delete_topic("t").ok());
+  EXPECT_EQ(broker_->topic(id), nullptr);
+  topic("t");
+  EXPECT_EQ(broker_->topic(id), nullptr);
+  EXPECT_EQ(broker_->topic(broker_->topic("t")->id), broker_->topic("t"));
+  EXPECT_EQ(broker_->topic(other)->name, "other");
+}
+
 TEST_F(BrokerTest, PartitionsAreAddedForGood) {
   topic("t");
   ASSERT_TRUE(broker_->create_partitions("t", 3, /*validate_only=*/true).ok());

@@ -17,7 +17,7 @@ class EmbeddedProducer final : public bus::Producer {
 
   void produce(const TopicPartition& tp, record::Batch batch, bus::ProduceCallback done) override {
     auto partition = broker_.partition(tp);
-    if (!partition) return done(Error{ErrorCode::kNotFound, "there is no partition " + to_string(tp)});
+    if (!partition) return done(no_such_partition(tp));
     auto bytes = static_cast<int64_t>(batch.size());
     if (in_flight_->fetch_add(bytes, std::memory_order_relaxed) + bytes > bytes_max_) {
       in_flight_->fetch_sub(bytes, std::memory_order_relaxed);
@@ -48,10 +48,6 @@ bus::TopicInfo info_of(const Topic& topic) {
   return info;
 }
 
-Error no_topic(std::string_view name) {
-  return {ErrorCode::kNotFound, "there is no topic '" + std::string(name) + "'"};
-}
-
 class EmbeddedAdmin final : public bus::Admin {
  public:
   explicit EmbeddedAdmin(Broker& broker) : broker_(broker) {}
@@ -72,12 +68,12 @@ class EmbeddedAdmin final : public bus::Admin {
   }
   Result<bus::TopicInfo> topic(std::string_view name) override {
     auto topic = broker_.topic(name);
-    if (!topic) return no_topic(name);
+    if (!topic) return no_such_topic(name);
     return info_of(*topic);
   }
   Result<int32_t> partition_count(std::string_view name) override {
     auto topic = broker_.topic(name);
-    if (!topic) return no_topic(name);
+    if (!topic) return no_such_topic(name);
     return static_cast<int32_t>(topic->partitions.size());
   }
   Result<std::vector<bus::Position>> offsets(const std::vector<TopicPartition>& partitions,
@@ -85,7 +81,7 @@ class EmbeddedAdmin final : public bus::Admin {
     std::vector<bus::Position> positions;
     for (const TopicPartition& tp : partitions) {
       auto partition = broker_.partition(tp);
-      if (!partition) return Error{ErrorCode::kNotFound, "there is no partition " + to_string(tp)};
+      if (!partition) return no_such_partition(tp);
       ASSIGN_OR_RETURN(log::TimestampOffset found, partition->offset_for(query, bus::Isolation::kReadUncommitted));
       positions.push_back({tp, found.offset});
     }

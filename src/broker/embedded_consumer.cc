@@ -21,7 +21,7 @@ Status EmbeddedConsumer::assign(std::vector<bus::Position> positions) {
   std::vector<Assigned> assigned;
   for (const bus::Position& position : positions) {
     auto partition = broker_.partition(position.tp);
-    if (!partition) return Error{ErrorCode::kNotFound, "there is no partition " + to_string(position.tp)};
+    if (!partition) return no_such_partition(position.tp);
     assigned.push_back({std::move(partition), position.next, kNoOffset});
   }
   assigned_ = std::move(assigned);

@@ -85,7 +85,7 @@ class EmbeddedTransactions final : public bus::TransactionalProducer {
     RETURN_IF_ERROR(in_transaction());
     RETURN_IF_ERROR(outstanding_->so_far());
     auto partition = broker_.partition(tp);
-    if (!partition) return Error{ErrorCode::kNotFound, "there is no partition " + to_string(tp)};
+    if (!partition) return no_such_partition(tp);
     RETURN_IF_ERROR(add(tp));
     auto [sequence, added] = sequences_.try_emplace(tp, 0);
     record::Batch ours = record::with_producer(

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <array>
+#include <cstring>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "broker/partition.h"
@@ -18,6 +20,16 @@ struct Uuid {
 };
 /// Kafka's text form: base64url without padding, 22 characters.
 std::string to_string(const Uuid& id);
+struct UuidHash {
+  size_t operator()(const Uuid& id) const {  // Ids are random.
+    size_t hash = 0;
+    std::memcpy(&hash, id.bytes.data(), sizeof(hash));
+    return hash;
+  }
+};
+
+/// Whose partition the broker keeps its metadata in (metadata.h); no topic is called so.
+inline constexpr std::string_view kMetadataTopic = "__cluster_metadata";
 
 struct Topic {
   std::string name;
@@ -32,5 +44,12 @@ struct Topic {
     return inside ? partitions[static_cast<size_t>(id.value)] : nullptr;
   }
 };
+
+inline Error no_such_topic(std::string_view name) {
+  return {ErrorCode::kNotFound, "there is no topic '" + std::string(name) + "'"};
+}
+inline Error no_such_partition(const TopicPartition& tp) {
+  return {ErrorCode::kNotFound, "there is no partition " + to_string(tp)};
+}
 
 }  // namespace headrace::broker

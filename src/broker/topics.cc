@@ -11,10 +11,6 @@
 namespace headrace::broker {
 namespace {
 
-Error no_such_topic(std::string_view name) {
-  return {ErrorCode::kNotFound, "there is no topic '" + std::string(name) + "'"};
-}
-
 Result<ConfigMap> normalize(const std::map<std::string, std::string>& configs) {
   ConfigMap normalized;
   for (const auto& [name, value] : configs) {
@@ -181,14 +177,15 @@ Status Topics::check_room(int32_t more) const {
 
 void Topics::publish(TopicRef topic) {
   std::unique_lock lock(map_mutex_);
+  ids_.insert_or_assign(topic->id, topic);
   topics_.insert_or_assign(topic->name, std::move(topic));
   version_.fetch_add(1, std::memory_order_release);
 }
 
 Result<Topics::TopicRef> Topics::create(const bus::TopicSpec& spec, bool validate_only) {
   RETURN_IF_ERROR(check_topic_name(spec.name));
-  if (spec.name == "__cluster_metadata") {
-    return Error{ErrorCode::kInvalidArgument, "the name __cluster_metadata is the broker's own"};
+  if (spec.name == kMetadataTopic) {
+    return Error{ErrorCode::kInvalidArgument, "the name " + spec.name + " is the broker's own"};
   }
   int32_t partitions = spec.partitions == -1 ? env_.options.default_partitions : spec.partitions;
   ASSIGN_OR_RETURN(ConfigMap configs, normalize(spec.configs));
@@ -236,6 +233,7 @@ Status Topics::remove(std::string_view name) {
   }
   {
     std::unique_lock map_lock(map_mutex_);
+    ids_.erase(topic->id);
     topics_.erase(topic->name);
     version_.fetch_add(1, std::memory_order_release);
   }
@@ -314,10 +312,8 @@ Topics::TopicRef Topics::find(std::string_view name) const {
 
 Topics::TopicRef Topics::find(const Uuid& id) const {
   std::shared_lock lock(map_mutex_);
-  for (const auto& [name, topic] : topics_) {
-    if (topic->id == id) return topic;
-  }
-  return nullptr;
+  auto found = ids_.find(id);
+  return found == ids_.end() ? nullptr : found->second;
 }
 
 std::vector<Topics::TopicRef> Topics::all() const {

@@ -96,9 +96,10 @@ class Topics final : public TopicView {
   std::mutex change_mutex_;  ///< One change at a time, the disk included. Taken before map_mutex_.
   std::unique_ptr<Metadata> metadata_;
 
-  std::atomic<uint64_t> version_{1};  ///< Of topics_; grows after each change of it.
+  std::atomic<uint64_t> version_{1};  ///< Of topics_ and ids_; grows after each change of them.
   mutable std::shared_mutex map_mutex_;
   std::unordered_map<std::string, TopicRef, NameHash, std::equal_to<>> topics_;
+  std::unordered_map<Uuid, TopicRef, UuidHash> ids_;  ///< The same topics.
 };
 
 }  // namespace headrace::broker

@@ -87,8 +87,7 @@ enum class KafkaError : int16_t {
 KafkaError to_kafka(ErrorCode code);
 /// What a client is told about a coordinator's answer.
 KafkaError to_kafka(broker::CoordinatorError error);
-/// The same to a client of `version`: before `fenced_since` INVALID_PRODUCER_EPOCH stands for PRODUCER_FENCED
-/// (KIP-588).
+/// The same to a client of `version`: before `fenced_since` INVALID_PRODUCER_EPOCH is for PRODUCER_FENCED (KIP-588).
 KafkaError to_kafka(broker::CoordinatorError error, int16_t version, int16_t fenced_since);
 
 /// The code's name in Kafka's documentation: "OFFSET_OUT_OF_RANGE".

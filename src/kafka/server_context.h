@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "broker/broker.h"
@@ -21,6 +22,9 @@ struct Api;
 
 /// The id of this one broker, which is also the controller, every partition's leader and every group's coordinator.
 inline constexpr int32_t kNodeId = 1;
+inline bool is_this_broker(std::string_view id) { return id == std::to_string(kNodeId); }
+/// What those are told who name another broker.
+inline std::string only_broker() { return "the only broker is " + std::to_string(kNodeId); }
 
 /// The user of a connection that was not authenticated, as quotas know it.
 inline constexpr char kAnonymousUser[] = "ANONYMOUS";

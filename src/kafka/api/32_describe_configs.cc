@@ -93,29 +93,27 @@ ResourceResponse describe(const Call& call, const Resource& resource, const Desc
   out.error_message.reset();
   out.resource_type = resource.resource_type;
   out.resource_name = resource.resource_name;
-  const std::string only_broker = "the only broker is " + std::to_string(kNodeId);
-  bool is_this_broker = resource.resource_name == std::to_string(kNodeId);
   switch (static_cast<ResourceType>(resource.resource_type)) {
     case ResourceType::kTopic: {
       auto topic = call.server.broker.topic(resource.resource_name);
       if (topic) {
         add_topic_configs(*topic, resource, request, out);
       } else {
-        refuse(out, KafkaError::kUnknownTopicOrPartition, "no topic " + resource.resource_name);
+        refuse(out, KafkaError::kUnknownTopicOrPartition, broker::no_such_topic(resource.resource_name).message);
       }
       return out;
     }
     case ResourceType::kBroker:
-      if (is_this_broker) {
+      if (is_this_broker(resource.resource_name)) {
         add_configs(broker_configs(call.server, call.peer), {.set = ConfigSource::kStaticBroker, .read_only = true},
                     resource, request, out);
       } else if (!resource.resource_name.empty()) {  // The cluster-wide default: nothing was set there.
-        refuse(out, KafkaError::kInvalidRequest, only_broker);
+        refuse(out, KafkaError::kInvalidRequest, only_broker());
       }
       return out;
     case ResourceType::kBrokerLogger:
-      if (!is_this_broker) {
-        refuse(out, KafkaError::kInvalidRequest, only_broker);
+      if (!is_this_broker(resource.resource_name)) {
+        refuse(out, KafkaError::kInvalidRequest, only_broker());
       } else {
         add_loggers(resource, request, out);
       }

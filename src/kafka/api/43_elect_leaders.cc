@@ -32,10 +32,11 @@ void elect_leaders(const Call& call, ElectLeadersRequest request, Reply<ElectLea
     auto& out = response.replica_election_results.emplace_back();
     out.topic = topic.topic;
     for (int32_t index : topic.partitions) {
-      bool known = call.server.broker.partition({topic.topic, PartitionId(index)}) != nullptr;
+      TopicPartition tp{topic.topic, PartitionId(index)};
+      bool known = call.server.broker.partition(tp) != nullptr;
       KafkaError error = known ? KafkaError::kElectionNotNeeded : KafkaError::kUnknownTopicOrPartition;
       out.partition_result.push_back(
-          {index, wire_code(error), known ? "the one broker leads it" : "there is no such partition"});
+          {index, wire_code(error), known ? "the one broker leads it" : broker::no_such_partition(tp).message});
     }
   }
   reply(response);
