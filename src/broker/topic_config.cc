@@ -4,6 +4,7 @@
 #include <charconv>
 #include <limits>
 
+#include "base/split_list.h"
 #include "base/units.h"
 
 namespace headrace::broker {
@@ -126,15 +127,9 @@ Result<std::string> normalize_double(const ConfigSpec& spec, std::string_view va
 
 Result<std::string> normalize_list(const ConfigSpec& spec, std::string_view value) {
   std::string out;
-  std::string_view rest = value;
-  while (!rest.empty()) {
-    size_t comma = std::min(rest.find(','), rest.size());
-    std::string_view word = rest.substr(0, comma);
-    while (word.starts_with(' ')) word.remove_prefix(1);
-    while (word.ends_with(' ')) word.remove_suffix(1);
+  for (std::string_view word : split_list(value)) {
     if (!is_choice(spec.choices, word)) return wrong(spec.name, value, "one or more of " + std::string(spec.choices));
     if (!is_choice(out, word)) out += (out.empty() ? "" : ",") + std::string(word);
-    rest.remove_prefix(std::min(comma + 1, rest.size()));
   }
   if (out.empty()) return wrong(spec.name, value, "one or more of " + std::string(spec.choices));
   return out;

@@ -27,6 +27,7 @@ TEST(TopicConfig, HumanUnitsBecomeKafkasNumbers) {
   EXPECT_EQ(*normalize_topic_config("segment.bytes", "64MiB"), "67108864");
   EXPECT_EQ(*normalize_topic_config("retention.bytes", "-1"), "-1");
   EXPECT_EQ(*normalize_topic_config("cleanup.policy", "compact, delete"), "compact,delete");
+  EXPECT_EQ(*normalize_topic_config("cleanup.policy", "compact,,delete,"), "compact,delete");
 }
 
 TEST(TopicConfig, WrongValuesSayWhatIsAllowed) {

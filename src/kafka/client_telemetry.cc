@@ -8,6 +8,7 @@
 #include <iterator>
 #include <set>
 
+#include "base/split_list.h"
 #include "broker/metadata.h"
 #include "codec/compression.h"
 #include "codec/crc32c.h"
@@ -23,16 +24,6 @@ constexpr std::string_view kSelectors[] = {"client_instance_id",    "client_id",
                                            "client_source_address", "client_source_port"};
 /// Clients are forgotten that have not pushed for this many intervals.
 constexpr int kSilentIntervalsMax = 3;
-
-std::vector<std::string> split(std::string_view text) {
-  std::vector<std::string> items;
-  while (!text.empty()) {
-    size_t end = std::min(text.find(','), text.size());
-    if (end > 0) items.emplace_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return items;
-}
 
 Error wrong(std::string_view option, std::string_view value, std::string_view why) {
   return {ErrorCode::kInvalidArgument, fmt::format("config {}: '{}' {}", option, value, why)};
@@ -94,9 +85,9 @@ Status check_client_metrics_configs(const broker::ConfigMap& configs) {
     if (name == "interval.ms") {
       RETURN_IF_ERROR(parse_interval(value));
     } else if (name == "match") {
-      for (const std::string& one : split(value)) {
+      for (std::string_view one : split_list(value)) {
         size_t equals = std::min(one.find('='), one.size());
-        std::string_view selector = std::string_view(one).substr(0, equals);
+        std::string_view selector = one.substr(0, equals);
         if (std::find(std::begin(kSelectors), std::end(kSelectors), selector) == std::end(kSelectors)) {
           return wrong(name, one, "does not begin with a selector such as client_id=");
         }
@@ -127,13 +118,14 @@ void ClientTelemetry::refresh_rules() {
   for (const std::string& name : settings_.names(broker::ResourceKind::kClientMetrics)) {
     auto configs = settings_.configs(broker::ResourceKind::kClientMetrics, name);
     if (!check_client_metrics_configs(configs).ok()) continue;  // Not possible: they were checked when they were set.
-    Rule rule{split(option(configs, "metrics")), kPushIntervalDefault, {}};
+    auto metrics = split_list(option(configs, "metrics"));
+    Rule rule{{metrics.begin(), metrics.end()}, kPushIntervalDefault, {}};
     if (auto interval = parse_interval(option(configs, "interval.ms")); interval.ok()) rule.interval = *interval;
-    for (const std::string& one : split(option(configs, "match"))) {
+    for (std::string_view one : split_list(option(configs, "match"))) {
       size_t equals = one.find('=');
       auto pattern = broker::TopicPattern::compile(one.substr(equals + 1));
       rule.matchers.push_back(
-          {one.substr(0, equals), std::make_shared<const broker::TopicPattern>(*std::move(pattern))});
+          {std::string(one.substr(0, equals)), std::make_shared<const broker::TopicPattern>(*std::move(pattern))});
     }
     rules_.push_back(std::move(rule));
   }
