@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
+#include "base/split_list.h"
 #include "kafka/config_entries.h"
 
 namespace headrace::kafka {
@@ -20,32 +22,36 @@ struct Settable {
   std::vector<broker::ConfigEntry> effective;
 };
 
-std::vector<std::string> split_list(const std::string& text) {
-  std::vector<std::string> items;
-  for (size_t from = 0; from < text.size();) {
-    size_t comma = std::min(text.find(',', from), text.size());
-    if (comma > from) items.push_back(text.substr(from, comma - from));
-    from = comma + 1;
-  }
-  return items;
-}
-
-std::string changed_list(const std::string& before, const std::string& change, bool append) {
-  std::vector<std::string> items = split_list(before);
-  for (const auto& item : split_list(change)) {
-    items.erase(std::remove(items.begin(), items.end(), item), items.end());
-    if (append) items.push_back(item);
+std::string changed_list(std::string_view before, std::string_view change, bool append) {
+  std::vector<std::string_view> items = split_list(before), changed = split_list(change);
+  if (append) {
+    items.insert(items.end(), changed.begin(), changed.end());
+    drop_repeated(items);
+  } else {
+    std::set<std::string_view> gone(changed.begin(), changed.end());
+    std::erase_if(items, [&](std::string_view item) { return gone.contains(item); });
   }
   std::string joined;
-  for (const auto& item : items) joined += (joined.empty() ? "" : ",") + item;
+  for (std::string_view item : items) (joined += joined.empty() ? "" : ",") += item;
   return joined;
+}
+
+bool is_delete(const ConfigChange& change) { return change.operation == static_cast<int8_t>(ConfigOperation::kDelete); }
+
+/// What is wrong with changes, whatever they are of; empty: nothing.
+std::string mistake_in(const std::vector<ConfigChange>& changes) {
+  std::set<std::string_view> names;
+  for (const ConfigChange& change : changes) {
+    if (!names.insert(change.name).second) return change.name + " is changed twice";
+    if (!change.value && !is_delete(change)) return change.name + ": null is no value";
+  }
+  return "";
 }
 
 /// The new value of one option; nothing: back to the default.
 Result<std::optional<std::string>> changed_value(const broker::ConfigEntry& entry, const ConfigChange& change) {
+  if (is_delete(change)) return std::optional<std::string>();
   auto operation = static_cast<ConfigOperation>(change.operation);
-  if (operation == ConfigOperation::kDelete) return std::optional<std::string>();
-  if (!change.value) return invalid(change.name + ": null is no value");
   if (operation == ConfigOperation::kSet) return change.value;
   if (operation != ConfigOperation::kAppend && operation != ConfigOperation::kSubtract) {
     return invalid(change.name + ": no such operation");
@@ -59,8 +65,11 @@ Result<Values> values_of(const Settable& resource, const std::vector<ConfigChang
   for (const auto& change : changes) {
     auto entry = std::find_if(resource.effective.begin(), resource.effective.end(),
                               [&](const auto& one) { return one.name == change.name; });
-    if (entry == resource.effective.end()) return invalid("unknown config " + change.name);
-    if (values.count(change.name)) return invalid(change.name + " is changed twice");
+    if (entry == resource.effective.end()) {
+      // What can't be set is not set: MirrorMaker 2 deletes options that are gone since Kafka 4.
+      if (is_delete(change)) continue;
+      return invalid("unknown config " + change.name);
+    }
     ASSIGN_OR_RETURN(values[change.name], changed_value(*entry, change));
   }
   if (!replace) return values;
@@ -81,6 +90,7 @@ AlteredConfigs alter_settings(broker::Broker& broker, broker::ResourceKind kind,
   ConfigMap configs = broker.settings().configs(kind, name);
   auto values = values_of({configs, describe_settings(broker, kind, name)}, changes, options.replace);
   if (!values.ok()) return answer(values.error());
+  if (values->empty()) return {};
   for (const auto& [option, value] : *values) {
     if (value) {
       configs[option] = *value;
@@ -96,9 +106,7 @@ AlteredConfigs alter_settings(broker::Broker& broker, broker::ResourceKind kind,
 AlteredConfigs alter_loggers(const std::string& broker_id, const std::vector<ConfigChange>& changes,
                              const AlterConfigsOptions& options) {
   if (options.replace) return {KafkaError::kInvalidRequest, "loggers are changed by IncrementalAlterConfigs only"};
-  if (broker_id != std::to_string(kNodeId)) {
-    return {KafkaError::kInvalidRequest, "the only broker is " + std::to_string(kNodeId)};
-  }
+  if (!is_this_broker(broker_id)) return {KafkaError::kInvalidRequest, only_broker()};
   for (bool validate_only : {true, options.validate_only}) {
     for (const ConfigChange& change : changes) {
       if (change.name != kRootLogger) return {KafkaError::kInvalidConfig, "there is no logger " + change.name};
@@ -112,25 +120,36 @@ AlteredConfigs alter_loggers(const std::string& broker_id, const std::vector<Con
   return {};
 }
 
+AlteredConfigs alter_broker(const std::string& broker_id, const std::vector<ConfigChange>& changes,
+                            const AlterConfigsOptions& options) {
+  if (!broker_id.empty() && !is_this_broker(broker_id)) return {KafkaError::kInvalidRequest, only_broker()};
+  // Nothing can be set, so what is deleted is gone: kafka-reassign-partitions ends with taking its throttles back.
+  if (!options.replace && std::all_of(changes.begin(), changes.end(), is_delete)) return {};
+  return {KafkaError::kInvalidRequest, "the broker's settings come from its configuration file"};
+}
+
+AlteredConfigs alter_topic(broker::Broker& broker, const std::string& name, const std::vector<ConfigChange>& changes,
+                           const AlterConfigsOptions& options) {
+  auto topic = broker.topic(name);
+  if (!topic) return {KafkaError::kUnknownTopicOrPartition, broker::no_such_topic(name).message};
+  auto values = values_of({topic->configs, broker::describe_topic_configs(topic->configs)}, changes, options.replace);
+  if (!values.ok()) return answer(values.error());
+  if (values->empty()) return {};
+  return answer(broker.alter_configs(name, *values, options.validate_only));
+}
+
 }  // namespace
 
 AlteredConfigs alter_configs(broker::Broker& broker, int8_t resource_type, const std::string& resource_name,
                              const std::vector<ConfigChange>& changes, const AlterConfigsOptions& options) {
+  if (std::string mistake = mistake_in(changes); !mistake.empty()) return {KafkaError::kInvalidRequest, mistake};
   switch (static_cast<ResourceType>(resource_type)) {
-    case ResourceType::kTopic: {
-      auto topic = broker.topic(resource_name);
-      if (!topic) return {KafkaError::kUnknownTopicOrPartition, "no topic " + resource_name};
-      Settable resource{topic->configs, broker::describe_topic_configs(topic->configs)};
-      auto values = values_of(resource, changes, options.replace);
-      if (!values.ok()) return answer(values.error());
-      return answer(broker.alter_configs(resource_name, *values, options.validate_only));
-    }
+    case ResourceType::kTopic: return alter_topic(broker, resource_name, changes, options);
     case ResourceType::kClientMetrics:
       return alter_settings(broker, broker::ResourceKind::kClientMetrics, resource_name, changes, options);
     case ResourceType::kGroup:
       return alter_settings(broker, broker::ResourceKind::kGroup, resource_name, changes, options);
-    case ResourceType::kBroker:
-      return {KafkaError::kInvalidRequest, "the broker's settings come from its configuration file"};
+    case ResourceType::kBroker: return alter_broker(resource_name, changes, options);
     case ResourceType::kBrokerLogger: return alter_loggers(resource_name, changes, options);
   }
   return {KafkaError::kInvalidRequest, "there is no such kind of resource"};

@@ -9,6 +9,7 @@
 
 #include "kafka/api.h"
 #include "kafka/errors.h"
+#include "kafka/repeated.h"
 #include "kafka/server_context.h"
 
 namespace headrace::kafka {
@@ -37,11 +38,14 @@ AlteredConfigs alter_configs(broker::Broker& broker, int8_t resource_type, const
                              const std::vector<ConfigChange>& changes, const AlterConfigsOptions& options);
 
 /// Handles a request of either API, whose messages differ in the operations only. `replace` as in AlterConfigsOptions.
+/// A resource that is named more than once stays as it is: which of the changes comes last is not told.
 template <typename Request, typename Response>
 void alter_resources(const Call& call, Request request, Reply<Response> reply, bool replace) {
   call.run_blocking(
       [&broker = call.server.broker, replace, request = std::move(request), reply = std::move(reply)]() mutable {
         Response response;
+        auto key_of = [](const auto& resource) { return std::pair(resource.resource_type, resource.resource_name); };
+        auto repeated = drop_repeated(request.resources, key_of);
         for (const auto& resource : request.resources) {
           std::vector<ConfigChange> changes;
           for (const auto& config : resource.configs) {
@@ -50,8 +54,11 @@ void alter_resources(const Call& call, Request request, Reply<Response> reply, b
             change.value = config.value;
             if constexpr (requires { config.config_operation; }) change.operation = config.config_operation;
           }
-          auto altered = alter_configs(broker, resource.resource_type, resource.resource_name, changes,
-                                       {.replace = replace, .validate_only = request.validate_only});
+          AlteredConfigs altered{KafkaError::kInvalidRequest, "the resource is named more than once in the request"};
+          if (!repeated.contains(key_of(resource))) {
+            altered = alter_configs(broker, resource.resource_type, resource.resource_name, changes,
+                                    {.replace = replace, .validate_only = request.validate_only});
+          }
           auto& out = response.responses.emplace_back();
           out.error_code = wire_code(altered.error);
           out.error_message.reset();

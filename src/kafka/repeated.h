@@ -8,12 +8,21 @@
 
 namespace headrace::kafka {
 
+inline constexpr char kTopicNamedTwice[] = "the topic is named more than once in the request";
+
 /// Keeps the first of the items with the same key. For requests whose answers are longer than what asks: else a
-/// small request could have the same thing told a million times over, and the answer would not fit into memory.
+/// small request could have the same thing told a million times over, and the answer would not fit into memory. The
+/// keys that there were more than once are the answer, for requests that change things: those refuse them.
 template <typename T, typename KeyOf = std::identity>
-void drop_repeated(std::vector<T>& items, KeyOf key_of = {}) {
-  std::set<std::remove_cvref_t<std::invoke_result_t<KeyOf, const T&>>> seen;
-  std::erase_if(items, [&](const T& item) { return !seen.insert(key_of(item)).second; });
+auto drop_repeated(std::vector<T>& items, KeyOf key_of = {}) {
+  using Key = std::remove_cvref_t<std::invoke_result_t<KeyOf, const T&>>;
+  std::set<Key> seen, repeated;
+  std::erase_if(items, [&](const T& item) {
+    bool again = !seen.insert(key_of(item)).second;
+    if (again) repeated.insert(key_of(item));
+    return again;
+  });
+  return repeated;
 }
 
 }  // namespace headrace::kafka

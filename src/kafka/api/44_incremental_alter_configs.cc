@@ -2,10 +2,11 @@
 //
 // Behavior:
 // - Per resource all changes or none, on the disk before the answer. Operations: set (0), delete (1) to the default;
-//   append (2) and subtract (3) for lists. A wrong name or value: INVALID_CONFIG.
+//   append (2) and subtract (3) for lists. A wrong name or value: INVALID_CONFIG; but to delete what is no option, and
+//   so not set, changes nothing. A resource that is named more than once is refused with INVALID_REQUEST.
 // - Topics (2), subscriptions to client metrics (16) and groups (32).
 // - The broker (4): its settings come from its configuration file, INVALID_REQUEST as for those that Kafka can't change
-//   while it runs.
+//   while it runs. None are set by requests, so that to delete some changes nothing.
 // - The broker's logger (8): there is one, "root"; its level is for as long as the program runs.
 //
 // Version notes:
