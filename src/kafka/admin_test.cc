@@ -51,6 +51,21 @@ TEST_F(AdminTest, LogDirsTellBytesOfPartitionsAndTheDisk) {
   EXPECT_EQ(all, (std::set<std::string>{"__consumer_offsets", "__transaction_state", "t"}));
 }
 
+TEST_F(AdminTest, LogDirsTellWhatIsNamedTwiceOnce) {
+  create("t", 3);
+  DescribeLogDirsRequest request;
+  request.topics->push_back({"t", {2, 0, 2, 2}});
+  request.topics->push_back({"t", {0, 1}});
+  request.topics->push_back({"t", {}});
+  auto topics = client().call<35>(request, 4).results.at(0).topics;
+  ASSERT_EQ(topics.size(), 1u);
+  std::vector<int32_t> told;
+  for (const auto& partition : topics[0].partitions) told.push_back(partition.partition_index);
+  EXPECT_EQ(told, (std::vector<int32_t>{0, 1, 2}));
+  request.topics->assign(1, {"t", {7}});
+  EXPECT_TRUE(client().call<35>(request, 4).results.at(0).topics.empty()) << "as a topic that there is not";
+}
+
 TEST_F(AdminTest, ReplicasAreInTheOneDirectory) {
   create("t");
   AlterReplicaLogDirsRequest request;
@@ -81,21 +96,25 @@ TEST_F(AdminTest, LeadersNeedNoElection) {
 }
 
 TEST_F(AdminTest, PartitionsStayOnTheOneBroker) {
-  create("t");
+  create("t", 3);
   auto c = client();
   AlterPartitionReassignmentsRequest request;
   auto& topic = request.topics.emplace_back();
   topic.name = "t";
   topic.partitions.push_back({0, std::vector<int32_t>{1}});
-  topic.partitions.push_back({0, std::vector<int32_t>{2}});
-  topic.partitions.push_back({0, std::nullopt});
+  topic.partitions.push_back({1, std::vector<int32_t>{2}});
+  topic.partitions.push_back({2, std::nullopt});
   topic.partitions.push_back({5, std::vector<int32_t>{1}});
   auto response = c.call<45>(request, 1);
   const auto& results = response.responses.at(0).partitions;
+  EXPECT_EQ(results.at(1).error_message, "the only broker is 1");
   EXPECT_EQ(results.at(0).error_code, 0);
   EXPECT_EQ(results.at(1).error_code, wire_code(KafkaError::kInvalidReplicaAssignment));
   EXPECT_EQ(results.at(2).error_code, wire_code(KafkaError::kNoReassignmentInProgress));
   EXPECT_EQ(results.at(3).error_code, wire_code(KafkaError::kUnknownTopicOrPartition));
+  EXPECT_EQ(results.at(3).error_message, "there is no partition t-5");
+  topic.partitions.assign(1'000, {5, std::vector<int32_t>{1}});
+  EXPECT_EQ(c.call<45>(request, 1).responses.at(0).partitions.size(), 1u);
   auto listed = c.call<46>({}, 0);
   EXPECT_EQ(listed.error_code, 0);
   EXPECT_TRUE(listed.topics.empty());
@@ -125,6 +144,30 @@ TEST_F(AdminTest, WhatIsNamedTwiceIsToldOnce) {
   EXPECT_EQ(c.call<15>(wire::DescribeGroupsRequest{.groups = {"g", "g"}}, 5).groups.size(), 1u);
   EXPECT_EQ(c.call<69>(wire::ConsumerGroupDescribeRequest{.group_ids = {"g", "g"}}, 1).groups.size(), 1u);
   EXPECT_EQ(c.call<65>(wire::DescribeTransactionsRequest{{"x", "x"}}, 0).transaction_states.size(), 1u);
+  EXPECT_EQ(c.call<42>(wire::DeleteGroupsRequest{{"g", "g"}}, 2).results.size(), 1u);
+  wire::FindCoordinatorRequest coordinators;
+  coordinators.coordinator_keys = {"", "g", "", ""};
+  EXPECT_EQ(c.call<10>(coordinators, 4).coordinators.size(), 2u);
+  wire::UpdateFeaturesRequest features;
+  features.feature_updates.resize(3);
+  EXPECT_EQ(c.call<57>(features, 1).results.size(), 1u);
+  wire::AlterClientQuotasRequest quotas;
+  quotas.entries.resize(3);
+  EXPECT_EQ(c.call<49>(quotas, 1).entries.size(), 1u);
+}
+
+TEST_F(AdminTest, ChangesOfOneQuotaInTwoPlacesAreBothMade) {
+  auto c = client();
+  AlterClientQuotasRequest request;
+  for (const char* key : {"producer_byte_rate", "consumer_byte_rate", "no_such_rate"}) {
+    auto& entry = request.entries.emplace_back();
+    entry.entity.push_back({"user", "ann"});
+    entry.ops.push_back({key, 1000, false});
+  }
+  auto told = c.call<49>(request, 1).entries;
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].error_code, wire_code(KafkaError::kInvalidRequest));
+  EXPECT_EQ(c.call<48>({}, 1).entries->at(0).values.size(), 2u);
 }
 
 TEST_F(AdminTest, RepeatedPartitionsAreToldOnce) {

@@ -8,6 +8,7 @@
 #include "wire/kafka/messages/10_find_coordinator.h"
 #include "kafka/api.h"
 #include "kafka/errors.h"
+#include "kafka/repeated.h"
 
 namespace headrace::kafka {
 namespace {
@@ -39,6 +40,7 @@ void find_coordinator(const Call& call, FindCoordinatorRequest request, Reply<Fi
     response.host = self.host;
     response.port = self.port;
   } else {
+    drop_repeated(request.coordinator_keys);
     for (auto& key : request.coordinator_keys) {
       self.key = std::move(key);
       response.coordinators.push_back(self);

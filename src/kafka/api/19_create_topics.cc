@@ -2,6 +2,7 @@
 //
 // Behavior:
 // - Each topic is answered for itself, once it is on the disk; validate_only checks and creates nothing.
+// - A topic that is named more than once is refused with INVALID_REQUEST, and told once.
 // - Partition count and replication factor -1 mean the broker's defaults; the only replication factor is 1. A manual
 //   assignment must name this broker and partitions 0 to n-1.
 // - Configs are checked against the table of topic options: an unknown name or wrong value is INVALID_CONFIG.
@@ -15,6 +16,7 @@
 #include "kafka/api.h"
 #include "kafka/config_entries.h"
 #include "kafka/mutation_quota.h"
+#include "kafka/repeated.h"
 #include "kafka/topics.h"
 #include "wire/kafka/messages/19_create_topics.h"
 
@@ -47,7 +49,7 @@ Refusal check(const TopicRequest& topic) {
   for (const auto& one : topic.assignments) {
     assigned_partitions.insert(one.partition_index);
     if (one.broker_ids != std::vector<int32_t>{kNodeId}) {
-      return {KafkaError::kInvalidReplicaAssignment, "the only broker is " + std::to_string(kNodeId)};
+      return {KafkaError::kInvalidReplicaAssignment, only_broker()};
     }
   }
   bool consecutive =
@@ -110,18 +112,17 @@ TopicResponse create(broker::Broker& broker, const TopicRequest& topic, bool val
   return out;
 }
 
-CreateTopicsResponse create_all(broker::Broker& broker, const CreateTopicsRequest& request, MutationQuota& quota) {
+CreateTopicsResponse create_all(broker::Broker& broker, CreateTopicsRequest& request, MutationQuota& quota) {
   CreateTopicsResponse response;
-  std::multiset<std::string> names;
-  for (const auto& topic : request.topics) names.insert(topic.name);
+  auto repeated = drop_repeated(request.topics, [](const auto& topic) -> const std::string& { return topic.name; });
   for (const auto& topic : request.topics) {
-    if (names.count(topic.name) == 1) {
+    if (!repeated.contains(topic.name)) {
       response.topics.push_back(create(broker, topic, request.validate_only, quota));
     } else {
       auto& out = response.topics.emplace_back();
       out.name = topic.name;
       out.error_code = wire_code(KafkaError::kInvalidRequest);
-      out.error_message = "the topic is named more than once in the request";
+      out.error_message = kTopicNamedTwice;
     }
   }
   return response;

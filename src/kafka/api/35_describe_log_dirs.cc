@@ -2,13 +2,18 @@
 //
 // Behavior:
 // - There is one log directory, and no partition is being moved: every offset lag is 0. Null for the topics means
-//   all of them, the broker's own included. Unknown topics and partitions are left out.
+//   all of them, the broker's own included. Unknown topics and partitions are left out, and what is named twice is told
+//   once.
 // - A partition's size is that of its batches; room that was reserved for later ones does not count.
 //
 // Version notes:
 // - 2 is flexible, 3 adds an error code, 4 the total and usable bytes (KIP-827), 5 whether the directory is cordoned,
 //   which is never so.
 #include "wire/kafka/messages/35_describe_log_dirs.h"
+
+#include <map>
+#include <set>
+
 #include "kafka/api.h"
 #include "kafka/errors.h"
 
@@ -19,18 +24,16 @@ using wire::kafka::DescribeLogDirsRequest;
 using wire::kafka::DescribeLogDirsResponse;
 using Directory = DescribeLogDirsResponse::DescribeLogDirsResult;
 
-void add(const broker::Topic& topic, const std::vector<int32_t>* wanted, Directory& out) {
-  auto& described = out.topics.emplace_back();
-  described.name = topic.name;
-  auto add_one = [&](int32_t index) {
-    auto partition = topic.partition(PartitionId(index));
-    if (partition) described.partitions.push_back({index, partition->log().size_bytes(), 0, false});
-  };
-  if (wanted) {
-    for (int32_t index : *wanted) add_one(index);
-  } else {
-    for (size_t i = 0; i < topic.partitions.size(); ++i) add_one(static_cast<int32_t>(i));
+/// The partitions that `wanted` holds, or all where there is none.
+void add(const broker::Topic& topic, const std::set<int32_t>* wanted, Directory& out) {
+  Directory::DescribeLogDirsTopic described{.name = topic.name};
+  for (const auto& partition : topic.partitions) {
+    int32_t index = partition->tp().partition.value;
+    if (!wanted || wanted->contains(index)) {
+      described.partitions.push_back({index, partition->log().size_bytes(), 0, false});
+    }
   }
+  if (!described.partitions.empty()) out.topics.push_back(std::move(described));
 }
 
 DescribeLogDirsResponse describe(const broker::Broker& broker, const DescribeLogDirsRequest& request) {
@@ -48,8 +51,11 @@ DescribeLogDirsResponse describe(const broker::Broker& broker, const DescribeLog
     for (const auto& topic : broker.topics()) add(*topic, nullptr, directory);
     return response;
   }
-  for (const auto& wanted : *request.topics) {
-    if (auto topic = broker.topic(wanted.topic)) add(*topic, &wanted.partitions, directory);
+  std::map<std::string, std::set<int32_t>> wanted;  // A topic may be named in several places.
+  for (const auto& topic : *request.topics)
+    wanted[topic.topic].insert(topic.partitions.begin(), topic.partitions.end());
+  for (const auto& [name, partitions] : wanted) {
+    if (auto topic = broker.topic(name)) add(*topic, &partitions, directory);
   }
   return response;
 }

@@ -2,6 +2,7 @@
 //
 // Behavior:
 // - The count is the new total. Each topic is answered for itself, once the partitions are on the disk.
+// - A topic that is named more than once is refused with INVALID_REQUEST, and told once.
 // - The broker's own topics keep their number, by which groups and transactional ids are spread: Kafka takes more, and
 //   then looks for them in the wrong places.
 //
@@ -11,6 +12,7 @@
 #include "kafka/api.h"
 #include "kafka/errors.h"
 #include "kafka/mutation_quota.h"
+#include "kafka/repeated.h"
 
 namespace headrace::kafka {
 namespace {
@@ -30,17 +32,15 @@ bool assignment_fits(const CreatePartitionsRequest::Topic& topic, size_t partiti
   return true;
 }
 
+CreatePartitionsResponse::TopicResult refusal(std::string name, KafkaError error, std::string message) {
+  return {.name = std::move(name), .error_code = wire_code(error), .error_message = std::move(message)};
+}
+
 CreatePartitionsResponse::TopicResult create(broker::Broker& broker, const CreatePartitionsRequest::Topic& topic,
                                              bool validate_only, MutationQuota& quota) {
-  CreatePartitionsResponse::TopicResult out;
-  out.name = topic.name;
-  auto refuse = [&](KafkaError error, std::string message) {
-    out.error_code = wire_code(error);
-    out.error_message = std::move(message);
-    return out;
-  };
+  auto refuse = [&](KafkaError error, std::string message) { return refusal(topic.name, error, std::move(message)); };
   auto found = broker.topic(topic.name);
-  if (!found) return refuse(KafkaError::kUnknownTopicOrPartition, "no topic " + topic.name);
+  if (!found) return refuse(KafkaError::kUnknownTopicOrPartition, broker::no_such_topic(topic.name).message);
   if (topic.count > static_cast<int32_t>(found->partitions.size()) &&
       !assignment_fits(topic, found->partitions.size())) {
     return refuse(KafkaError::kInvalidReplicaAssignment, "every new partition is assigned to the one broker there is");
@@ -50,7 +50,7 @@ CreatePartitionsResponse::TopicResult create(broker::Broker& broker, const Creat
     return refuse(KafkaError::kThrottlingQuotaExceeded, MutationQuota::kExceeded);
   }
   Status created = broker.create_partitions(topic.name, topic.count, validate_only);
-  if (created.ok()) return out;
+  if (created.ok()) return {.name = topic.name};
   bool invalid = created.error().code == ErrorCode::kInvalidArgument;
   return refuse(invalid ? KafkaError::kInvalidPartitions : to_kafka(created.error().code), created.error().message);
 }
@@ -59,8 +59,11 @@ void create_partitions(const Call& call, CreatePartitionsRequest request, Reply<
   call.run_blocking([&broker = call.server.broker, request = std::move(request), reply = std::move(reply),
                      quota = MutationQuota(call, kStrictQuotaSince)]() mutable {
     CreatePartitionsResponse response;
+    auto repeated = drop_repeated(request.topics, [](const auto& topic) -> const std::string& { return topic.name; });
     for (const auto& topic : request.topics) {
-      response.results.push_back(create(broker, topic, request.validate_only, quota));
+      response.results.push_back(repeated.contains(topic.name)
+                                     ? refusal(topic.name, KafkaError::kInvalidRequest, kTopicNamedTwice)
+                                     : create(broker, topic, request.validate_only, quota));
     }
     reply.throttle(quota.wait());
     reply(response);

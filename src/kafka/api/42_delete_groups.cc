@@ -9,6 +9,7 @@
 
 #include "kafka/api.h"
 #include "kafka/errors.h"
+#include "kafka/repeated.h"
 #include "wire/kafka/messages/42_delete_groups.h"
 
 namespace headrace::kafka {
@@ -32,6 +33,7 @@ struct Deletion {
 };
 
 void delete_groups(const Call& call, DeleteGroupsRequest request, Reply<DeleteGroupsResponse> reply) {
+  drop_repeated(request.groups_names);
   auto deletion = std::make_shared<Deletion>(std::move(request), std::move(reply));
   for (auto& result : deletion->response.results) {
     call.server.broker.groups().remove(result.group_id, [deletion, &result](broker::CoordinatorError error) {

@@ -9,6 +9,7 @@
 #include "wire/kafka/messages/45_alter_partition_reassignments.h"
 #include "kafka/api.h"
 #include "kafka/errors.h"
+#include "kafka/repeated.h"
 
 namespace headrace::kafka {
 namespace {
@@ -25,12 +26,13 @@ void reassign(const Call& call, const std::string& topic, const PartitionRequest
     out.error_code = wire_code(error);
     out.error_message = std::move(message);
   };
-  if (!call.server.broker.partition({topic, PartitionId(wanted.partition_index)})) {
-    return refuse(KafkaError::kUnknownTopicOrPartition, "there is no such partition");
+  TopicPartition tp{topic, PartitionId(wanted.partition_index)};
+  if (!call.server.broker.partition(tp)) {
+    return refuse(KafkaError::kUnknownTopicOrPartition, broker::no_such_partition(tp).message);
   }
   if (!wanted.replicas) return refuse(KafkaError::kNoReassignmentInProgress, "it is not being reassigned");
   if (*wanted.replicas != std::vector<int32_t>{kNodeId}) {
-    refuse(KafkaError::kInvalidReplicaAssignment, "the only broker is " + std::to_string(kNodeId));
+    refuse(KafkaError::kInvalidReplicaAssignment, only_broker());
   }
 }
 
@@ -39,7 +41,9 @@ void alter_partition_reassignments(const Call& call, AlterPartitionReassignments
   AlterPartitionReassignmentsResponse response;
   response.allow_replication_factor_change = request.allow_replication_factor_change;
   response.error_message.reset();
-  for (const auto& topic : request.topics) {
+  drop_repeated(request.topics, [](const auto& topic) -> const std::string& { return topic.name; });
+  for (auto& topic : request.topics) {
+    drop_repeated(topic.partitions, [](const auto& partition) { return partition.partition_index; });
     auto& out = response.responses.emplace_back();
     out.name = topic.name;
     for (const auto& wanted : topic.partitions) reassign(call, topic.name, wanted, out.partitions.emplace_back());

@@ -3,6 +3,7 @@
 // Behavior:
 // - Each entity is answered for itself, all of its changes or none, once they are on the disk. They hold from the next
 //   request of a client on.
+// - An entity that is named more than once is told once, with the first error if there was one.
 // - Keys: producer_byte_rate, consumer_byte_rate, request_percentage and controller_mutation_rate of users and clients;
 //   connection_creation_rate of addresses.
 //
@@ -19,6 +20,14 @@ using wire::kafka::AlterClientQuotasRequest;
 using wire::kafka::AlterClientQuotasResponse;
 using EntryRequest = AlterClientQuotasRequest::EntryData;
 using EntryResponse = AlterClientQuotasResponse::EntryData;
+
+using Entity = std::vector<std::pair<std::string, std::optional<std::string>>>;
+
+Entity entity_of(const EntryRequest& entry) {
+  Entity entity;
+  for (const auto& part : entry.entity) entity.emplace_back(part.entity_type, part.entity_name);
+  return entity;
+}
 
 Status alter(broker::Settings& settings, const EntryRequest& entry, bool validate_only) {
   broker::QuotaEntity entity;
@@ -50,8 +59,15 @@ EntryResponse answer(broker::Settings& settings, const EntryRequest& entry, bool
 void alter_client_quotas(const Call& call, AlterClientQuotasRequest request, Reply<AlterClientQuotasResponse> reply) {
   call.run_blocking([&broker = call.server.broker, request = std::move(request), reply = std::move(reply)]() mutable {
     AlterClientQuotasResponse response;
+    std::map<Entity, size_t> places;
     for (const auto& entry : request.entries) {
-      response.entries.push_back(answer(broker.settings(), entry, request.validate_only));
+      auto altered = answer(broker.settings(), entry, request.validate_only);
+      auto [place, first] = places.try_emplace(entity_of(entry), response.entries.size());
+      if (first) {
+        response.entries.push_back(std::move(altered));
+      } else if (response.entries[place->second].error_code == 0) {
+        response.entries[place->second] = std::move(altered);
+      }
     }
     reply(response);
   });

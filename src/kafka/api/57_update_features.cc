@@ -11,6 +11,7 @@
 #include "kafka/api.h"
 #include "kafka/errors.h"
 #include "kafka/features.h"
+#include "kafka/repeated.h"
 #include "wire/kafka/messages/57_update_features.h"
 
 namespace headrace::kafka {
@@ -35,6 +36,7 @@ std::string mistake_in(const Update& update) {
 void update_features(const Call& call, UpdateFeaturesRequest request, Reply<UpdateFeaturesResponse> reply) {
   UpdateFeaturesResponse response;
   response.error_message.reset();
+  drop_repeated(request.feature_updates, [](const Update& update) -> const std::string& { return update.feature; });
   for (const Update& update : request.feature_updates) {
     std::string mistake = mistake_in(update);
     auto code = mistake.empty() ? int16_t{0} : wire_code(KafkaError::kInvalidUpdateVersion);

@@ -1,0 +1,75 @@
+// Topics that are created and deleted over sockets, where it does not go well.
+#include "kafka/kafka_server_test_support.h"
+#include "kafka/topics.h"
+#include "wire/kafka/all_messages.h"
+
+namespace headrace::kafka {
+namespace {
+
+using namespace wire::kafka;  // NOLINT: the messages are what this file is about
+
+class TopicApisTest : public KafkaServerTest {
+ protected:
+  static CreateTopicsRequest::CreatableTopic topic(std::string name) {
+    return {.name = std::move(name), .num_partitions = 1, .replication_factor = 1};
+  }
+  Uuid id_of(const std::string& topic) { return to_wire(broker_->topic(topic)->id); }
+  /// The errors of a request to delete topics, in the order of the answers.
+  std::vector<KafkaError> remove(const std::vector<DeleteTopicsRequest::DeleteTopicState>& topics) {
+    DeleteTopicsRequest request;
+    request.topics = topics;
+    std::vector<KafkaError> errors;
+    for (const auto& one : client().call<20>(request, 6).responses) {
+      errors.push_back(static_cast<KafkaError>(one.error_code));
+    }
+    return errors;
+  }
+};
+
+using Errors = std::vector<KafkaError>;
+
+TEST_F(TopicApisTest, TopicsThatAreNamedTwiceAreNeitherCreatedNorGrown) {
+  auto c = client();
+  CreateTopicsRequest request;
+  for (const char* name : {"t", "u", "t"}) request.topics.push_back(topic(name));
+  auto created = c.call<19>(request, 7).topics;
+  ASSERT_EQ(created.size(), 2u);
+  EXPECT_EQ(created[0].error_code, wire_code(KafkaError::kInvalidRequest));
+  EXPECT_EQ(created[1].error_code, 0);
+  EXPECT_EQ(broker_->topic("t"), nullptr);
+  CreatePartitionsRequest grow;
+  for (int32_t count : {2, 3}) grow.topics.push_back({.name = "u", .count = count, .assignments = std::nullopt});
+  auto grown = c.call<37>(grow, 3).results;
+  ASSERT_EQ(grown.size(), 1u);
+  EXPECT_EQ(grown[0].error_code, wire_code(KafkaError::kInvalidRequest));
+  EXPECT_EQ(broker_->topic("u")->partitions.size(), 1u);
+}
+
+TEST_F(TopicApisTest, ATopicIsDeletedByItsNameOrItsId) {
+  create("t");
+  create("u");
+  auto u = id_of("u");
+  EXPECT_EQ(remove({{.name = "t", .topic_id = id_of("t")}}), Errors{KafkaError::kInvalidRequest});
+  EXPECT_EQ(remove({DeleteTopicsRequest::DeleteTopicState{}}), Errors{KafkaError::kInvalidRequest});
+  EXPECT_NE(broker_->topic("t"), nullptr);
+  EXPECT_EQ(remove({{.name = "t"}, {.topic_id = u}}), (Errors{KafkaError::kNone, KafkaError::kNone}));
+  EXPECT_EQ(remove({{.topic_id = u}}), Errors{KafkaError::kUnknownTopicId});
+}
+
+TEST_F(TopicApisTest, TopicsThatAreNamedTwiceAreNotDeleted) {
+  for (const char* name : {"t", "u", "v"}) create(name);
+  Errors refused = {KafkaError::kInvalidRequest, KafkaError::kNone};
+  EXPECT_EQ(remove({{.name = "t"}, {.name = "v"}, {.name = "t"}}), refused);
+  auto u = id_of("u");
+  create("w");
+  EXPECT_EQ(remove({{.topic_id = u}, {.name = "w"}, {.topic_id = u}}), refused);
+  EXPECT_EQ(remove({{.topic_id = u}, {.name = "u"}}), Errors(2, KafkaError::kInvalidRequest));
+  DeleteTopicsRequest by_name;
+  by_name.topic_names = {"t", "t"};
+  EXPECT_EQ(client().call<20>(by_name, 5).responses.at(0).error_code, wire_code(KafkaError::kInvalidRequest));
+  EXPECT_NE(broker_->topic("t"), nullptr);
+  EXPECT_NE(broker_->topic("u"), nullptr);
+}
+
+}  // namespace
+}  // namespace headrace::kafka
