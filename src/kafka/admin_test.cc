@@ -4,6 +4,7 @@
 #include <set>
 
 #include "kafka/kafka_server_test_support.h"
+#include "kafka/topics.h"
 #include "record/producer_fields.h"
 #include "wire/kafka/all_messages.h"
 
@@ -154,6 +155,23 @@ TEST_F(AdminTest, WhatIsNamedTwiceIsToldOnce) {
   wire::AlterClientQuotasRequest quotas;
   quotas.entries.resize(3);
   EXPECT_EQ(c.call<49>(quotas, 1).entries.size(), 1u);
+}
+
+TEST_F(AdminTest, ATopicIsToldOnceUnderAnyNamesBesideItsId) {
+  create("t", 3);
+  auto c = client();
+  MetadataRequest request;
+  request.topics.emplace().resize(3);
+  for (size_t i = 0; i < 3; ++i) {
+    (*request.topics)[i].name = std::string(i, 'x');
+    (*request.topics)[i].topic_id = to_wire(broker_->topic("t")->id);
+  }
+  EXPECT_EQ(c.call<3>(request, 12).topics.size(), 1u);
+  for (size_t i = 0; i < 3; ++i) {
+    (*request.topics)[i].name = "t";
+    (*request.topics)[i].topic_id.bytes[0] = static_cast<uint8_t>(i);
+  }
+  EXPECT_EQ(c.call<3>(request, 11).topics.size(), 1u) << "ids count from version 12 on";
 }
 
 TEST_F(AdminTest, ChangesOfOneQuotaInTwoPlacesAreBothMade) {

@@ -231,6 +231,19 @@ TEST_F(ThrottlingTest, TopicsOverTheMutationRateAreRefused) {
   EXPECT_GT(response.throttle_time_ms, 0);
 }
 
+TEST_F(ThrottlingTest, TopicsThatMetadataCreatesCountToo) {
+  set(client_named("test"), "controller_mutation_rate", 0.1);
+  auto c = client();
+  wire::kafka::MetadataRequest request;
+  request.topics.emplace().resize(4);
+  for (size_t i = 0; i < 4; ++i) (*request.topics)[i].name = "t" + std::to_string(i);
+  auto response = c.call<3>(request, 9);
+  EXPECT_EQ(response.topics.at(0).error_code, 0);
+  EXPECT_EQ(response.topics.at(3).error_code, wire_code(KafkaError::kUnknownTopicOrPartition));
+  EXPECT_GT(response.throttle_time_ms, 0);
+  EXPECT_EQ(broker_->topic("t3"), nullptr);
+}
+
 TEST_F(ThrottlingTest, FeaturesStayAtTheirLevels) {
   auto c = client();
   wire::kafka::UpdateFeaturesRequest request;

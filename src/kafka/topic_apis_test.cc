@@ -1,4 +1,4 @@
-// Topics that are created and deleted over sockets, where it does not go well.
+// Topics that are created, looked up and deleted over sockets, where it does not go well.
 #include "kafka/kafka_server_test_support.h"
 #include "kafka/topics.h"
 #include "wire/kafka/all_messages.h"
@@ -27,6 +27,16 @@ class TopicApisTest : public KafkaServerTest {
 };
 
 using Errors = std::vector<KafkaError>;
+
+TEST_F(TopicApisTest, TheNameOfTheMetadataIsTaken) {
+  CreateTopicsRequest request;
+  request.topics.push_back(topic("__cluster_metadata"));
+  auto c = client();
+  EXPECT_EQ(c.call<19>(request, 7).topics.at(0).error_code, wire_code(KafkaError::kInvalidRequest));
+  MetadataRequest metadata;
+  metadata.topics.emplace().emplace_back().name = "__cluster_metadata";
+  EXPECT_EQ(c.call<3>(metadata, 12).topics.at(0).error_code, wire_code(KafkaError::kUnknownTopicOrPartition));
+}
 
 TEST_F(TopicApisTest, TopicsThatAreNamedTwiceAreNeitherCreatedNorGrown) {
   auto c = client();
@@ -69,6 +79,32 @@ TEST_F(TopicApisTest, TopicsThatAreNamedTwiceAreNotDeleted) {
   EXPECT_EQ(client().call<20>(by_name, 5).responses.at(0).error_code, wire_code(KafkaError::kInvalidRequest));
   EXPECT_NE(broker_->topic("t"), nullptr);
   EXPECT_NE(broker_->topic("u"), nullptr);
+}
+
+/// A broker that has no room for a partition beside those of its own topics and one more.
+class FullBrokerTest : public TopicApisTest {
+ protected:
+  FullBrokerTest() {
+    server_.reset();
+    broker_.reset();
+    auto opened = broker::Broker::open({.data_directory = directory_.path(), .partitions_max = 3}, metrics_);
+    CHECK(opened.ok());
+    broker_ = *std::move(opened);
+    start({.port = 0, .metrics = &metrics_});
+  }
+};
+
+TEST_F(FullBrokerTest, ANameIsNotBadForLackOfRoom) {
+  MetadataRequest request;
+  for (const char* name : {"fits", "too-many", "not/a/name"}) {
+    if (!request.topics) request.topics.emplace();
+    request.topics->emplace_back().name = name;
+  }
+  auto topics = client().call<3>(request, 12).topics;
+  ASSERT_EQ(topics.size(), 3u);
+  EXPECT_EQ(topics[0].error_code, 0);
+  EXPECT_EQ(topics[1].error_code, wire_code(KafkaError::kUnknownTopicOrPartition));
+  EXPECT_EQ(topics[2].error_code, wire_code(KafkaError::kInvalidTopic));
 }
 
 }  // namespace

@@ -3,14 +3,19 @@
 // Behavior:
 // - There is one broker: this one, under the advertised address or else the one that the client dialled.
 // - A topic that is asked for by name and missing is created when the client and the broker both allow it (Kafka's
-//   default); creation waits for the disk off the event loop.
+//   default); creation waits for the disk off the event loop. Over the client's controller_mutation_rate the topic
+//   stays unknown, and the client is told how long to wait.
 // - No list of topics means all. A topic that is named twice is told once, as by Kafka.
 //
 // Version notes:
 // - In version 0 an empty list means all, later none. 4 lets the client forbid creation. 8 adds allowed operations.
 //   10 adds topic ids to the answer, 12 takes them in the request. 13 adds an error for the whole answer.
 #include "wire/kafka/messages/03_metadata.h"
+
+#include <map>
+
 #include "kafka/api.h"
+#include "kafka/mutation_quota.h"
 #include "kafka/repeated.h"
 #include "kafka/topics.h"
 
@@ -21,6 +26,8 @@ using wire::kafka::MetadataRequest;
 using wire::kafka::MetadataResponse;
 
 constexpr int16_t kTopicIdsSince = 12;
+/// Every client knows the error of a topic that was not created.
+constexpr int16_t kStrictQuotaSince = 0;
 
 void add_topic(MetadataResponse& response, const broker::Topic& topic, bool operations) {
   auto& out = response.topics.emplace_back();
@@ -46,29 +53,68 @@ void add_error(MetadataResponse& response, const MetadataRequest::Topic& wanted,
   out.topic_id = wanted.topic_id;
 }
 
-void add_wanted(MetadataResponse& response, broker::Broker& broker, const MetadataRequest& request,
-                const MetadataRequest::Topic& wanted, int16_t version) {
-  bool by_id = version >= kTopicIdsSince && !wanted.topic_id.is_zero();
-  if (!by_id && !wanted.name) return add_error(response, wanted, KafkaError::kInvalidTopic);
-  auto found = find_topic(broker, wanted.name.value_or(""), wanted.topic_id, by_id);
-  if (found.topic) return add_topic(response, *found.topic, request.include_topic_authorized_operations);
-  if (by_id || !request.allow_auto_topic_creation) return add_error(response, wanted, found.error);
-  auto created = broker.topic_or_create(*wanted.name);
-  if (created.ok()) return add_topic(response, **created, request.include_topic_authorized_operations);
-  bool bad_name = created.error().code == ErrorCode::kInvalidArgument;
-  add_error(response, wanted, bad_name ? KafkaError::kInvalidTopic : to_kafka(created.error().code));
-}
+/// A request and where it came from.
+struct Asked {
+  ServerContext& server;
+  Peer peer;
+  int16_t version;
+  MetadataRequest request;
 
-/// Whether answering may create a topic, and so wait for the disk.
-bool may_create(const broker::Broker& broker, const MetadataRequest& request) {
-  if (!request.allow_auto_topic_creation || !request.topics) return false;
-  for (const auto& wanted : *request.topics) {
-    if (wanted.topic_id.is_zero() && wanted.name && !broker.topic(*wanted.name)) return true;
+  bool by_id(const MetadataRequest::Topic& wanted) const {
+    return version >= kTopicIdsSince && !wanted.topic_id.is_zero();
   }
-  return false;
+};
+
+void drop_repeated_topics(Asked& asked) {
+  using Key = std::pair<std::optional<std::string>, wire::kafka::Uuid>;
+  if (!asked.request.topics) return;
+  drop_repeated(*asked.request.topics, [&](const auto& wanted) {
+    return asked.by_id(wanted) ? Key(std::nullopt, wanted.topic_id) : Key(wanted.name, {});
+  });
 }
 
-MetadataResponse answer(ServerContext& server, const MetadataRequest& request, const Peer& peer, int16_t version) {
+/// Names of missing topics that the client and the broker allow to be created.
+std::vector<std::string> to_create(const Asked& asked) {
+  std::vector<std::string> names;
+  const broker::Broker& broker = asked.server.broker;
+  bool allowed = asked.request.allow_auto_topic_creation && broker.options().auto_create_topics;
+  if (!allowed || !asked.request.topics) return names;
+  for (const auto& wanted : *asked.request.topics) {
+    if (asked.by_id(wanted) || !wanted.name || broker.topic(*wanted.name)) continue;
+    if (broker::check_topic_name(*wanted.name).ok()) names.push_back(*wanted.name);
+  }
+  return names;
+}
+
+/// Topics that could not be created, and why.
+using Refused = std::map<std::string, KafkaError>;
+
+/// Blocks for the disk.
+Refused create(broker::Broker& broker, const std::vector<std::string>& names, MutationQuota& quota) {
+  Refused refused;
+  for (const std::string& name : names) {
+    if (!quota.admit(broker.options().default_partitions)) {
+      refused[name] = KafkaError::kUnknownTopicOrPartition;
+      continue;
+    }
+    auto created = broker.topic_or_create(name);
+    if (created.ok()) continue;
+    // The name is fine, so there is no room for more partitions.
+    bool no_room = created.error().code == ErrorCode::kInvalidArgument;
+    refused[name] = no_room ? KafkaError::kUnknownTopicOrPartition : to_kafka(created.error().code);
+  }
+  return refused;
+}
+
+/// Of a topic that is asked for by name and missing.
+KafkaError error_of(const MetadataRequest::Topic& wanted, const Refused& refused) {
+  if (!wanted.name || !broker::check_topic_name(*wanted.name).ok()) return KafkaError::kInvalidTopic;
+  auto found = refused.find(*wanted.name);
+  return found == refused.end() ? KafkaError::kUnknownTopicOrPartition : found->second;
+}
+
+MetadataResponse answer(const Asked& asked, const Refused& refused = {}) {
+  const auto& [server, peer, version, request] = asked;
   MetadataResponse response;
   auto& self = response.brokers.emplace_back();
   self.node_id = kNodeId;
@@ -77,24 +123,33 @@ MetadataResponse answer(ServerContext& server, const MetadataRequest& request, c
   response.cluster_id = server.broker.cluster_id();
   response.controller_id = kNodeId;
   if (request.include_cluster_authorized_operations) response.cluster_authorized_operations = kClusterOperations;
-  bool all = !request.topics || (version == 0 && request.topics->empty());
-  if (all) {
-    for (const auto& topic : server.broker.topics()) {
-      add_topic(response, *topic, request.include_topic_authorized_operations);
+  bool operations = request.include_topic_authorized_operations;
+  if (!request.topics || (version == 0 && request.topics->empty())) {
+    for (const auto& topic : server.broker.topics()) add_topic(response, *topic, operations);
+    return response;
+  }
+  for (const auto& wanted : *request.topics) {
+    auto found = find_topic(server.broker, wanted.name.value_or(""), wanted.topic_id, asked.by_id(wanted));
+    if (found.topic) {
+      add_topic(response, *found.topic, operations);
+    } else {
+      add_error(response, wanted, asked.by_id(wanted) ? found.error : error_of(wanted, refused));
     }
-  } else {
-    for (const auto& wanted : *request.topics) add_wanted(response, server.broker, request, wanted, version);
   }
   return response;
 }
 
 void metadata(const Call& call, MetadataRequest request, Reply<MetadataResponse> reply) {
-  if (request.topics) {
-    drop_repeated(*request.topics, [](const auto& topic) { return std::pair(topic.name, topic.topic_id); });
-  }
-  if (!may_create(call.server.broker, request)) return reply(answer(call.server, request, call.peer, call.version));
-  call.run_blocking([&server = call.server, peer = call.peer, version = call.version, request = std::move(request),
-                     reply = std::move(reply)]() mutable { reply(answer(server, request, peer, version)); });
+  Asked asked{call.server, call.peer, call.version, std::move(request)};
+  drop_repeated_topics(asked);
+  auto names = to_create(asked);
+  if (names.empty()) return reply(answer(asked));
+  call.run_blocking([asked = std::move(asked), names = std::move(names), quota = MutationQuota(call, kStrictQuotaSince),
+                     reply = std::move(reply)]() mutable {
+    auto refused = create(asked.server.broker, names, quota);
+    reply.throttle(quota.wait());
+    reply(answer(asked, refused));
+  });
 }
 
 }  // namespace

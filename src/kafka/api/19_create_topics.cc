@@ -41,6 +41,9 @@ Refusal check(const TopicRequest& topic) {
   if (auto name = broker::check_topic_name(topic.name); !name.ok()) {
     return {KafkaError::kInvalidTopic, name.error().message};
   }
+  if (topic.name == broker::kMetadataTopic) {
+    return {KafkaError::kInvalidRequest, "the name " + topic.name + " is the broker's own"};
+  }
   bool assigned = !topic.assignments.empty();
   if (assigned && (topic.num_partitions != -1 || topic.replication_factor != -1)) {
     return {KafkaError::kInvalidRequest, "with an assignment, partition count and replication factor are -1"};
