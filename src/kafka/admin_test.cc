@@ -188,6 +188,16 @@ TEST_F(AdminTest, ChangesOfOneQuotaInTwoPlacesAreBothMade) {
   EXPECT_EQ(c.call<48>({}, 1).entries->at(0).values.size(), 2u);
 }
 
+TEST_F(AdminTest, ControllersAreAskedElsewhere) {
+  auto c = client();
+  DescribeClusterRequest request;
+  EXPECT_EQ(c.call<60>(request, 1).brokers.size(), 1u);
+  request.endpoint_type = 2;
+  EXPECT_EQ(c.call<60>(request, 1).error_code, wire_code(KafkaError::kMismatchedEndpointType));
+  request.endpoint_type = 3;
+  EXPECT_EQ(c.call<60>(request, 1).error_code, wire_code(KafkaError::kUnsupportedEndpointType));
+}
+
 TEST_F(AdminTest, RepeatedPartitionsAreToldOnce) {
   namespace wire = wire::kafka;
   create("t", 3);
@@ -249,13 +259,17 @@ TEST_F(AdminTest, TransactionsAndTheirProducersAreTold) {
   EXPECT_EQ(listed({.state_filters = {"Empty"}}), 0u);
   EXPECT_EQ(listed({.producer_id_filters = {producer.producer_id + 1}}), 0u);
   EXPECT_EQ(listed({.duration_filter = 3'600'000}), 0u);
+  init.transactional_id = "idle";
+  ASSERT_EQ(c.call<22>(init, 4).error_code, 0);
+  EXPECT_EQ(listed({.duration_filter = 3'600'000}), 1u) << "one that never began";
+  EXPECT_EQ(listed({.state_filters = {"Ongoing"}, .duration_filter = 3'600'000}), 0u);
   auto matching = [&](const char* pattern) {
     ListTransactionsRequest request;
     request.transactional_id_pattern = pattern;
     return c.call<66>(request, 2);
   };
   EXPECT_EQ(matching("t.").transaction_states.size(), 1u);
-  EXPECT_EQ(matching("").transaction_states.size(), 1u);
+  EXPECT_EQ(matching("").transaction_states.size(), 2u);
   EXPECT_EQ(matching("t").transaction_states.size(), 0u);
   EXPECT_EQ(matching("t(").error_code, wire_code(KafkaError::kInvalidRegularExpression));
   auto unknown = c.call<66>({.state_filters = {"Sleeping"}}, 1);

@@ -185,7 +185,7 @@ TEST_F(ClientTelemetryTest, MistakesInSettingsAreFound) {
   EXPECT_TRUE(wrong({{"match", "colour=red"}}));
   EXPECT_TRUE(wrong({{"match", "client_id=("}}));
   EXPECT_TRUE(wrong({{"speed", "1"}}));
-  EXPECT_FALSE(wrong({{"match", "client_id=a.*,client_source_port=1234"}, {"metrics", ""}}));
+  EXPECT_FALSE(wrong({{"match", "client_id=a.*, client_source_port=1234"}, {"metrics", ""}}));
 }
 
 /// The APIs over sockets.
@@ -228,6 +228,20 @@ TEST_F(ClientMetricsApiTest, SubscriptionsAreSetListedAndServed) {
   resource.configs = {{"metrics", 1, {}}, {"interval.ms", 1, {}}};
   ASSERT_EQ(c.call<44>(alter, 1).responses.at(0).error_code, 0);
   EXPECT_TRUE(c.call<74>({}, 0).config_resources.empty()) << "without settings there is no subscription";
+}
+
+TEST_F(ClientMetricsApiTest, ANameThatAClientToldOnceStaysKnown) {
+  ASSERT_TRUE(broker_->settings()
+                  .put_configs(ResourceKind::kClientMetrics, "s",
+                               {{"metrics", "a."}, {"match", "client_software_name=mine, client_software_version=1.*"}})
+                  .ok());
+  auto c = client();
+  wire::kafka::ApiVersionsRequest versions;
+  versions.client_software_name = "mine";
+  versions.client_software_version = "1.2";
+  ASSERT_EQ(c.call<18>(versions, 3).error_code, 0);
+  ASSERT_EQ(c.call<18>({}, 2).error_code, 0);
+  EXPECT_EQ(c.call<71>({}, 0).requested_metrics, std::vector<std::string>{"a."});
 }
 
 TEST_F(ClientMetricsApiTest, AlterConfigsReplacesWhatWasSet) {

@@ -134,6 +134,7 @@ std::string_view to_string(KafkaError error) {
     case KafkaError::kUnreleasedInstanceId: return "UNRELEASED_INSTANCE_ID";
     case KafkaError::kUnsupportedAssignor: return "UNSUPPORTED_ASSIGNOR";
     case KafkaError::kStaleMemberEpoch: return "STALE_MEMBER_EPOCH";
+    case KafkaError::kMismatchedEndpointType: return "MISMATCHED_ENDPOINT_TYPE";
     case KafkaError::kUnsupportedEndpointType: return "UNSUPPORTED_ENDPOINT_TYPE";
     case KafkaError::kUnknownSubscriptionId: return "UNKNOWN_SUBSCRIPTION_ID";
     case KafkaError::kTelemetryTooLarge: return "TELEMETRY_TOO_LARGE";

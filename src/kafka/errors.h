@@ -77,6 +77,7 @@ enum class KafkaError : int16_t {
   kUnreleasedInstanceId = 111,
   kUnsupportedAssignor = 112,
   kStaleMemberEpoch = 113,
+  kMismatchedEndpointType = 114,
   kUnsupportedEndpointType = 115,
   kUnknownSubscriptionId = 117,
   kTelemetryTooLarge = 118,

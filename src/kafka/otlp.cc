@@ -130,12 +130,13 @@ class Decoder {
     });
   }
 
-  static uint64_t temporality(BytesView sum) {
+  uint64_t temporality(BytesView sum) {
     ProtoReader reader(sum);
     uint64_t value = 0;
     while (auto field = reader.next()) {
       if (field->number == 2 && field->wire == Wire::kVarint) value = field->number_value;
     }
+    if (!reader.ok()) corrupt_ = true;
     return value;
   }
 

@@ -1,4 +1,4 @@
-// Topics that are created, looked up and deleted over sockets, where it does not go well.
+// Topics that are created, looked up, emptied and deleted over sockets, where it does not go well.
 #include "kafka/kafka_server_test_support.h"
 #include "kafka/topics.h"
 #include "wire/kafka/all_messages.h"
@@ -79,6 +79,21 @@ TEST_F(TopicApisTest, TopicsThatAreNamedTwiceAreNotDeleted) {
   EXPECT_EQ(client().call<20>(by_name, 5).responses.at(0).error_code, wire_code(KafkaError::kInvalidRequest));
   EXPECT_NE(broker_->topic("t"), nullptr);
   EXPECT_NE(broker_->topic("u"), nullptr);
+}
+
+TEST_F(TopicApisTest, RecordsOfTheBrokersOwnTopicsStay) {
+  create("t");
+  DeleteRecordsRequest request;
+  for (const char* name : {"__consumer_offsets", "t", "none"}) {
+    auto& topic = request.topics.emplace_back();
+    topic.name = name;
+    topic.partitions.push_back({0, -1});
+  }
+  auto topics = client().call<21>(request, 2).topics;
+  ASSERT_EQ(topics.size(), 3u);
+  EXPECT_EQ(topics[0].partitions.at(0).error_code, wire_code(KafkaError::kInvalidTopic));
+  EXPECT_EQ(topics[1].partitions.at(0).error_code, 0);
+  EXPECT_EQ(topics[2].partitions.at(0).error_code, wire_code(KafkaError::kUnknownTopicOrPartition));
 }
 
 /// A broker that has no room for a partition beside those of its own topics and one more.

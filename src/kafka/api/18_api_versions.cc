@@ -22,6 +22,7 @@ namespace {
 using wire::kafka::ApiVersionsRequest;
 using wire::kafka::ApiVersionsResponse;
 
+constexpr int16_t kNamesSince = 3;
 /// Older versions can't tell features that begin at version 0 (KAFKA-17011).
 constexpr int16_t kZeroMinimumSince = 4;
 
@@ -37,12 +38,14 @@ bool is_software_name(std::string_view text) {
 void api_versions(const Call& call, ApiVersionsRequest request, Reply<ApiVersionsResponse> reply) {
   ApiVersionsResponse response;
   bool named = is_software_name(request.client_software_name) && is_software_name(request.client_software_version);
-  if (call.version >= 3 && !named) {
+  if (call.version >= kNamesSince && !named) {
     response.error_code = wire_code(KafkaError::kInvalidRequest);
     return reply(response);
   }
-  call.peer.software_name = std::move(request.client_software_name);
-  call.peer.software_version = std::move(request.client_software_version);
+  if (call.version >= kNamesSince) {
+    call.peer.software_name = std::move(request.client_software_name);
+    call.peer.software_version = std::move(request.client_software_version);
+  }
   for (const Api* api : api_table()) response.api_keys.push_back(entry_of(*api));
   for (const Feature& feature : kFeatures) {
     std::string name(feature.name);

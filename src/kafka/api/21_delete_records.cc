@@ -2,7 +2,7 @@
 //
 // Behavior:
 // - Offset -1 means the high watermark. The new log start is on the disk when the answer comes. Compacted topics refuse
-//   with POLICY_VIOLATION, unless they also delete.
+//   with POLICY_VIOLATION, unless they also delete, and the broker's own topics with INVALID_TOPIC_EXCEPTION.
 //
 // Version notes:
 // - 2 is flexible.
@@ -19,11 +19,14 @@ using PartitionResponse = DeleteRecordsResponse::TopicResult::PartitionResult;
 
 constexpr int64_t kNoLowWatermark = -1;
 
-PartitionResponse delete_records_of(broker::Partition* partition,
-                                    const DeleteRecordsRequest::Topic::Partition& wanted) {
+/// `topic` may be null.
+PartitionResponse delete_records_of(const broker::Topic* topic, const DeleteRecordsRequest::Topic::Partition& wanted) {
   PartitionResponse out{wanted.partition_index, kNoLowWatermark, 0};
+  auto partition = topic ? topic->partition(PartitionId(wanted.partition_index)) : nullptr;
   if (!partition) {
     out.error_code = wire_code(KafkaError::kUnknownTopicOrPartition);
+  } else if (topic->internal) {
+    out.error_code = wire_code(KafkaError::kInvalidTopic);
   } else if (!partition->config().log.delete_enabled) {
     out.error_code = wire_code(KafkaError::kPolicyViolation);
   } else if (auto start = partition->log().delete_records(Offset(wanted.offset)); start.ok()) {
@@ -40,10 +43,8 @@ void delete_records(const Call& call, DeleteRecordsRequest request, Reply<Delete
     for (const auto& topic : request.topics) {
       auto& out = response.topics.emplace_back();
       out.name = topic.name;
-      for (const auto& wanted : topic.partitions) {
-        auto partition = broker.partition({topic.name, PartitionId(wanted.partition_index)});
-        out.partitions.push_back(delete_records_of(partition.get(), wanted));
-      }
+      auto found = broker.topic(topic.name);
+      for (const auto& wanted : topic.partitions) out.partitions.push_back(delete_records_of(found.get(), wanted));
     }
     reply(response);
   });

@@ -1,7 +1,8 @@
 // DescribeCluster (60): tells the id, controller and brokers of the cluster: this one broker.
 //
 // Behavior:
-// - Endpoint type 1 (brokers) is served; controllers (2) have no listener of their own: UNSUPPORTED_ENDPOINT_TYPE.
+// - Endpoint type 1 (brokers) is served; controllers (2) are asked for elsewhere: MISMATCHED_ENDPOINT_TYPE. There are
+//   no others: UNSUPPORTED_ENDPOINT_TYPE.
 //
 // Version notes:
 // - 1 adds the endpoint type (KIP-919), 2 fenced brokers.
@@ -15,13 +16,13 @@ namespace {
 using wire::kafka::DescribeClusterRequest;
 using wire::kafka::DescribeClusterResponse;
 
-constexpr int8_t kBrokers = 1;
+constexpr int8_t kBrokers = 1, kControllers = 2;
 
 void describe_cluster(const Call& call, DescribeClusterRequest request, Reply<DescribeClusterResponse> reply) {
   DescribeClusterResponse response;
-  response.endpoint_type = request.endpoint_type;
   if (request.endpoint_type != kBrokers) {
-    response.error_code = wire_code(KafkaError::kUnsupportedEndpointType);
+    bool known = request.endpoint_type == kControllers;
+    response.error_code = wire_code(known ? KafkaError::kMismatchedEndpointType : KafkaError::kUnsupportedEndpointType);
     response.error_message = "this listener serves brokers only";
     return reply(response);
   }

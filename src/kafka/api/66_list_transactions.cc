@@ -1,9 +1,9 @@
 // ListTransactions (66): lists transactions (KIP-664).
 //
 // Behavior:
-// - Filters by state, producer id, how long the transaction has been open, and a pattern of the transactional id, which
+// - Filters by state, producer id, how long ago the transaction began, and a pattern of the transactional id, which
 //   must match it whole; an empty filter lets everything pass. States that are none are answered in
-//   UnknownStateFilters.
+//   UnknownStateFilters. One that never began did so long ago: Kafka counts from its start time, -1.
 // - INVALID_REGULAR_EXPRESSION: the pattern is none of RE2's.
 //
 // Version notes:
@@ -57,9 +57,7 @@ void list_transactions(const Call& call, ListTransactionsRequest request, Reply<
   int64_t now_ms = call.server.broker.clock().wall_ms();
   for (const auto& transaction : call.server.broker.transactions().list()) {
     std::string_view state = to_string(transaction.state);
-    bool is_open = transaction.start_time_ms >= 0;
-    bool long_enough =
-        request.duration_filter < 0 || (is_open && now_ms - transaction.start_time_ms > request.duration_filter);
+    bool long_enough = request.duration_filter < 0 || now_ms - transaction.start_time_ms > request.duration_filter;
     if (!passes(request.state_filters, state) || !passes(request.producer_id_filters, transaction.producer.id.value) ||
         !long_enough || (pattern && !pattern->matches(transaction.transactional_id))) {
       continue;
