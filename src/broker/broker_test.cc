@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "broker/broker_test_support.h"
+#include "broker/offsets_schema.h"
 #include "codec/crc32c.h"
 #include "record/batch_builder.h"
 #include "record/producer_fields.h"
@@ -448,6 +449,36 @@ TEST_F(BrokerTest, TheOffsetsLogIsWrittenAnewWhenItHasGrown) {
   EXPECT_LT(largest, 40 << 20);
   restart();
   EXPECT_EQ(committed("g", "t"), 29);
+}
+
+TEST_F(BrokerTest, AnOpenTransactionHoldsUpTheLogOfItsOwnGroupOnly) {
+  TempDirectory fresh;
+  options_.data_directory = fresh.path();
+  options_.offsets_partitions = 2;
+  options_.coordinator_rewrite_bytes_min = 6000;
+  restart();
+  topic("t");
+  std::string groups[2];
+  for (char name = 'a'; groups[0].empty() || groups[1].empty(); ++name) {
+    groups[coordinator_partition(std::string(1, name), 2)] = name;
+  }
+  auto me = answer_of<IdentityAnswer>([&](auto done) {
+              broker_->transactions().init("tx", std::chrono::minutes(1), std::nullopt, done);
+            }).producer;
+  ASSERT_EQ(
+      answer_of<CoordinatorError>([&](auto done) { broker_->transactions().add_offsets("tx", me, groups[0], done); }),
+      CoordinatorError::kNone);
+  auto pending = answer_of<CommitAnswer>([&](auto done) {
+    broker_->groups().commit_in_transaction({.group_id = groups[0]}, "tx", {.id = me.id, .epoch = me.epoch},
+                                            {{{"t", PartitionId(0)}, {.offset = Offset(1)}}}, done);
+  });
+  ASSERT_EQ(pending[0], CoordinatorError::kNone);
+  for (int i = 0; i < 200; ++i) {
+    for (const std::string& group : groups) ASSERT_EQ(commit(group, "t", i)[0], CoordinatorError::kNone);
+  }
+  EXPECT_EQ(broker_->partition({"__consumer_offsets", PartitionId(0)})->log_start(), Offset(0));
+  EXPECT_GT(broker_->partition({"__consumer_offsets", PartitionId(1)})->log_start(), Offset(0));
+  broker_.reset();
 }
 
 TEST_F(BrokerTest, RetentionRemovesWhatIsOld) {

@@ -4,125 +4,16 @@
 #include <map>
 #include <random>
 
+#include "broker/group_machine_test_support.h"
+
 namespace headrace::broker {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::Contains;
 using testing::ElementsAre;
-using testing::Field;
 using testing::IsEmpty;
 using testing::SizeIs;
 using Error = CoordinatorError;
-
-/// A machine on a clock that stands still, with a disk that answers at once (or when told).
-class GroupMachineTest : public testing::Test {
- protected:
-  static GroupMachineOptions quick() { return {.initial_rebalance_delay = 0ms, .group_members_max = 10}; }
-
-  void make(GroupMachineOptions options) {
-    timers_.emplace(clock_);  // Those of a machine that was there before go with it.
-    machine_ = std::make_unique<GroupMachine>(options, lock_, clock_, *timers_,
-                                              [this](StoredGroup group, Function<void(bool)> done) {
-                                                stored_.push_back(std::move(group));
-                                                if (hold_store_)
-                                                  held_store_ = std::move(done);
-                                                else
-                                                  done(store_works_);
-                                              });
-  }
-  void SetUp() override { make(quick()); }
-
-  void pass(milliseconds time) {
-    // In steps, so that timers set by timers run in their time.
-    for (milliseconds step = 10ms; time > 0ms; time -= step) {
-      clock_.advance(std::min(step, time));
-      timers_->run_due();
-    }
-  }
-
-  struct Client {
-    std::string id;
-    std::optional<std::string> instance;
-    std::vector<GroupProtocol> protocols{{"range", {1}}};
-    int32_t generation = -1;
-    std::optional<JoinGroupAnswer> joined;
-    std::optional<SyncGroupAnswer> synced;
-    bool leads() const { return joined && joined->leader == id; }
-  };
-
-  static Client static_client(std::string instance) {
-    Client client;
-    client.instance = std::move(instance);
-    return client;
-  }
-  JoinGroupRequest request() { return request(Client()); }
-  JoinGroupRequest request(const Client& client) {
-    return {.group_id = "g",
-            .member_id = client.id,
-            .group_instance_id = client.instance,
-            .client_id = "client",
-            .client_host = "/host",
-            .session_timeout = 1000ms,
-            .rebalance_timeout = 3000ms,
-            .protocol_type = "consumer",
-            .protocols = client.protocols};
-  }
-  /// Joins, again with the id that was given when one is asked for.
-  void join(Client& client) {
-    client.joined.reset();
-    machine_->join(request(client), [&](JoinGroupAnswer a) { note_join(client, a); });
-    if (client.joined && client.joined->error == Error::kMemberIdRequired) {
-      client.joined.reset();
-      machine_->join(request(client), [&](JoinGroupAnswer a) { note_join(client, a); });
-    }
-  }
-  static void note_join(Client& client, const JoinGroupAnswer& a) {
-    EXPECT_FALSE(client.joined.has_value()) << "a second answer";
-    client.joined = a;
-    if (a.error == Error::kNone || a.error == Error::kMemberIdRequired) client.id = a.member_id;
-    if (a.error == Error::kNone) client.generation = a.generation;
-  }
-  void sync(Client& client, std::vector<MemberAssignment> assignments = {}) {
-    client.synced.reset();
-    machine_->sync({.group_id = "g",
-                    .generation = client.generation,
-                    .member_id = client.id,
-                    .group_instance_id = client.instance,
-                    .assignments = std::move(assignments)},
-                   [&](SyncGroupAnswer a) { client.synced = std::move(a); });
-  }
-  Error heartbeat(const Client& client) {
-    return machine_->heartbeat({"g", client.generation, client.id, client.instance});
-  }
-  static GroupMachineOptions delayed(milliseconds delay) {
-    GroupMachineOptions options;
-    options.initial_rebalance_delay = delay;
-    return options;
-  }
-  GroupState state() { return machine_->describe("g").state; }
-  /// Two members in a stable group, a leading.
-  void stable_pair(Client& a, Client& b) {
-    join(a);
-    join(b);
-    EXPECT_EQ(heartbeat(a), Error::kRebalanceInProgress);
-    join(a);
-    ASSERT_TRUE(a.joined && b.joined);
-    ASSERT_TRUE(a.leads());
-    sync(a, {{a.id, {10}}, {b.id, {20}}});
-    sync(b);
-    ASSERT_EQ(state(), GroupState::kStable);
-  }
-
-  GroupLock lock_;
-  os::ManualClock clock_{1700000000000};
-  std::optional<Timers> timers_;
-  std::vector<StoredGroup> stored_;
-  bool hold_store_ = false;
-  bool store_works_ = true;
-  Function<void(bool)> held_store_;
-  std::unique_ptr<GroupMachine> machine_;
-};
 
 TEST_F(GroupMachineTest, ANewMemberIsGivenAnIdFirst) {
   Client a;
@@ -265,22 +156,6 @@ TEST_F(GroupMachineTest, WhoJoinsButNeverSyncsIsOut) {
   EXPECT_EQ(heartbeat(b), Error::kUnknownMember);
 }
 
-TEST_F(GroupMachineTest, AStaticMemberThatNeverSyncsIsOutToo) {
-  Client a = static_client("one"), b = static_client("two");
-  join(a);
-  join(b);
-  join(a);
-  sync(a, {{a.id, {1}}});
-  for (int i = 0; i < 20 && heartbeat(a) == Error::kNone; ++i) {
-    heartbeat(b);
-    pass(200ms);
-  }
-  EXPECT_EQ(heartbeat(a), Error::kRebalanceInProgress);
-  EXPECT_EQ(heartbeat(b), Error::kUnknownMember);
-  join(a);
-  EXPECT_EQ(a.generation, 3);
-}
-
 TEST_F(GroupMachineTest, LeavingRebalancesAndTheLastOneEmptiesTheGroup) {
   Client a, b;
   stable_pair(a, b);
@@ -406,151 +281,6 @@ TEST_F(GroupMachineTest, AFollowerThatAsksAgainGetsTheSameAnswer) {
   ASSERT_TRUE(b.joined);
   EXPECT_EQ(b.generation, 2);
   EXPECT_EQ(state(), GroupState::kStable);
-}
-
-TEST_F(GroupMachineTest, AStaticMemberComesBackWithoutARebalance) {
-  Client a = static_client("one"), b = static_client("two");
-  join(a);
-  join(b);
-  join(a);
-  ASSERT_TRUE(a.joined && b.joined);
-  sync(a, {{a.id, {1}}, {b.id, {2}}});
-  Client again = static_client("two");
-  join(again);
-  ASSERT_TRUE(again.joined);
-  EXPECT_EQ(again.joined->error, Error::kNone);
-  EXPECT_EQ(again.generation, 2);
-  EXPECT_NE(again.id, b.id);
-  EXPECT_EQ(state(), GroupState::kStable);
-  sync(again);
-  EXPECT_THAT(again.synced->assignment, ElementsAre(2));
-  EXPECT_EQ(heartbeat(b), Error::kFencedInstanceId);
-}
-
-// Java's consumers tell the generation that they were in, so that no two starts of one say the same of themselves.
-TEST_F(GroupMachineTest, WhatAStaticMemberSaysOfItselfNeedsNoRebalance) {
-  Client a = static_client("one"), b = static_client("two");
-  a.protocols = b.protocols = {{"range", {1}}, {"sticky", {1}}};
-  stable_pair(a, b);
-  Client again = static_client("two");
-  again.protocols = {{"range", {9}}, {"sticky", {9}}};
-  join(again);
-  ASSERT_TRUE(again.joined);
-  EXPECT_EQ(again.generation, 2);
-  EXPECT_EQ(heartbeat(a), Error::kNone);
-
-  // After a restart only the protocol that was chosen is known of the others.
-  StoredGroup kept = stored_.back();
-  make(quick());
-  machine_->restore(kept);
-  Client anew = static_client("two");
-  anew.protocols = {{"range", {10}}, {"sticky", {10}}};
-  join(anew);
-  ASSERT_TRUE(anew.joined);
-  EXPECT_EQ(anew.generation, 2);
-  EXPECT_EQ(heartbeat(a), Error::kNone);
-  EXPECT_EQ(heartbeat(again), Error::kFencedInstanceId);
-}
-
-TEST_F(GroupMachineTest, AStaticMemberThatWantsAnotherProtocolRebalances) {
-  Client a = static_client("one");
-  a.protocols = {{"range", {1}}, {"sticky", {1}}};
-  join(a);
-  sync(a, {{a.id, {1}}});
-  Client again = static_client("one");
-  again.protocols = {{"sticky", {1}}, {"range", {1}}};
-  join(again);
-  ASSERT_TRUE(again.joined);
-  EXPECT_EQ(again.generation, 2);
-  EXPECT_EQ(again.joined->protocol_name, "sticky");
-}
-
-TEST_F(GroupMachineTest, AStaticMembersNewIdIsOnTheDiskBeforeItIsTold) {
-  Client a = static_client("one"), b = static_client("two");
-  stable_pair(a, b);
-  hold_store_ = true;
-  Client again = static_client("two");
-  join(again);
-  EXPECT_FALSE(again.joined);
-  pass(900ms);
-  heartbeat(a);
-  pass(900ms);  // Longer than its session: it waits for us.
-  heartbeat(a);
-  held_store_(true);
-  ASSERT_TRUE(again.joined);
-  EXPECT_THAT(stored_.back().members, Contains(Field(&StoredGroup::Member::member_id, again.id)));
-  pass(900ms);
-  EXPECT_EQ(heartbeat(again), Error::kNone);
-}
-
-TEST_F(GroupMachineTest, AStaticMemberWhoseNewIdCantBeStoredIsTheOldOne) {
-  Client a = static_client("one"), b = static_client("two");
-  stable_pair(a, b);
-  store_works_ = false;
-  for (Client* old : {&a, &b}) {
-    Client again = static_client(*old->instance);
-    join(again);
-    ASSERT_TRUE(again.joined);
-    EXPECT_EQ(again.joined->error, Error::kNotAvailable);
-    EXPECT_EQ(again.id, "");
-    EXPECT_EQ(heartbeat(*old), Error::kNone);
-  }
-  store_works_ = true;
-  Client leader = static_client("one");
-  join(leader);
-  EXPECT_EQ(leader.joined->leader, a.id) << "still the leader, so that whoever comes back is told of it";
-  sync(leader);
-  EXPECT_THAT(leader.synced->assignment, ElementsAre(10));
-}
-
-TEST_F(GroupMachineTest, ARebalanceAnswersAStaticMemberThatIsBeingStored) {
-  Client a = static_client("one"), b = static_client("two"), c;
-  stable_pair(a, b);
-  hold_store_ = true;
-  Client again = static_client("two");
-  join(again);
-  auto stored = std::move(held_store_);
-  join(c);
-  join(a);
-  ASSERT_TRUE(again.joined && c.joined);
-  EXPECT_EQ(again.generation, 3);
-  EXPECT_EQ(again.joined->error, Error::kNone);
-  stored(false);
-  EXPECT_EQ(heartbeat(again), Error::kNone);
-  EXPECT_EQ(heartbeat(b), Error::kFencedInstanceId);
-}
-
-TEST_F(GroupMachineTest, AStaticLeaderThatComesBackDoesNotAssignAgain) {
-  Client a = static_client("one");
-  join(a);
-  sync(a, {{a.id, {1}}});
-  Client again = static_client("one");
-  join(again);
-  ASSERT_TRUE(again.joined);
-  EXPECT_FALSE(again.leads());
-  sync(again);
-  EXPECT_THAT(again.synced->assignment, ElementsAre(1));
-
-  JoinGroupRequest modern = request(static_client("one"));
-  modern.supports_skip_assignment = true;
-  machine_->join(modern, [&](JoinGroupAnswer answer) {
-    EXPECT_TRUE(answer.skip_assignment);
-    EXPECT_EQ(answer.leader, answer.member_id);
-  });
-}
-
-TEST_F(GroupMachineTest, AStaticMemberKeepsItsPlaceUntilItsSessionEnds) {
-  Client a = static_client("one"), b = static_client("two");
-  join(a);
-  join(b);
-  join(a);
-  sync(a, {{a.id, {1}}, {b.id, {2}}});
-  sync(b);
-  pass(900ms);
-  heartbeat(a);
-  EXPECT_EQ(state(), GroupState::kStable);
-  pass(300ms);
-  EXPECT_EQ(heartbeat(a), Error::kRebalanceInProgress);
 }
 
 TEST_F(GroupMachineTest, CommitsAreTakenFromMembersOfTheGeneration) {

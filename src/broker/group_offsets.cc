@@ -311,8 +311,8 @@ void GroupCoordinator::expire_offsets() {
   }
 }
 
-/// When the retention of an offset begins is Kafka's rule (ClassicGroup.offsetExpirationCondition): for all of them when
-/// the last member went; where there never was one, and in consumer groups, for each when it was committed.
+/// When the retention of an offset begins is Kafka's rule (ClassicGroup.offsetExpirationCondition): for all of them
+/// when the last member went; where there never was one, and in consumer groups, for each when it was committed.
 void GroupCoordinator::expire_group(const std::string& id, int64_t before_ms) {
   GroupLock::Section section(group_lock_);
   std::optional<int64_t> since_ms = machine_.empty_since_ms(id);
@@ -327,7 +327,8 @@ void GroupCoordinator::expire_group(const std::string& id, int64_t before_ms) {
     std::set<TopicPartition> pending = pending_partitions(id);
     anything_left = !pending.empty();
     auto group = offsets_.find(id);
-    for (const auto& [tp, entry] : group == offsets_.end() ? GroupOffsets() : group->second) {
+    static const GroupOffsets kNoOffsets;
+    for (const auto& [tp, entry] : group == offsets_.end() ? kNoOffsets : group->second) {
       int64_t from_ms = since_ms.value_or(-1) >= 0 ? *since_ms : entry.offset.commit_time_ms;
       bool stays = from_ms > before_ms || pending.contains(tp) || entry.offset.metadata == kBusOffsetMetadata;
       if (!stays) expired.push_back({id, tp});

@@ -125,8 +125,8 @@ void GroupMachine::answer_joins(Group& group) {
   }
 }
 
-/// A member that joined and then never synced holds everybody up; it has the rebalance's time. So does a static one that
-/// was away when the others joined.
+/// A member that joined and then never synced holds everybody up; it has the rebalance's time. So does a static one
+/// that was away when the others joined.
 void GroupMachine::on_sync_timer(const std::string& group_id, int32_t generation) {
   GroupLock::Section section(lock_);
   Group* group = find_group(group_id);

@@ -103,8 +103,8 @@ struct CommittedOffset {
   int64_t commit_time_ms = -1;
 };
 
-/// The metadata of positions that came over the bus. They stay however old they are: pipelines and sinks commit when they
-/// get on only, and go on where they were after any pause.
+/// The metadata of positions that came over the bus. They stay however old they are: pipelines and sinks commit only
+/// when they get on, and go on where they were after any pause.
 inline constexpr std::string_view kBusOffsetMetadata = "headrace";
 
 struct OffsetToCommit {
