@@ -1,6 +1,8 @@
 // Short ways to say common things, for the broker's tests.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <future>
 #include <memory>
 #include <string>
@@ -11,6 +13,25 @@
 #include "record/batch_builder.h"
 
 namespace headrace::broker {
+
+/// A clock that goes on by itself, as threads that wait need it, and is set ahead when told.
+class JumpingClock final : public os::Clock {
+ public:
+  int64_t wall_ms() override { return os::system_clock().wall_ms() + wall_ahead_ms_; }
+  std::chrono::nanoseconds monotonic() override {
+    return os::system_clock().monotonic() + std::chrono::milliseconds(monotonic_ahead_ms_);
+  }
+  /// The wall clock is set anew.
+  void jump(std::chrono::milliseconds by) { wall_ahead_ms_ += by.count(); }
+  /// Time passes.
+  void advance(std::chrono::milliseconds by) {
+    wall_ahead_ms_ += by.count();
+    monotonic_ahead_ms_ += by.count();
+  }
+
+ private:
+  std::atomic<int64_t> wall_ahead_ms_{0}, monotonic_ahead_ms_{0};
+};
 
 inline record::Batch batch_of(const std::vector<std::string>& values, int64_t timestamp_ms = 1700000000000) {
   record::BatchBuilder builder;

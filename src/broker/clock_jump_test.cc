@@ -15,16 +15,6 @@ namespace {
 using namespace std::chrono_literals;
 using Error = CoordinatorError;
 
-class JumpingClock final : public os::Clock {
- public:
-  int64_t wall_ms() override { return os::system_clock().wall_ms() + ahead_ms_; }
-  std::chrono::nanoseconds monotonic() override { return os::system_clock().monotonic(); }
-  void jump(milliseconds by) { ahead_ms_ += by.count(); }
-
- private:
-  std::atomic<int64_t> ahead_ms_ = 0;
-};
-
 class BrokerClockJump : public testing::Test {
  protected:
   void SetUp() override {

@@ -1,5 +1,4 @@
 // What is forgotten of groups without members, and when.
-#include <atomic>
 #include <thread>
 
 #include "broker/broker_test_support.h"
@@ -10,17 +9,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using Error = CoordinatorError;
-
-/// Goes on by itself, as threads that wait need it, and jumps ahead when told.
-class JumpingClock final : public os::Clock {
- public:
-  int64_t wall_ms() override { return os::system_clock().wall_ms() + ahead_ms_; }
-  std::chrono::nanoseconds monotonic() override { return os::system_clock().monotonic() + milliseconds(ahead_ms_); }
-  void advance(milliseconds time) { ahead_ms_ += time.count(); }
-
- private:
-  std::atomic<int64_t> ahead_ms_{0};
-};
 
 class GroupExpiry : public testing::Test {
  protected:

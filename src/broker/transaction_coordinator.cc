@@ -339,9 +339,8 @@ void TransactionCoordinator::expire(const TransactionRef& transaction, int64_t b
   {
     std::lock_guard lock(transaction->mutex);
     const StoredTransaction& stored = transaction->stored;
-    bool ended = stored.state == TransactionState::kEmpty || stored.state == TransactionState::kCompleteCommit ||
-                 stored.state == TransactionState::kCompleteAbort;
-    if (!ended || transaction->busy || transaction->completing || stored.update_time_ms > before_ms) return;
+    bool idle = stored.state == TransactionState::kEmpty || has_ended(stored.state);
+    if (!idle || transaction->busy || transaction->completing || stored.update_time_ms > before_ms) return;
     transaction->busy = true;  // Whoever has found it already asks again.
   }
   write(*transaction, std::nullopt, [this, transaction](bool written) {

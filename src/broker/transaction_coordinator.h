@@ -118,7 +118,7 @@ class TransactionCoordinator final : public Transactions {
   void prepare(const EndingRef& ending);
   void write_markers(const EndingRef& ending);
   void write_marker(const EndingRef& ending, const TopicPartition& tp);
-  void marker_written(const EndingRef& ending, const TopicPartition& tp, const Result<Produced>& produced);
+  void marker_written(const EndingRef& ending, const TopicPartition& tp, const Status& written);
   void complete(const EndingRef& ending);
   /// Offsets that were committed in a transaction which ended in `tp` take effect or go.
   void complete_offsets(const TopicPartition& tp, ProducerId producer, bool commit);

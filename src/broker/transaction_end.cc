@@ -94,19 +94,13 @@ void TransactionCoordinator::write_markers(const EndingRef& ending) {
 }
 
 void TransactionCoordinator::write_marker(const EndingRef& ending, const TopicPartition& tp) {
-  auto partition = topics_.partition(tp);
-  if (!partition) return marker_written(ending, tp, Error{ErrorCode::kNotFound, "deleted"});
-  auto type = ending->commit ? record::ControlType::kCommit : record::ControlType::kAbort;
-  record::Batch marker = record::end_transaction_marker(type, ending->marker.id, ending->marker.epoch,
-                                                        kCoordinatorEpoch, env_.clock.wall_ms());
-  partition->append_marker(marker,
-                           [this, ending, tp](Result<Produced> produced) { marker_written(ending, tp, produced); });
+  write_marker(tp, ending->marker, ending->commit, kCoordinatorEpoch,
+               [this, ending, tp](const Status& written) { marker_written(ending, tp, written); });
 }
 
-void TransactionCoordinator::marker_written(const EndingRef& ending, const TopicPartition& tp,
-                                            const Result<Produced>& produced) {
-  if (!produced.ok()) {
-    switch (produced.error().code) {
+void TransactionCoordinator::marker_written(const EndingRef& ending, const TopicPartition& tp, const Status& written) {
+  if (!written.ok()) {
+    switch (written.error().code) {
       case ErrorCode::kNotFound: break;  // The topic is gone, and the transaction's records with it.
       case ErrorCode::kClosed: ending->cut_short = true; break;  // The next start goes on.
       case ErrorCode::kOutOfSpace:
@@ -116,11 +110,10 @@ void TransactionCoordinator::marker_written(const EndingRef& ending, const Topic
       default:
         // The decision stands: the marker is written when the partition takes writes again, after a restart. Until then
         // the transactional id stays busy; calling it complete would have the restart abort this partition's part.
-        log_error("ending transaction {} in {}: {}", ending->transaction->id, to_string(tp), produced.error().message);
+        log_error("ending transaction {} in {}: {}", ending->transaction->id, to_string(tp), written.error().message);
         ending->cut_short = true;
     }
   }
-  if (produced.ok()) complete_offsets(tp, ending->marker.id, ending->commit);
   if (--ending->markers_left == 0) complete(ending);
 }
 
@@ -131,7 +124,7 @@ void TransactionCoordinator::complete_offsets(const TopicPartition& tp, Producer
 void TransactionCoordinator::write_marker(const TopicPartition& tp, ProducerIdentity producer, bool commit,
                                           int32_t coordinator_epoch, MarkerCallback done) {
   auto partition = topics_.partition(tp);
-  if (!partition) return done(Error{ErrorCode::kNotFound, "no partition " + to_string(tp)});
+  if (!partition) return done(no_such_partition(tp));
   auto type = commit ? record::ControlType::kCommit : record::ControlType::kAbort;
   record::Batch marker =
       record::end_transaction_marker(type, producer.id, producer.epoch, coordinator_epoch, env_.clock.wall_ms());
@@ -188,10 +181,6 @@ void TransactionCoordinator::find_open_transactions(std::map<ProducerId, std::se
       }
     }
   }
-}
-
-bool has_ended(TransactionState state) {
-  return state == TransactionState::kCompleteCommit || state == TransactionState::kCompleteAbort;
 }
 
 /// Writes the markers of an end that was decided.

@@ -18,6 +18,10 @@
 
 namespace headrace::broker {
 
+constexpr bool has_ended(TransactionState state) {
+  return state == TransactionState::kCompleteCommit || state == TransactionState::kCompleteAbort;
+}
+
 /// What is durable of a transactional id.
 struct StoredTransaction {
   ProducerIdentity producer;

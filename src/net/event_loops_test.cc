@@ -210,14 +210,16 @@ TEST_F(EventLoopsTest, SessionMayAnswerAfterTheHalfCloseOfThePeer) {
   EXPECT_EQ(a.read_all(), "late answer");
 }
 
+/// Handles one byte, pauses, and goes on from the loop: as a session does that waits for an answer.
+size_t take_one_byte(Connection& connection, BytesView bytes) {
+  connection.send_copy(bytes.first(1));
+  connection.pause_reading();
+  connection.loop().post([&connection] { connection.resume_reading(); });
+  return 1;
+}
+
 TEST_F(EventLoopsTest, PausedConnectionDeliversItsRestOnResume) {
-  // Handles one byte, pauses, and goes on from the loop: as a session does that waits for an answer.
-  script_.on_bytes = [](Connection& connection, BytesView bytes) -> size_t {
-    connection.send_copy(bytes.first(1));
-    connection.pause_reading();
-    connection.loop().post([&connection] { connection.resume_reading(); });
-    return 1;
-  };
+  script_.on_bytes = take_one_byte;
   listen();
   auto a = client();
   a.send("0123456789");
@@ -225,12 +227,7 @@ TEST_F(EventLoopsTest, PausedConnectionDeliversItsRestOnResume) {
 }
 
 TEST_F(EventLoopsTest, TheEndOfThePeerComesAfterAllThatItSent) {
-  script_.on_bytes = [](Connection& connection, BytesView bytes) -> size_t {
-    connection.send_copy(bytes.first(1));
-    connection.pause_reading();
-    connection.loop().post([&connection] { connection.resume_reading(); });
-    return 1;
-  };
+  script_.on_bytes = take_one_byte;
   listen();
   for (int i = 0; i < 100; ++i) {
     auto a = client();

@@ -51,6 +51,12 @@ class HttpTest : public testing::Test {
     size_t at = head.find("Content-Length: ");
     return at == std::string::npos ? head : head + client.read(std::stoul(head.substr(at + 16)));
   }
+  /// Pipelined; each is answered with its number, from another thread.
+  static std::string late_requests(int count) {
+    std::string requests;
+    for (int i = 0; i < count; ++i) requests += fmt::format("GET /late?n={} HTTP/1.1\r\nHost: x\r\n\r\n", i);
+    return requests;
+  }
   std::string ask(std::string_view request) {
     auto c = client();
     c.send(request);
@@ -86,9 +92,7 @@ TEST_F(HttpTest, RequestInSingleBytesIsUnderstood) {
 TEST_F(HttpTest, PipelinedRequestsAreAnsweredInOrderEvenIfHandlersAnswerLate) {
   start();
   auto c = client();
-  std::string requests;
-  for (int i = 0; i < 200; ++i) requests += fmt::format("GET /late?n={} HTTP/1.1\r\nHost: x\r\n\r\n", i);
-  c.send(requests);
+  c.send(late_requests(200));
   for (int i = 0; i < 200; ++i) EXPECT_THAT(response(c), testing::EndsWith(fmt::format("\r\n\r\n{}", i)));
 }
 
@@ -173,9 +177,7 @@ TEST_F(HttpTest, ClientThatClosesItsSideStillGetsItsAnswer) {
 TEST_F(HttpTest, AllThatAClientSentBeforeItsEndIsAnswered) {
   start();
   auto c = client();
-  std::string requests;
-  for (int i = 0; i < 200; ++i) requests += fmt::format("GET /late?n={} HTTP/1.1\r\nHost: x\r\n\r\n", i);
-  c.send(requests);
+  c.send(late_requests(200));
   c.shutdown_send();
   for (int i = 0; i < 200; ++i) ASSERT_THAT(response(c), testing::EndsWith(fmt::format("\r\n\r\n{}", i)));
   EXPECT_EQ(c.read_all(), "");

@@ -2,13 +2,12 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
-#include <algorithm>
 #include <memory>
 #include <string_view>
-#include <vector>
 
 #include "app/commands.h"
 #include "app/config/config.h"
+#include "base/split_list.h"
 #include "broker/topic_config.h"
 #include "kafka/kafka_server.h"
 
@@ -19,16 +18,6 @@ struct Page {
   std::string_view name;
   std::string (*text)();
 };
-
-std::vector<std::string_view> words(std::string_view comma_separated) {
-  std::vector<std::string_view> out;
-  while (!comma_separated.empty()) {
-    size_t comma = std::min(comma_separated.find(','), comma_separated.size());
-    out.push_back(comma_separated.substr(0, comma));
-    comma_separated.remove_prefix(std::min(comma + 1, comma_separated.size()));
-  }
-  return out;
-}
 
 std::string commands_page() {
   std::string out = "# Commands\n\nThis page is printed by the program; `headrace COMMAND --help` says the same.\n";
@@ -43,7 +32,7 @@ std::string commands_page() {
 }
 
 std::string allowed(const broker::ConfigSpec& spec) {
-  if (!spec.choices.empty()) return fmt::format("`{}`", fmt::join(words(spec.choices), "`, `"));
+  if (!spec.choices.empty()) return fmt::format("`{}`", fmt::join(split_list(spec.choices), "`, `"));
   if (spec.type == broker::ConfigType::kBoolean) return "`true`, `false`";
   bool number = spec.type == broker::ConfigType::kInt || spec.type == broker::ConfigType::kLong;
   if (!number) return "";
