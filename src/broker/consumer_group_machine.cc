@@ -55,11 +55,12 @@ ConsumerGroupMachine::Group* ConsumerGroupMachine::find_group(std::string_view i
   return found == groups_.end() ? nullptr : found->second.get();
 }
 
-ConsumerGroupMachine::Member& ConsumerGroupMachine::add_member(Group& group, const ConsumerHeartbeatRequest& request) {
-  Member& member = group.members[request.member_id];
-  member.id = request.member_id;
-  member.info.instance_id = request.instance_id;
-  if (request.instance_id) group.static_members[*request.instance_id] = member.id;
+ConsumerGroupMachine::Member& ConsumerGroupMachine::add_member(Group& group, const std::string& member_id,
+                                                               const std::optional<std::string>& instance_id) {
+  Member& member = group.members[member_id];
+  member.id = member_id;
+  member.info.instance_id = instance_id;
+  if (instance_id) group.static_members[*instance_id] = member_id;
   group.bump();
   return member;
 }
@@ -68,7 +69,7 @@ ConsumerGroupMachine::Member& ConsumerGroupMachine::add_member(Group& group, con
 ConsumerGroupMachine::Member& ConsumerGroupMachine::replace_static_member(Group& group, Member& old,
                                                                           const std::string& new_id) {
   timers_.cancel(std::exchange(old.session_timer, 0));
-  timers_.cancel(std::exchange(old.rebalance_timer, 0));
+  stop_rebalance_timer(old);
   group.removed.insert(old.id);
   group.static_members[*old.info.instance_id] = new_id;
   auto node = group.members.extract(old.id);
@@ -80,21 +81,24 @@ ConsumerGroupMachine::Member& ConsumerGroupMachine::replace_static_member(Group&
   return member;
 }
 
+/// Moves the group on by what a member says of itself and of what it has, and the member by what it is to have.
+void ConsumerGroupMachine::advance(Group& group, Member& member, ConsumerMemberInfo told,
+                                   const std::optional<PartitionSet>& owned) {
+  refresh_topics(group, update_member(group, member, std::move(told)));
+  update_target(group);
+  reconcile_member(group, member, owned);
+  touch(group, member);
+  flush(group);
+}
+
 /// Whether the member's subscription is another now.
-bool ConsumerGroupMachine::update_member(Group& group, Member& member, const ConsumerHeartbeatRequest& request) {
-  ConsumerMemberInfo info = member.info;
-  info.client_id = request.client_id;
-  info.client_host = request.client_host;
-  if (request.rack_id) info.rack_id = request.rack_id;
-  if (request.rebalance_timeout) info.rebalance_timeout_ms = static_cast<int32_t>(request.rebalance_timeout->count());
-  if (request.topics) info.topics = {request.topics->begin(), request.topics->end()};
-  if (request.regex) info.regex = request.regex->empty() ? std::nullopt : request.regex;
-  if (request.assignor) info.assignor = request.assignor;
-  if (info == member.info) return false;
-  bool resubscribed = info.topics != member.info.topics || info.regex != member.info.regex;
+bool ConsumerGroupMachine::update_member(Group& group, Member& member, ConsumerMemberInfo told) {
+  if (told == member.info) return false;
+  bool resubscribed = told.topics != member.info.topics || told.regex != member.info.regex;
   bool first = member.current.epoch == kJoinEpoch && member.current.previous_epoch < 0;
-  if (!first && (resubscribed || info.assignor != member.info.assignor)) group.bump();
-  member.info = std::move(info);
+  if (!first && (resubscribed || told.assignor != member.info.assignor)) group.bump();
+  if (told.classic.has_value() != member.info.classic.has_value()) stop_rebalance_timer(member);
+  member.info = std::move(told);
   member.info_changed = true;
   return resubscribed;
 }
@@ -209,7 +213,8 @@ GroupTimeouts ConsumerGroupMachine::timeouts_of(const Group& group) {
 }
 
 void ConsumerGroupMachine::touch(Group& group, Member& member) {
-  milliseconds session = timeouts_of(group).session;
+  milliseconds session =
+      member.info.classic ? milliseconds(member.info.classic->session_timeout_ms) : timeouts_of(group).session;
   member.expires = clock_.monotonic() + session;
   // One timer a member: it looks at `expires` when it fires and goes on when there were signs of life.
   if (member.session_timer) return;
@@ -237,28 +242,39 @@ void ConsumerGroupMachine::on_session_timer(const std::string& group_id, const s
   flush(*group);
 }
 
-/// Gives the member its rebalance timeout from now on, when it is to give partitions up.
+/// Gives the member its rebalance timeout from now on, when it is to give partitions up. One of the classic protocol
+/// has that time to join instead, once it was asked to, and to sync then.
 void ConsumerGroupMachine::watch_revocation(Group& group, Member& member) {
-  timers_.cancel(std::exchange(member.rebalance_timer, 0));
-  if (member.current.state != MemberState::kUnrevokedPartitions) return;
+  if (member.info.classic) return;
+  stop_rebalance_timer(member);
+  if (member.current.state == MemberState::kUnrevokedPartitions) start_rebalance_timer(group, member);
+}
+
+void ConsumerGroupMachine::start_rebalance_timer(Group& group, Member& member) {
+  stop_rebalance_timer(member);
+  member.rebalance_round = next_round_++;
   member.rebalance_timer = timers_.after(milliseconds(std::max(member.info.rebalance_timeout_ms, 1)),
-                                         [this, group_id = group.id, id = member.id, epoch = member.current.epoch] {
-                                           on_rebalance_timer(group_id, id, epoch);
+                                         [this, group_id = group.id, id = member.id, round = member.rebalance_round] {
+                                           on_rebalance_timer(group_id, id, round);
                                          });
 }
 
+void ConsumerGroupMachine::stop_rebalance_timer(Member& member) {
+  timers_.cancel(std::exchange(member.rebalance_timer, 0));
+  member.rebalance_round = 0;
+}
+
 void ConsumerGroupMachine::on_rebalance_timer(const std::string& group_id, const std::string& member_id,
-                                              int32_t epoch) {
+                                              uint64_t round) {
   GroupLock::Section section(lock_);
   Group* group = find_group(group_id);
   if (!group) return;
   auto found = group->members.find(member_id);
-  if (found == group->members.end()) return;
-  Member& member = found->second;
-  if (member.current.state != MemberState::kUnrevokedPartitions || member.current.epoch != epoch) return;
-  member.rebalance_timer = 0;
-  log_info("group {}: member {} did not give partitions up in time and is removed", group_id, member_id);
-  remove_member(*group, member);
+  if (found == group->members.end() || found->second.rebalance_round != round) return;
+  found->second.rebalance_timer = 0;
+  log_info("group {}: member {} did not {} in time and is removed", group_id, member_id,
+           found->second.info.classic ? "join or sync" : "give partitions up");
+  remove_member(*group, found->second);
   flush(*group);
 }
 

@@ -10,6 +10,11 @@
 //
 // A member with a wrong epoch is fenced; one that is silent for the session timeout, or does not give partitions up
 // within its rebalance timeout, is removed.
+//
+// Members of the classic protocol may be among them while a group moves from the one protocol to the other (KIP-848,
+// "Online migration"). Such a member has its epoch for a generation, moves on when it joins, and gets by SyncGroup what
+// the broker assigned to it; its heartbeats are told when it has to join again. A group of which only such members are
+// left is handed over.
 #pragma once
 
 #include <map>
@@ -43,6 +48,10 @@ class ConsumerGroupMachine {
   using Store =
       Function<void(const std::string& group_id, std::vector<StateLog::Entry> records, Function<void(bool stored)>)>;
 
+  /// Takes over a group of which only members of the classic protocol are left, with the records of its end here.
+  using HandOver =
+      Function<void(const std::string& group_id, StoredConsumerGroup group, std::vector<StateLog::Entry> end)>;
+
   ConsumerGroupMachine(ConsumerGroupOptions options, GroupLock& lock, os::Clock& clock, Timers& timers,
                        const TopicView& topics, Store store);
   ~ConsumerGroupMachine();
@@ -52,11 +61,20 @@ class ConsumerGroupMachine {
     timeouts_of_ = std::move(timeouts_of);
   }
 
+  /// Who takes over, inside a section; to be set before the first call. Else such groups stay here.
+  void set_hand_over(HandOver hand_over) { hand_over_ = std::move(hand_over); }
+
   void heartbeat(ConsumerHeartbeatRequest request, ConsumerHeartbeatCallback done);
   /// LeaveGroup of the classic protocol, by which admin clients remove members of groups of either kind.
   void leave(std::string_view group_id, const std::vector<LeavingMember>& members, LeaveCallback done);
 
-  /// Whether the caller may commit offsets: kStaleMemberEpoch, kUnknownMember, kUnsupportedVersion.
+  // Members of the classic protocol (consumer_group_classic.cc). `request` has passed GroupMachine::check_join().
+  void join(JoinGroupRequest request, JoinCallback done);
+  void sync(SyncGroupRequest request, SyncCallback done);
+  CoordinatorError classic_heartbeat(const GroupCaller& caller);
+
+  /// Whether the caller may commit offsets: kStaleMemberEpoch (kIllegalGeneration to a member of the classic protocol),
+  /// kUnknownMember, kUnsupportedVersion.
   CoordinatorError check_commit(const GroupCaller& caller, bool transactional);
   /// Whether the caller may read offsets as a member.
   CoordinatorError check_fetch(const GroupCaller& caller);
@@ -77,8 +95,12 @@ class ConsumerGroupMachine {
 
   /// Takes over a group as read from the disk; its members have one session timeout to show up.
   void restore(const std::string& group_id, const StoredConsumerGroup& stored);
-  /// All records of the groups whose ids pass.
-  std::vector<StateLog::Entry> snapshot(Function<bool(const std::string& group_id)> wanted);
+  /// Goes on with a group of the classic protocol. Its records, which are the caller's to write.
+  std::vector<StateLog::Entry> adopt(const std::string& group_id, const StoredConsumerGroup& group);
+  /// Hands the group over when only members of the classic protocol are left in it.
+  void hand_over_if_classic(std::string_view group_id);
+  /// All records of the group.
+  std::vector<StateLog::Entry> records_of(std::string_view group_id);
 
  private:
   struct Member;
@@ -92,18 +114,28 @@ class ConsumerGroupMachine {
   // What a request may ask for (consumer_group_requests.cc).
   Checked check_request(const ConsumerHeartbeatRequest& request) const;
   static Checked check_epoch(const Member& member, const ConsumerHeartbeatRequest& request);
-  Checked find_member(Group& group, const ConsumerHeartbeatRequest& request, Member** member);
+  static Checked find_member(Group& group, const std::string& member_id, const std::optional<std::string>& instance_id,
+                             Member** member);
   Checked join_or_find(Group& group, const ConsumerHeartbeatRequest& request, Member** member);
   Checked leave(Group& group, const ConsumerHeartbeatRequest& request);
   static CoordinatorError find_leaving(const Group* group, const LeavingMember& leaving, std::string* id);
   static bool is_full(const ConsumerHeartbeatRequest& request);
 
+  // Members of the classic protocol (consumer_group_classic.cc).
+  static bool fits(const Group& group, const JoinGroupRequest& request);
+  CoordinatorError find_joining(Group& group, const JoinGroupRequest& request, bool is_new, const PartitionSet& owned,
+                                Member** member);
+  static CoordinatorError find_classic(Group* group, const GroupCaller& caller, Member** member);
+  static bool waits_for_others(const Group& group, const Member& member);
+  CoordinatorError ask_to_join(Group& group, Member& member);
+
   // What happens inside a group (consumer_group_machine.cc).
   Group* find_group(std::string_view id);
   bool is_full();
-  Member& add_member(Group& group, const ConsumerHeartbeatRequest& request);
+  Member& add_member(Group& group, const std::string& member_id, const std::optional<std::string>& instance_id);
   Member& replace_static_member(Group& group, Member& old, const std::string& new_id);
-  bool update_member(Group& group, Member& member, const ConsumerHeartbeatRequest& request);
+  void advance(Group& group, Member& member, ConsumerMemberInfo told, const std::optional<PartitionSet>& owned);
+  bool update_member(Group& group, Member& member, ConsumerMemberInfo told);
   void refresh_topics(Group& group, bool subscriptions_changed);
   void update_target(Group& group);
   void reconcile_member(Group& group, Member& member, const std::optional<PartitionSet>& owned);
@@ -116,7 +148,9 @@ class ConsumerGroupMachine {
   void touch(Group& group, Member& member);
   void on_session_timer(const std::string& group_id, const std::string& member_id);
   void watch_revocation(Group& group, Member& member);
-  void on_rebalance_timer(const std::string& group_id, const std::string& member_id, int32_t epoch);
+  void start_rebalance_timer(Group& group, Member& member);
+  void stop_rebalance_timer(Member& member);
+  void on_rebalance_timer(const std::string& group_id, const std::string& member_id, uint64_t round);
 
   void flush(Group& group);
   void on_stored(const std::string& group_id, uint64_t life, uint64_t write, bool stored,
@@ -124,6 +158,7 @@ class ConsumerGroupMachine {
   void answer(Group& group, ConsumerHeartbeatCallback done, ConsumerHeartbeatAnswer reply);
   void answer_held(Group& group, ConsumerHeartbeatCallback done, ConsumerHeartbeatAnswer reply);
   void answer_now(ConsumerHeartbeatCallback done, ConsumerHeartbeatAnswer reply);
+  static StoredConsumerGroup stored_form(const Group& group);
   static void append_records(const Group& group, const Member& member, bool all, std::vector<StateLog::Entry>& out);
   static std::vector<StateLog::Entry> all_records(const Group& group);
 
@@ -134,8 +169,10 @@ class ConsumerGroupMachine {
   const TopicView& topics_;
   Store store_;
   Function<GroupTimeouts(const std::string& group_id)> timeouts_of_;
+  HandOver hand_over_;
   bool full_ = false;  ///< A group was refused, and none has been made since.
   uint64_t next_life_ = 1;
+  uint64_t next_round_ = 1;
   std::map<std::string, std::unique_ptr<Group>, std::less<>> groups_;
 };
 

@@ -14,6 +14,19 @@ using Error = CoordinatorError;
 
 bool is_empty(const std::optional<std::string>& text) { return text && text->empty(); }
 
+/// What the member is known to say of itself, after a heartbeat, which tells what has changed.
+ConsumerMemberInfo told_by(const ConsumerHeartbeatRequest& request, ConsumerMemberInfo info) {
+  info.client_id = request.client_id;
+  info.client_host = request.client_host;
+  if (request.rack_id) info.rack_id = request.rack_id;
+  if (request.rebalance_timeout) info.rebalance_timeout_ms = static_cast<int32_t>(request.rebalance_timeout->count());
+  if (request.topics) info.topics = {request.topics->begin(), request.topics->end()};
+  if (request.regex) info.regex = request.regex->empty() ? std::nullopt : request.regex;
+  if (request.assignor) info.assignor = request.assignor;
+  info.classic.reset();
+  return info;
+}
+
 }  // namespace
 
 /// A member tells everything of itself when it joins and after an error, and is told its whole assignment then.
@@ -66,22 +79,21 @@ ConsumerGroupMachine::Checked ConsumerGroupMachine::check_epoch(const Member& me
                                                 ". It must abandon all its partitions and rejoin."};
 }
 
-ConsumerGroupMachine::Checked ConsumerGroupMachine::find_member(Group& group, const ConsumerHeartbeatRequest& request,
+ConsumerGroupMachine::Checked ConsumerGroupMachine::find_member(Group& group, const std::string& member_id,
+                                                                const std::optional<std::string>& instance_id,
                                                                 Member** member) {
-  if (request.instance_id) {
-    auto known = group.static_members.find(*request.instance_id);
+  if (instance_id) {
+    auto known = group.static_members.find(*instance_id);
     if (known == group.static_members.end()) {
-      return Refusal{Error::kUnknownMember, "Instance id " + *request.instance_id + " is unknown."};
+      return Refusal{Error::kUnknownMember, "Instance id " + *instance_id + " is unknown."};
     }
-    if (known->second != request.member_id) {
-      return Refusal{Error::kFencedInstanceId,
-                     "Instance id " + *request.instance_id + " belongs to another member by now."};
+    if (known->second != member_id) {
+      return Refusal{Error::kFencedInstanceId, "Instance id " + *instance_id + " belongs to another member by now."};
     }
   }
-  auto found = group.members.find(request.member_id);
+  auto found = group.members.find(member_id);
   if (found == group.members.end()) {
-    return Refusal{Error::kUnknownMember,
-                   "Member " + request.member_id + " is not a member of group " + group.id + "."};
+    return Refusal{Error::kUnknownMember, "Member " + member_id + " is not a member of group " + group.id + "."};
   }
   *member = &found->second;
   return std::nullopt;
@@ -90,12 +102,14 @@ ConsumerGroupMachine::Checked ConsumerGroupMachine::find_member(Group& group, co
 ConsumerGroupMachine::Checked ConsumerGroupMachine::join_or_find(Group& group, const ConsumerHeartbeatRequest& request,
                                                                  Member** member) {
   if (request.member_epoch != kJoinEpoch) {
-    if (Checked refused = find_member(group, request, member)) return refused;
+    if (Checked refused = find_member(group, request.member_id, request.instance_id, member)) return refused;
     return check_epoch(**member, request);
   }
   if (request.instance_id && group.static_members.contains(*request.instance_id)) {
     Member& old = group.members.at(group.static_members[*request.instance_id]);
-    if (!old.is_away() && old.id != request.member_id) {
+    // Static members of the classic protocol go without a word.
+    bool released = old.is_away() || old.info.classic;
+    if (!released && old.id != request.member_id) {
       return Refusal{Error::kUnreleasedInstanceId,
                      "Instance id " + *request.instance_id + " is in use by member " + old.id + "."};
     }
@@ -103,7 +117,7 @@ ConsumerGroupMachine::Checked ConsumerGroupMachine::join_or_find(Group& group, c
       return Refusal{Error::kInvalidRequest, "Member " + request.member_id + " is in the group already, and is not " +
                                                  "instance " + *request.instance_id + "."};
     }
-    *member = old.is_away() ? &replace_static_member(group, old, request.member_id) : &old;
+    *member = released ? &replace_static_member(group, old, request.member_id) : &old;
     return std::nullopt;
   }
   if (auto known = group.members.find(request.member_id); known != group.members.end()) {
@@ -114,14 +128,14 @@ ConsumerGroupMachine::Checked ConsumerGroupMachine::join_or_find(Group& group, c
     return Refusal{Error::kGroupMaxSizeReached,
                    "The group has its maximum of " + std::to_string(options_.group_members_max) + " members."};
   }
-  *member = &add_member(group, request);
+  *member = &add_member(group, request.member_id, request.instance_id);
   return std::nullopt;
 }
 
 /// A static member that goes with epoch -2 keeps its place and its partitions until it comes back or its session ends.
 ConsumerGroupMachine::Checked ConsumerGroupMachine::leave(Group& group, const ConsumerHeartbeatRequest& request) {
   Member* member = nullptr;
-  if (Checked refused = find_member(group, request, &member)) return refused;
+  if (Checked refused = find_member(group, request.member_id, request.instance_id, &member)) return refused;
   if (request.member_epoch == kLeaveEpoch) {
     remove_member(group, *member);
     return std::nullopt;
@@ -218,11 +232,7 @@ void ConsumerGroupMachine::heartbeat(ConsumerHeartbeatRequest request, ConsumerH
   Member* member = nullptr;
   if (Checked refused = join_or_find(*group, request, &member)) return refuse(*std::move(refused));
   PartitionSet before = member->current.assigned;
-  refresh_topics(*group, update_member(*group, *member, request));
-  update_target(*group);
-  reconcile_member(*group, *member, request.owned);
-  touch(*group, *member);
-  flush(*group);
+  advance(*group, *member, told_by(request, member->info), request.owned);
   reply.member_epoch = member->current.epoch;
   if (is_full(request) || member->current.assigned != before) reply.assignment = member->current.assigned;
   answer(*group, std::move(done), std::move(reply));
@@ -238,8 +248,10 @@ CoordinatorError ConsumerGroupMachine::check_commit(const GroupCaller& caller, b
   if (transactional && anonymous) return Error::kNone;
   auto member = group->members.find(caller.member_id);
   if (member == group->members.end()) return Error::kUnknownMember;
+  bool current = caller.generation == member->second.current.epoch;
+  if (member->second.info.classic) return current ? Error::kNone : Error::kIllegalGeneration;
   if (!caller.knows_member_epochs) return Error::kUnsupportedVersion;
-  return caller.generation == member->second.current.epoch ? Error::kNone : Error::kStaleMemberEpoch;
+  return current ? Error::kNone : Error::kStaleMemberEpoch;
 }
 
 CoordinatorError ConsumerGroupMachine::check_fetch(const GroupCaller& caller) {

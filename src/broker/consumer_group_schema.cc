@@ -7,6 +7,7 @@ namespace {
 
 constexpr int16_t kValueVersion = 0;
 constexpr uint64_t kMetadataHashTag = 0;
+constexpr uint64_t kClassicMemberTag = 0;
 
 Error damaged(std::string_view what) {
   return {ErrorCode::kCorrupt, "__consumer_offsets: " + std::string(what) + " of a consumer group can't be read"};
@@ -47,6 +48,33 @@ PartitionSet read_partitions(codec::Reader& reader) {
     skip_tags(reader);
   }
   return PartitionSet(std::move(items));
+}
+
+Bytes encode_classic_member(const ClassicMemberInfo& classic) {
+  Bytes out;
+  codec::Writer writer(out);
+  writer.write_unsigned_varint(1);  // There is one.
+  writer.write(classic.session_timeout_ms);
+  writer.write_unsigned_varint(classic.protocols.size() + 1);
+  for (const GroupProtocol& protocol : classic.protocols) {
+    write_compact_string(writer, protocol.name);
+    write_compact_bytes(writer, protocol.metadata);
+    write_no_tags(writer);
+  }
+  write_no_tags(writer);
+  return out;
+}
+std::optional<ClassicMemberInfo> read_classic_member(codec::Reader& reader) {
+  if (reader.read_unsigned_varint() == 0) return std::nullopt;
+  ClassicMemberInfo classic{.session_timeout_ms = reader.read<int32_t>()};
+  for (uint64_t count = read_count(reader); count > 0 && reader.ok(); --count) {
+    GroupProtocol& protocol = classic.protocols.emplace_back();
+    protocol.name = read_compact_string(reader);
+    protocol.metadata = read_compact_bytes(reader);
+    skip_tags(reader);
+  }
+  skip_tags(reader);
+  return classic;
 }
 
 /// Opens a value: a reader behind its version, failed when that is not known.
@@ -101,7 +129,12 @@ Bytes encode_consumer_member(const ConsumerMemberInfo& info) {
   write_compact_nullable_string(writer, info.regex);
   writer.write(info.rebalance_timeout_ms);
   write_compact_nullable_string(writer, info.assignor);
-  write_no_tags(writer);
+  if (!info.classic) return write_no_tags(writer), out;
+  Bytes classic = encode_classic_member(*info.classic);
+  writer.write_unsigned_varint(1);
+  writer.write_unsigned_varint(kClassicMemberTag);
+  writer.write_unsigned_varint(classic.size());
+  writer.write_bytes(classic);
   return out;
 }
 
@@ -178,7 +211,9 @@ Result<ConsumerMemberInfo> decode_consumer_member(std::string_view value) {
   info.regex = read_compact_nullable_string(reader);
   info.rebalance_timeout_ms = reader.read<int32_t>();
   info.assignor = read_compact_nullable_string(reader);
-  skip_tags(reader);
+  read_tags(reader, [&](uint64_t tag, codec::Reader& field) {
+    if (tag == kClassicMemberTag) info.classic = read_classic_member(field);
+  });
   if (!reader.ok()) return damaged("a member");
   return info;
 }

@@ -5,13 +5,14 @@
 //   key            := type:i16 group:string (member:string, where the record is a member's)
 //   group value    := version:i16(=0) epoch:i32 tags(0: metadata_hash:i64)                                   type 3
 //   member value   := version:i16(=0) instance:text? rack:text? client_id:text client_host:text
-//                     topic:text[] regex:text? rebalance_timeout_ms:i32 assignor:text? tags                  type 5
+//                     topic:text[] regex:text? rebalance_timeout_ms:i32 assignor:text? tags(0: classic)      type 5
+//   classic        := 1 session_timeout_ms:i32 (name:text metadata:bytes tags)[] tags
 //   target epoch   := version:i16(=0) epoch:i32 tags                                                         type 6
 //   target member  := version:i16(=0) partitions[] tags                                                      type 7
 //   current member := version:i16(=0) epoch:i32 previous_epoch:i32 state:i8 assigned:partitions[]
 //                     revoking:partitions[] tags                                                             type 8
 //   partitions     := topic_id:16 partition:i32[] tags
-//   text, x[]      := KIP-482's compact forms (unsigned varint of the size plus one);  string := as in offsets_schema.h
+//   text, x[], ... := KIP-482's compact forms (unsigned varint of the size plus one);  string := as in offsets_schema.h
 //   tags           := KIP-482's tagged fields; unknown ones are skipped
 #pragma once
 
@@ -22,6 +23,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "broker/group_types.h"
 #include "broker/partition_set.h"
 #include "broker/state_log.h"
 
@@ -57,6 +59,13 @@ struct StoredConsumerGroupEpoch {
   friend bool operator==(const StoredConsumerGroupEpoch&, const StoredConsumerGroupEpoch&) = default;
 };
 
+/// What a member says of itself that speaks the classic protocol in a consumer group.
+struct ClassicMemberInfo {
+  int32_t session_timeout_ms = 0;
+  std::vector<GroupProtocol> protocols;
+  friend bool operator==(const ClassicMemberInfo&, const ClassicMemberInfo&) = default;
+};
+
 /// What a member said of itself.
 struct ConsumerMemberInfo {
   std::optional<std::string> instance_id;
@@ -67,6 +76,7 @@ struct ConsumerMemberInfo {
   std::optional<std::string> regex;
   int32_t rebalance_timeout_ms = -1;
   std::optional<std::string> assignor;
+  std::optional<ClassicMemberInfo> classic;  ///< Where it does not speak the consumer protocol.
   friend bool operator==(const ConsumerMemberInfo&, const ConsumerMemberInfo&) = default;
 };
 

@@ -18,6 +18,7 @@ struct ConsumerGroupMachine::Member {
   std::chrono::nanoseconds expires{0};
   Timers::Id session_timer = 0;
   Timers::Id rebalance_timer = 0;
+  uint64_t rebalance_round = 0;  ///< Tells a late timer from the present one.
 
   // Not stored yet.
   bool info_changed = true;

@@ -1,4 +1,5 @@
 // What of consumer groups is kept on the disk, and answers that wait for it.
+#include "base/check.h"
 #include "broker/consumer_group_machine.h"
 #include "broker/consumer_group_state.h"
 
@@ -11,6 +12,12 @@ using Records = std::vector<StateLog::Entry>;
 void forget_member(const std::string& group_id, const std::string& member_id, Records& out) {
   for (Type type : {Type::kCurrentMember, Type::kTargetMember, Type::kMember}) {
     out.push_back({encode_consumer_key({type, group_id, member_id}), std::nullopt});
+  }
+}
+
+void forget_epochs(const std::string& group_id, Records& out) {
+  for (Type type : {Type::kTargetEpoch, Type::kGroup}) {
+    out.push_back({encode_consumer_key({type, group_id, ""}), std::nullopt});
   }
 }
 
@@ -81,7 +88,8 @@ void ConsumerGroupMachine::on_stored(const std::string& group_id, uint64_t life,
       answer_held(*group, std::move(group->held.front().done), std::move(group->held.front().reply));
       group->held.pop_front();
     }
-    return flush(*group);
+    flush(*group);
+    return group->writing ? void() : hand_over_if_classic(group_id);
   }
   // What is in memory is ahead of the disk now: nobody hears of it before all of it has been stored anew.
   group->removed.insert(removed.begin(), removed.end());
@@ -117,8 +125,7 @@ CoordinatorError ConsumerGroupMachine::take_over(std::string_view group_id, Reco
   if (!group) return CoordinatorError::kGroupIdNotFound;
   if (!group->members.empty()) return CoordinatorError::kNonEmptyGroup;
   for (const std::string& id : group->removed) forget_member(group->id, id, end);
-  end.push_back({encode_consumer_key({Type::kTargetEpoch, group->id, ""}), std::nullopt});
-  end.push_back({encode_consumer_key({Type::kGroup, group->id, ""}), std::nullopt});
+  forget_epochs(group->id, end);
   for (Group::Held& held : group->held) {
     held.reply.error = CoordinatorError::kNotAvailable;
     answer_now(std::move(held.done), std::move(held.reply));
@@ -165,14 +172,44 @@ void ConsumerGroupMachine::restore(const std::string& group_id, const StoredCons
   groups_[group_id] = std::move(group);
 }
 
-Records ConsumerGroupMachine::snapshot(Function<bool(const std::string&)> wanted) {
+Records ConsumerGroupMachine::adopt(const std::string& group_id, const StoredConsumerGroup& stored) {
   GroupLock::Section section(lock_);
-  Records out;
-  for (const auto& [id, group] : groups_) {
-    if (!wanted(id)) continue;
-    for (StateLog::Entry& entry : all_records(*group)) out.push_back(std::move(entry));
+  restore(group_id, stored);
+  return records_of(group_id);
+}
+
+StoredConsumerGroup ConsumerGroupMachine::stored_form(const Group& group) {
+  StoredConsumerGroup stored{.epoch = group.epoch, .target_epoch = group.target_epoch, .members = {}};
+  for (const auto& [id, member] : group.members) stored.members[id] = {member.info, member.target, member.current};
+  return stored;
+}
+
+/// At rest: everything is on the disk and everybody has been answered.
+void ConsumerGroupMachine::hand_over_if_classic(std::string_view group_id) {
+  GroupLock::Section section(lock_);
+  Group* group = find_group(group_id);
+  if (!group || !hand_over_ || group->writing || group->has_changes() || group->members.empty()) return;
+  for (const auto& [id, member] : group->members) {
+    if (!member.info.classic) return;
   }
-  return out;
+  CHECK(group->held.empty());
+  Records end;
+  for (auto& [id, member] : group->members) {
+    timers_.cancel(member.session_timer);
+    stop_rebalance_timer(member);
+    forget_member(group->id, id, end);
+  }
+  forget_epochs(group->id, end);
+  StoredConsumerGroup stored = stored_form(*group);
+  std::string id = group->id;
+  groups_.erase(groups_.find(id));
+  hand_over_(id, std::move(stored), std::move(end));
+}
+
+Records ConsumerGroupMachine::records_of(std::string_view group_id) {
+  GroupLock::Section section(lock_);
+  Group* group = find_group(group_id);
+  return group ? all_records(*group) : Records();
 }
 
 }  // namespace headrace::broker

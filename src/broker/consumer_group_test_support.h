@@ -43,6 +43,12 @@ class FakeTopics final : public TopicView {
     if (topic == topics_.end()) return std::nullopt;
     return topic->second;
   }
+  std::optional<std::string> find_name(const Uuid& id) const override {
+    for (const auto& [name, entry] : topics_) {
+      if (entry.id == id) return name;
+    }
+    return std::nullopt;
+  }
   std::vector<std::string> names() const override {
     std::vector<std::string> names;
     for (const auto& [name, entry] : topics_) names.push_back(name);

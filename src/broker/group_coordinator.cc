@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/logging.h"
+#include "broker/group_migration.h"
 
 // Memberships and what is read at the start. Committed offsets are in group_offsets.cc.
 namespace headrace::broker {
@@ -17,13 +18,12 @@ GroupCoordinator::GroupCoordinator(const Environment& environment, Topics& topic
     : env_(environment),
       topics_(topics),
       offsets_topic_(std::move(offsets_topic)),
-      machine_(
-          {.initial_rebalance_delay = environment.options.group_initial_rebalance_delay,
-           .session_timeout_min = environment.options.group_session_timeout_min,
-           .session_timeout_max = environment.options.group_session_timeout_max,
-           .group_members_max = environment.options.group_members_max},
-          group_lock_, environment.clock, timers,
-          [this](StoredGroup group, Function<void(bool)> done) { store_group(std::move(group), std::move(done)); }),
+      machine_({.initial_rebalance_delay = environment.options.group_initial_rebalance_delay,
+                .session_timeout_min = environment.options.group_session_timeout_min,
+                .session_timeout_max = environment.options.group_session_timeout_max,
+                .group_members_max = environment.options.group_members_max},
+               group_lock_, environment.clock, timers,
+               [this](const StoredGroup& group, Function<void(bool)> done) { store_group(group, std::move(done)); }),
       consumer_groups_({.session_timeout = environment.options.consumer_group_session_timeout,
                         .heartbeat_interval = environment.options.consumer_group_heartbeat_interval,
                         .group_members_max = environment.options.group_members_max},
@@ -43,6 +43,10 @@ Result<std::unique_ptr<GroupCoordinator>> GroupCoordinator::open(const Environme
   for (size_t i = 0; i < groups->offsets_topic_->partitions.size(); ++i) {
     RETURN_IF_ERROR(groups->load(i, loaded));
   }
+  groups->consumer_groups_.set_hand_over(
+      [self = groups.get()](const std::string& id, const StoredConsumerGroup& group, std::vector<StateLog::Entry> end) {
+        self->downgrade(id, group, std::move(end));
+      });
   groups->restore(std::move(loaded));
   // Offsets are taken for partitions that exist only: those of others were left by a deletion that a crash cut short.
   Status forgotten = groups->forget_partitions([&](const TopicPartition& tp) { return !topics.partition(tp); });
@@ -52,10 +56,13 @@ Result<std::unique_ptr<GroupCoordinator>> GroupCoordinator::open(const Environme
 
 void GroupCoordinator::restore(Loaded loaded) {
   GroupLock::Section section(group_lock_);
-  for (const auto& [id, group] : loaded.consumer) consumer_groups_.restore(id, group);
+  for (const auto& [id, group] : loaded.consumer) {
+    consumer_groups_.restore(id, group);
+    apply_written(id, consumer_groups_.records_of(id));
+  }
   for (auto& [id, group] : loaded.classic) {
     if (consumer_groups_.contains(id)) {
-      // Left by a log written anew while the group changed its kind, which it does without members.
+      // Left by a log written anew while the group changed its kind.
       std::vector<StateLog::Entry> end;
       bool classic = !group.members.empty() && !consumer_groups_.has_members(id);
       if (classic) {
@@ -66,9 +73,10 @@ void GroupCoordinator::restore(Loaded loaded) {
       supersede(id, std::move(end));
       if (!classic) continue;
     }
-    stored_groups_[id] = group;
+    apply_written(id, {{encode_group_key(id), encode_group_value(group)}});
     machine_.restore(std::move(group));
   }
+  for (const auto& [id, group] : loaded.consumer) consumer_groups_.hand_over_if_classic(id);
 }
 
 Status GroupCoordinator::load(size_t partition, Loaded& loaded) {
@@ -141,13 +149,12 @@ CoordinatorLog& GroupCoordinator::log_of(std::string_view group_id) {
   return *logs_[static_cast<size_t>(partition_of(group_id).partition.value)];
 }
 
-/// A consumer group without members becomes a classic one.
+/// A consumer group without members becomes a classic one; with members it takes those of the classic protocol in.
 void GroupCoordinator::join(JoinGroupRequest request, JoinCallback done) {
   GroupLock::Section section(group_lock_);
-  if (consumer_groups_.has_members(request.group_id)) {
-    JoinGroupAnswer refused{.error = CoordinatorError::kInconsistentProtocol, .member_id = request.member_id};
-    return group_lock_.after_unlock(
-        [done = std::move(done), refused = std::move(refused)]() mutable { done(std::move(refused)); });
+  bool valid = machine_.check_join(request) == CoordinatorError::kNone;
+  if (valid && consumer_groups_.has_members(request.group_id)) {
+    return consumer_groups_.join(std::move(request), std::move(done));
   }
   std::vector<StateLog::Entry> end;
   bool changes = machine_.accepts_new_group(request) &&
@@ -156,9 +163,16 @@ void GroupCoordinator::join(JoinGroupRequest request, JoinCallback done) {
   machine_.join(std::move(request), std::move(done));
 }
 void GroupCoordinator::sync(SyncGroupRequest request, SyncCallback done) {
-  machine_.sync(std::move(request), std::move(done));
+  GroupLock::Section section(group_lock_);
+  bool consumer = consumer_groups_.contains(request.group_id);
+  consumer ? consumer_groups_.sync(std::move(request), std::move(done))
+           : machine_.sync(std::move(request), std::move(done));
 }
-CoordinatorError GroupCoordinator::heartbeat(const GroupCaller& caller) { return machine_.heartbeat(caller); }
+CoordinatorError GroupCoordinator::heartbeat(const GroupCaller& caller) {
+  GroupLock::Section section(group_lock_);
+  return consumer_groups_.contains(caller.group_id) ? consumer_groups_.classic_heartbeat(caller)
+                                                    : machine_.heartbeat(caller);
+}
 void GroupCoordinator::leave(std::string_view group_id, const std::vector<LeavingMember>& members, LeaveCallback done) {
   GroupLock::Section section(group_lock_);
   if (consumer_groups_.contains(group_id)) return consumer_groups_.leave(group_id, members, std::move(done));
@@ -166,33 +180,55 @@ void GroupCoordinator::leave(std::string_view group_id, const std::vector<Leavin
   group_lock_.after_unlock([answer = std::move(answer), done = std::move(done)]() mutable { done(std::move(answer)); });
 }
 
-/// A classic group without members becomes a consumer group.
+/// A classic group becomes a consumer group, with the members that it has.
 void GroupCoordinator::consumer_heartbeat(ConsumerHeartbeatRequest request, ConsumerHeartbeatCallback done) {
   GroupLock::Section section(group_lock_);
   bool changes = machine_.contains(request.group_id) && consumer_groups_.accepts_new_group(request);
   if (changes) {
-    if (machine_.remove(request.group_id) == CoordinatorError::kNonEmptyGroup) {
+    if (Status upgraded = upgrade(request.group_id); !upgraded.ok()) {
       ConsumerHeartbeatAnswer refused{.error = CoordinatorError::kGroupIdNotFound,
-                                      .message = "Group " + request.group_id + " is not a consumer group.",
+                                      .message = upgraded.error().message,
                                       .member_id = request.member_id};
       return group_lock_.after_unlock(
           [done = std::move(done), refused = std::move(refused)]() mutable { done(std::move(refused)); });
     }
-    supersede(request.group_id, {{encode_group_key(request.group_id), std::nullopt}});
   }
   consumer_groups_.heartbeat(std::move(request), std::move(done));
 }
 
-/// The group goes on by the other protocol. `end`: of its records by the one before, which goes to the disk by itself
-/// and, until it is there, with every record of the group's. Inside a section.
-void GroupCoordinator::supersede(const std::string& id, std::vector<StateLog::Entry> end) {
-  {
-    std::lock_guard lock(mutex_);
-    stored_groups_.erase(id);
-    ++next_ended_;
-    for (StateLog::Entry& entry : end) ended_[id].push_back({next_ended_, std::move(entry)});
+Status GroupCoordinator::upgrade(const std::string& id) {
+  std::vector<StateLog::Entry> records{{encode_group_key(id), std::nullopt}};
+  if (machine_.remove(id) != CoordinatorError::kNone) {
+    ASSIGN_OR_RETURN(StoredConsumerGroup group, to_consumer_group(*machine_.snapshot(id), topics_));
+    log_info("group {} goes on as a consumer group: a member speaks that protocol", id);
+    machine_.release(id);
+    for (StateLog::Entry& entry : consumer_groups_.adopt(id, group)) records.push_back(std::move(entry));
   }
-  group_lock_.after_unlock([this, id] { write_group(id, {}, [](bool) {}); });
+  supersede(id, std::move(records));
+  return {};
+}
+
+void GroupCoordinator::downgrade(const std::string& id, const StoredConsumerGroup& group,
+                                 std::vector<StateLog::Entry> end) {
+  log_info("group {} goes on as a classic group: the last member of the consumer protocol is gone", id);
+  StoredGroup kept = machine_.adopt(to_classic_group(id, group, topics_, env_.clock.wall_ms()));
+  end.push_back({encode_group_key(id), encode_group_value(kept)});
+  supersede(id, std::move(end));
+}
+
+/// The group goes on by the other protocol. `change`: the end of its records by the one before, and what it is by the
+/// new one, which goes to the disk by itself and, until it is there, with every record of the group's. Inside a
+/// section.
+void GroupCoordinator::supersede(const std::string& id, std::vector<StateLog::Entry> change) {
+  // In its turn: what was decided before goes to the disk without it.
+  group_lock_.after_unlock([this, id, change = std::move(change)]() mutable {
+    {
+      std::lock_guard lock(mutex_);
+      ++next_ended_;
+      for (StateLog::Entry& entry : change) ended_[id].push_back({next_ended_, std::move(entry)});
+    }
+    write_group(id, {}, [](bool) {});
+  });
 }
 
 /// All or none of it survives a crash: a group is of one kind at a time on the disk, too.
@@ -208,6 +244,7 @@ void GroupCoordinator::write_group(const std::string& id, std::vector<StateLog::
     }
     all.insert(all.end(), std::make_move_iterator(entries.begin()), std::make_move_iterator(entries.end()));
     entries = std::move(all);
+    apply_written(id, entries);
   }
   if (entries.empty()) return done(true);
   log_of(id).write(std::move(entries), [this, id, newest, done = std::move(done)](Result<Offset> written) mutable {
@@ -223,30 +260,28 @@ void GroupCoordinator::write_group(const std::string& id, std::vector<StateLog::
   });
 }
 
+/// What a start would find of the group's membership, were all that has been written on the disk.
+void GroupCoordinator::apply_written(const std::string& id, const std::vector<StateLog::Entry>& entries) {
+  std::map<std::string, Bytes>& records = written_[id];
+  for (const StateLog::Entry& entry : entries) {
+    if (entry.value) {
+      records[entry.key] = *entry.value;
+    } else {
+      records.erase(entry.key);
+    }
+  }
+  if (records.empty()) written_.erase(id);
+}
+
 /// Takes the group's record off the disk, after those that are on their way. Inside a section.
 void GroupCoordinator::forget_classic_group(const std::string& id, Function<void(bool)> done) {
   group_lock_.after_unlock([this, id, done = std::move(done)]() mutable {
-    write_group(id, {{encode_group_key(id), std::nullopt}}, [this, id, done = std::move(done)](bool written) mutable {
-      if (written) {
-        std::lock_guard lock(mutex_);
-        stored_groups_.erase(id);
-      }
-      done(written);
-    });
+    write_group(id, {{encode_group_key(id), std::nullopt}}, std::move(done));
   });
 }
 
-void GroupCoordinator::store_group(StoredGroup group, Function<void(bool)> done) {
-  std::string id = group.group_id;
-  std::vector<StateLog::Entry> entry{{encode_group_key(id), encode_group_value(group)}};
-  write_group(id, std::move(entry), [this, group = std::move(group), done = std::move(done)](bool written) mutable {
-    if (written) {
-      std::lock_guard lock(mutex_);
-      std::string group_id = group.group_id;
-      stored_groups_[group_id] = std::move(group);
-    }
-    done(written);
-  });
+void GroupCoordinator::store_group(const StoredGroup& group, Function<void(bool)> done) {
+  write_group(group.group_id, {{encode_group_key(group.group_id), encode_group_value(group)}}, std::move(done));
 }
 
 std::vector<GroupListing> GroupCoordinator::list() {
@@ -301,15 +336,14 @@ void GroupCoordinator::remove(std::string_view group_id, Function<void(Coordinat
 }
 
 std::optional<std::vector<StateLog::Entry>> GroupCoordinator::snapshot(int32_t partition) {
-  std::vector<StateLog::Entry> state = consumer_groups_.snapshot(
-      [this, partition](const std::string& id) { return partition_of(id).partition.value == partition; });
   std::lock_guard lock(mutex_);
   // Offsets in an open transaction have no place but in its records.
   auto open = pending_.lower_bound({PartitionId(partition), ProducerId(INT64_MIN)});
   if (open != pending_.end() && open->first.first == PartitionId(partition)) return std::nullopt;
-  for (const auto& [id, group] : stored_groups_) {
-    if (partition_of(id).partition.value == partition)
-      state.push_back({encode_group_key(id), encode_group_value(group)});
+  std::vector<StateLog::Entry> state;
+  for (const auto& [id, records] : written_) {
+    if (partition_of(id).partition.value != partition) continue;
+    for (const auto& [key, value] : records) state.push_back({key, value});
   }
   for (const auto& [id, offsets] : offsets_) {
     if (partition_of(id).partition.value != partition) continue;

@@ -74,7 +74,7 @@ class GroupCoordinator final : public Groups {
     std::map<std::string, StoredGroup> classic;
     std::map<std::string, StoredConsumerGroup> consumer;
   };
-  /// A record's end that is not on the disk yet.
+  /// A record of a change of protocol that is not on the disk yet.
   struct Ended {
     uint64_t number;
     StateLog::Entry entry;
@@ -93,9 +93,12 @@ class GroupCoordinator final : public Groups {
                                    record::ProducerFields producer, std::vector<OffsetToCommit> offsets,
                                    CommitCallback done);
   void restore(Loaded loaded);
-  void supersede(const std::string& id, std::vector<StateLog::Entry> end);
+  Status upgrade(const std::string& id);
+  void downgrade(const std::string& id, const StoredConsumerGroup& group, std::vector<StateLog::Entry> end);
+  void supersede(const std::string& id, std::vector<StateLog::Entry> change);
+  void apply_written(const std::string& id, const std::vector<StateLog::Entry>& entries);
   void write_group(const std::string& id, std::vector<StateLog::Entry> entries, Function<void(bool)> done);
-  void store_group(StoredGroup group, Function<void(bool)> done);
+  void store_group(const StoredGroup& group, Function<void(bool)> done);
   CoordinatorLog& log_of(std::string_view group_id);
   std::optional<std::vector<StateLog::Entry>> snapshot(int32_t partition);
   CoordinatorError check_offset(const OffsetToCommit& offset) const;
@@ -124,8 +127,10 @@ class GroupCoordinator final : public Groups {
   std::map<uint64_t, std::string> committing_;  ///< Commits that were begun and are not answered: their groups.
   uint64_t next_commit_ = 1;
   std::condition_variable committed_;
-  std::map<std::string, StoredGroup, std::less<>> stored_groups_;  ///< As last written.
-  std::map<std::string, std::vector<Ended>> ended_;                ///< What groups were by the protocol that they left.
+  /// Records of memberships, as last written, by group and key. They lag behind the machines by what is on its way
+  /// here: a log that is written anew must not be ahead of writes that come behind it.
+  std::map<std::string, std::map<std::string, Bytes>> written_;
+  std::map<std::string, std::vector<Ended>> ended_;  ///< How groups went from one protocol to the other.
   uint64_t next_ended_ = 0;
 
   GroupMachine machine_;

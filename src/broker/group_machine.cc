@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "base/logging.h"
+#include "broker/consumer_protocol.h"
 #include "broker/group_state.h"
 #include "broker/metadata.h"
 #include "broker/topic.h"
-#include "codec/cursor.h"
 
 // Requests of members. What a rebalance does is in group_rebalance.cc.
 namespace headrace::broker {
@@ -242,6 +242,7 @@ void GroupMachine::add_and_rebalance(Group& group, const std::string& member_id,
   }
   Member& member = group.members[member_id];
   member.id = member_id;
+  member.knows_id = request.member_id == member_id;
   member.instance_id = request.group_instance_id;
   if (request.group_instance_id) group.static_members[*request.group_instance_id] = member_id;
   group.joined_in_delay = true;
@@ -288,7 +289,7 @@ void GroupMachine::sync(SyncGroupRequest request, SyncCallback done) {
       if (member->id == group->leader) leader_synced(*group, request.assignments);
       return;
     case GroupState::kStable:
-      member->synced = true;
+      member->synced = member->told_assignment = true;
       touch(*group, *member);
       return answer(done,
                     {CoordinatorError::kNone, group->protocol_type, group->protocol.value_or(""), member->assignment});
@@ -374,18 +375,11 @@ std::set<std::string> GroupMachine::subscribed_topics(std::string_view group_id)
   GroupLock::Section section(lock_);
   std::set<std::string> topics;
   Group* group = find_group(group_id);
-  if (!group || group->protocol_type != "consumer") return topics;
+  if (!group || group->protocol_type != kConsumerProtocolType) return topics;
   for (const auto& [id, member] : group->members) {
     for (const GroupProtocol& protocol : member.protocols) {
-      // ConsumerProtocolSubscription := version:i16 count:i32 (size:i16 topic)* ...
-      codec::Reader reader(protocol.metadata);
-      reader.read<int16_t>();
-      auto count = reader.read<int32_t>();
-      for (int32_t i = 0; i < count && reader.ok(); ++i) {
-        auto size = reader.read<int16_t>();
-        std::string_view topic = size < 0 ? std::string_view() : reader.read_text(static_cast<size_t>(size));
-        if (reader.ok()) topics.emplace(topic);
-      }
+      auto subscription = decode_subscription(protocol.metadata);
+      if (subscription.ok()) topics.merge(subscription->topics);
     }
   }
   return topics;
@@ -427,7 +421,7 @@ CoordinatorError GroupMachine::remove(std::string_view group_id) {
   if (found == groups_.end()) return CoordinatorError::kGroupIdNotFound;
   Group& group = *found->second;
   if (group.state != GroupState::kEmpty || !group.members.empty()) return CoordinatorError::kNonEmptyGroup;
-  for (auto& [id, timer] : group.pending_members) timers_.cancel(timer);
+  group.cancel_timers(timers_);
   groups_.erase(found);
   return CoordinatorError::kNone;
 }

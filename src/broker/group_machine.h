@@ -37,12 +37,17 @@ struct StoredGroup {
     int32_t session_timeout_ms = 0;
     Bytes subscription;
     Bytes assignment;
+
+    // Not kept on the disk.
+    std::vector<GroupProtocol> protocols;  ///< All that it supports.
+    Bytes previous_assignment;             ///< Of the generation before.
+    bool told = true;                      ///< Its assignment; until then it has the previous one.
   };
   std::string group_id;
   std::string protocol_type;
   int32_t generation = 0;
   std::optional<std::string> protocol;
-  std::optional<std::string> leader;
+  std::optional<std::string> leader;  ///< None: the members are to join anew.
   int64_t state_time_ms = -1;
   std::vector<Member> members;
 };
@@ -88,6 +93,17 @@ class GroupMachine {
   /// Takes over a group as read from the disk; its members have one session timeout to show up.
   void restore(StoredGroup group);
 
+  // Groups that go from protocol to protocol with their members (group_migration.h).
+  /// kNone where join() may be told of it; else what is wrong with the request itself.
+  CoordinatorError check_join(const JoinGroupRequest& request) const;
+  /// The group as it is, with all that its members support; nothing: no such group.
+  std::optional<StoredGroup> snapshot(std::string_view group_id);
+  /// Forgets the group. Who waits for others is told that a rebalance has begun.
+  void release(std::string_view group_id);
+  /// Goes on with the members of a consumer group, beginning with a rebalance. The group as it is to be kept until that
+  /// is done, which is the caller's to write.
+  StoredGroup adopt(StoredGroup group);
+
  private:
   struct Member;
   struct Group;
@@ -108,7 +124,6 @@ class GroupMachine {
   void known_member_joins(Group& group, JoinGroupRequest& request, JoinCallback done);
   void add_and_rebalance(Group& group, const std::string& member_id, JoinGroupRequest& request, JoinCallback done);
   void update_and_rebalance(Group& group, Member& member, JoinGroupRequest& request, JoinCallback done);
-  CoordinatorError check_join(const JoinGroupRequest& request) const;
   CoordinatorError find_member(Group& group, std::string_view member_id, const std::optional<std::string>& instance_id,
                                Member** member);
 
@@ -132,7 +147,9 @@ class GroupMachine {
   void answer(JoinCallback& callback, JoinGroupAnswer answer);
   void answer(SyncCallback& callback, SyncGroupAnswer answer);
   JoinGroupAnswer join_answer(const Group& group, const Member& member) const;
+  static StoredGroup stored_form(const Group& group);
   void store(Group& group, Function<void(bool)> done);
+  Group& add_stored(StoredGroup stored);
   Group* find_group(std::string_view id);
   bool is_full();
   bool forget_if_nobody_came(Group& group);
@@ -147,6 +164,7 @@ class GroupMachine {
   std::map<std::string, std::unique_ptr<Group>, std::less<>> groups_;
   bool full_ = false;  ///< A group was refused, and none has been made since.
   uint64_t next_member_ = 1;
+  int64_t next_round_ = 1;
   std::string member_salt_;
 };
 

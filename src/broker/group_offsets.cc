@@ -2,6 +2,7 @@
 #include <future>
 
 #include "base/logging.h"
+#include "broker/consumer_protocol.h"
 #include "broker/group_coordinator.h"
 
 namespace headrace::broker {
@@ -279,7 +280,7 @@ void GroupCoordinator::delete_offsets(std::string_view group_id, std::vector<Top
   }
   std::set<std::string> subscribed = machine_.subscribed_topics(group_id);
   subscribed.merge(consumer_groups_.subscribed_topics(group_id));
-  bool opaque_members = !group.members.empty() && group.protocol_type != "consumer";
+  bool opaque_members = !group.members.empty() && group.protocol_type != kConsumerProtocolType;
   CommitAnswer reply(partitions.size(), CoordinatorError::kNone);
   std::vector<OffsetKey> keys;
   for (size_t i = 0; i < partitions.size(); ++i) {

@@ -47,7 +47,7 @@ void GroupMachine::prepare_rebalance(Group& group) {
   group.state = GroupState::kPreparingRebalance;
   group.state_time_ms = clock_.wall_ms();
   group.storing = false;
-  ++group.rebalance_round;
+  group.rebalance_round = next_round_++;
 
   milliseconds wait = group.rebalance_timeout();
   if (group.initial_delay) {
@@ -92,7 +92,7 @@ void GroupMachine::complete_join(Group& group) {
   for (const std::string& id : absent) remove_member(group, id);
   if (!any_joined && !group.members.empty()) {
     // Static members only, all of them away: they keep their places until their sessions end.
-    ++group.rebalance_round;
+    group.rebalance_round = next_round_++;
     group.rebalance_timer =
         timers_.after(std::max(group.rebalance_timeout(), milliseconds(1)),
                       [this, id = group.id, round = group.rebalance_round] { on_rebalance_timer(id, round); });
@@ -121,6 +121,7 @@ void GroupMachine::answer_joins(Group& group) {
     if (!member.joining) continue;
     answer(member.joining, join_answer(group, member));
     member.synced = false;
+    member.knows_id = true;
     touch(group, member);
   }
 }
@@ -144,7 +145,11 @@ void GroupMachine::on_sync_timer(const std::string& group_id, int32_t generation
 
 void GroupMachine::leader_synced(Group& group, const std::vector<MemberAssignment>& assignments) {
   if (group.storing) return;
-  for (auto& [id, member] : group.members) member.assignment.clear();
+  for (auto& [id, member] : group.members) {
+    if (member.told_assignment) member.previous_assignment = std::move(member.assignment);
+    member.assignment = {};
+    member.told_assignment = false;
+  }
   for (const MemberAssignment& assigned : assignments) {
     auto member = group.members.find(assigned.member_id);
     if (member != group.members.end()) member->second.assignment = assigned.assignment;
@@ -166,7 +171,8 @@ void GroupMachine::on_stored(const std::string& group_id, int32_t generation, bo
     return answer_syncs(*group);
   }
   for (auto& [id, member] : group->members) {
-    member.assignment.clear();
+    member.assignment = std::exchange(member.previous_assignment, {});
+    member.told_assignment = true;
     answer(member.syncing, SyncGroupAnswer{.error = CoordinatorError::kNotAvailable});
   }
   prepare_rebalance(*group);
@@ -177,6 +183,7 @@ void GroupMachine::answer_syncs(Group& group) {
     if (!member.syncing) continue;
     answer(member.syncing,
            {CoordinatorError::kNone, group.protocol_type, group.protocol.value_or(""), member.assignment});
+    member.told_assignment = true;
     touch(group, member);
   }
 }
@@ -257,26 +264,66 @@ bool GroupMachine::forget_if_nobody_came(Group& group) {
   return true;
 }
 
-void GroupMachine::store(Group& group, Function<void(bool)> done) {
+StoredGroup GroupMachine::stored_form(const Group& group) {
   StoredGroup stored{.group_id = group.id,
                      .protocol_type = group.protocol_type,
                      .generation = group.generation,
                      .protocol = group.protocol,
                      .leader = group.leader.empty() ? std::nullopt : std::optional(group.leader),
-                     .state_time_ms = group.state_time_ms};
+                     .state_time_ms = group.state_time_ms,
+                     .members = {}};
   for (const auto& [id, member] : group.members) {
+    if (!member.knows_id && !member.instance_id) continue;  // It will come back under another.
     stored.members.push_back({id, member.instance_id, member.client_id, member.client_host,
                               static_cast<int32_t>(member.rebalance_timeout.count()),
                               static_cast<int32_t>(member.session_timeout.count()),
-                              member.metadata(group.protocol.value_or("")), member.assignment});
+                              member.metadata(group.protocol.value_or("")), member.assignment, member.protocols,
+                              member.previous_assignment, member.told_assignment});
   }
-  lock_.after_unlock([this, stored = std::move(stored), done = std::move(done)]() mutable {
+  return stored;
+}
+
+void GroupMachine::store(Group& group, Function<void(bool)> done) {
+  lock_.after_unlock([this, stored = stored_form(group), done = std::move(done)]() mutable {
     store_(std::move(stored), std::move(done));
   });
 }
 
+std::optional<StoredGroup> GroupMachine::snapshot(std::string_view group_id) {
+  GroupLock::Section section(lock_);
+  Group* group = find_group(group_id);
+  return group ? std::optional(stored_form(*group)) : std::nullopt;
+}
+
+void GroupMachine::release(std::string_view group_id) {
+  GroupLock::Section section(lock_);
+  auto found = groups_.find(group_id);
+  if (found == groups_.end()) return;
+  Group& group = *found->second;
+  group.cancel_timers(timers_);
+  for (auto& [id, member] : group.members) {
+    answer(member.joining, {.error = CoordinatorError::kRebalanceInProgress, .member_id = id});
+    answer(member.syncing, SyncGroupAnswer{.error = CoordinatorError::kRebalanceInProgress});
+  }
+  groups_.erase(found);
+}
+
 void GroupMachine::restore(StoredGroup stored) {
   GroupLock::Section section(lock_);
+  Group& group = add_stored(std::move(stored));
+  if (!group.members.empty() && group.leader.empty()) prepare_rebalance(group);
+}
+
+StoredGroup GroupMachine::adopt(StoredGroup stored) {
+  GroupLock::Section section(lock_);
+  Group& group = add_stored(std::move(stored));
+  group.protocol = group.choose_protocol();
+  StoredGroup kept = stored_form(group);
+  prepare_rebalance(group);
+  return kept;
+}
+
+GroupMachine::Group& GroupMachine::add_stored(StoredGroup stored) {
   auto group = std::make_unique<Group>();
   group->id = stored.group_id;
   group->state = stored.members.empty() ? GroupState::kEmpty : GroupState::kStable;
@@ -293,13 +340,14 @@ void GroupMachine::restore(StoredGroup stored) {
     member.client_host = from.client_host;
     member.rebalance_timeout = milliseconds(from.rebalance_timeout_ms);
     member.session_timeout = milliseconds(from.session_timeout_ms);
-    member.protocols = {{stored.protocol.value_or(""), std::move(from.subscription)}};
+    member.protocols = std::move(from.protocols);
+    if (member.protocols.empty()) member.protocols = {{stored.protocol.value_or(""), std::move(from.subscription)}};
     member.assignment = std::move(from.assignment);
     member.synced = true;
     if (member.instance_id) group->static_members[*member.instance_id] = member.id;
     touch(*group, member);
   }
-  groups_[stored.group_id] = std::move(group);
+  return *(groups_[stored.group_id] = std::move(group));
 }
 
 }  // namespace headrace::broker

@@ -15,9 +15,12 @@ struct GroupMachine::Member {
   std::vector<GroupProtocol> protocols;
   bool supports_skip_assignment = false;
   Bytes assignment;
-  JoinCallback joining;  ///< Waits for the other members.
-  SyncCallback syncing;  ///< Waits for the leader.
-  bool synced = false;   ///< In this generation.
+  bool told_assignment = true;
+  Bytes previous_assignment;  ///< The last one before it that the member was told: what it may have until it joins.
+  JoinCallback joining;       ///< Waits for the other members.
+  SyncCallback syncing;       ///< Waits for the leader.
+  bool synced = false;        ///< In this generation.
+  bool knows_id = true;       ///< Not while its first join, which named none, waits.
   std::chrono::nanoseconds expires{0};
   Timers::Id session_timer = 0;
 
@@ -95,6 +98,12 @@ struct GroupMachine::Group {
     return false;
   }
   std::string choose_protocol() const;
+  void cancel_timers(Timers& timers) {
+    timers.cancel(rebalance_timer);
+    timers.cancel(sync_timer);
+    for (auto& [id, timer] : pending_members) timers.cancel(timer);
+    for (auto& [id, member] : members) timers.cancel(member.session_timer);
+  }
 };
 
 }  // namespace headrace::broker

@@ -53,6 +53,10 @@ inline void write_compact_nullable_string(codec::Writer& writer, const std::opti
   else
     writer.write_unsigned_varint(0);
 }
+inline void write_compact_bytes(codec::Writer& writer, BytesView bytes) {
+  writer.write_unsigned_varint(bytes.size() + 1);
+  writer.write_bytes(bytes);
+}
 inline void write_no_tags(codec::Writer& writer) { writer.write_unsigned_varint(0); }
 
 inline std::optional<std::string> read_compact_nullable_string(codec::Reader& reader) {
@@ -64,6 +68,12 @@ inline std::string read_compact_string(codec::Reader& reader) {
   auto text = read_compact_nullable_string(reader);
   if (!text) reader.fail();
   return text.value_or("");
+}
+inline Bytes read_compact_bytes(codec::Reader& reader) {
+  uint64_t size = reader.read_unsigned_varint();
+  if (size == 0) return reader.fail(), Bytes();
+  BytesView view = reader.read_bytes(size - 1);
+  return Bytes(view.begin(), view.end());
 }
 /// Calls `visit(tag, reader of its bytes)` for each tagged field; a field that ends before what `visit` reads is an
 /// error of `reader`.

@@ -23,6 +23,7 @@ class TopicView {
   /// Another number after every change of what there is.
   virtual uint64_t version() const = 0;
   virtual std::optional<Entry> find_entry(std::string_view name) const = 0;
+  virtual std::optional<std::string> find_name(const Uuid& id) const = 0;
   /// What a regular expression may match: all topics but the broker's own.
   virtual std::vector<std::string> names() const = 0;
 };

@@ -333,6 +333,11 @@ std::optional<TopicView::Entry> Topics::find_entry(std::string_view name) const 
   return Entry{found->second->id, static_cast<int32_t>(found->second->partitions.size())};
 }
 
+std::optional<std::string> Topics::find_name(const Uuid& id) const {
+  TopicRef topic = find(id);
+  return topic ? std::optional(topic->name) : std::nullopt;
+}
+
 std::vector<std::string> Topics::names() const {
   std::shared_lock lock(map_mutex_);
   std::vector<std::string> names;

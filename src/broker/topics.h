@@ -51,6 +51,7 @@ class Topics final : public TopicView {
   std::vector<TopicRef> all() const;
   uint64_t version() const override { return version_.load(std::memory_order_acquire); }
   std::optional<Entry> find_entry(std::string_view name) const override;
+  std::optional<std::string> find_name(const Uuid& id) const override;
   std::vector<std::string> names() const override;
   std::shared_ptr<Partition> partition(const TopicPartition& tp) const;
 

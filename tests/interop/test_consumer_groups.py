@@ -253,22 +253,63 @@ def test_java_console_consumers_share_a_topic(server):
     assert len([line for line in described.splitlines() if line.startswith("console ")]) == 4, described
 
 
+CLASSIC = {"group.protocol": "classic", "session.timeout.ms": 6000, "heartbeat.interval.ms": 100}
+
+
 def test_an_empty_group_changes_its_protocol(server):
-    classic = {"group.protocol": "classic", "session.timeout.ms": 6000}
     produce(server, 0, 50)
     seen = set()
-    for first, settings in ((50, classic), (100, {}), (150, classic)):
+    for first, settings in ((50, CLASSIC), (100, {}), (150, CLASSIC)):
         member, = start(Member(server, **settings))
         wait_until(lambda: values(member) | seen == set(range(first)), 60, what="the records so far")
         assert not values(member) & seen, "a committed offset was forgotten"
         seen |= values(member)
-        # While it has members, a group keeps its protocol.
-        other = Member(server, **({} if settings else classic))
-        other.start()
-        wait_until(lambda: other.errors, 30, what="a refusal")
-        other.leave()
         member.leave()
         produce(server, first, 50)
+
+
+@pytest.mark.parametrize("strategy", ["range", "cooperative-sticky"])
+def test_a_group_changes_its_protocol_while_its_members_are_restarted_one_by_one(server, strategy):
+    classic = {**CLASSIC, "partition.assignment.strategy": strategy}
+    members, gone, produced = list(start(*(Member(server, **classic) for _ in range(3)))), [], 0
+    wait_shared(members, all_of("t", 4))
+    for settings in ({}, classic):
+        for _ in range(3):
+            gone.append(members.pop(0))
+            gone[-1].leave()
+            members += start(Member(server, **settings))
+            produce(server, produced, 100)
+            produced += 100
+            wait_shared(members, all_of("t", 4))
+        kind = "consumer" if not settings else "classic"
+        listed = groups(server, "--list", "--type", kind)
+        assert "g" in listed.split(), f"the group is not a {kind} one: {listed}"
+    wait_until(lambda: values(*members, *gone) == set(range(produced)), 60, what="all records")
+    wait_until(lambda: committed_all(server), 60, what="everything to be committed")
+    for member in members:
+        member.leave()
+
+
+def test_java_members_of_both_protocols_share_a_group(server):
+    consumer = ("--group-protocol", "consumer")
+    classic = ("--group-protocol", "classic", "--session-timeout", "6000")
+    members = [JavaConsumer(server, *arguments) for arguments in (classic, consumer)]
+    try:
+        wait_shared(members, all_of("t", 4))
+        produce(server, 0, 200)
+        wait_until(lambda: sum(m.read for m in members) >= 200, 60, what="all records")
+        described = groups(server, "--describe", "--group", "g", "--members", "--verbose")
+        assert len([line for line in described.splitlines() if line.startswith("g ")]) == 2, described
+        # The last of the consumer protocol dies without a word: the other one goes on by the classic protocol.
+        members[1].kill()
+        wait_shared(members[:1], all_of("t", 4))
+        assert "g" in groups(server, "--list", "--type", "classic").split()
+        produce(server, 200, 100)
+        read = sum(m.read for m in members)
+        wait_until(lambda: sum(m.read for m in members) >= 300, 60, what=f"the records since, after {read}")
+    finally:
+        for member in members:
+            member.kill()
 
 
 def test_admin_tools_on_groups_that_are_not_there_empty_or_alive(server):

@@ -19,6 +19,7 @@ using wire::kafka::ConsumerGroupDescribeRequest;
 using wire::kafka::ConsumerGroupDescribeResponse;
 using DescribedGroup = ConsumerGroupDescribeResponse::DescribedGroup;
 
+constexpr int8_t kClassicMember = 0;
 constexpr int8_t kConsumerMember = 1;
 
 DescribedGroup::Assignment to_wire_assignment(const broker::Broker& broker, const broker::PartitionSet& partitions) {
@@ -48,7 +49,7 @@ DescribedGroup::Member describe(const broker::Broker& broker, broker::DescribedC
   out.subscribed_topic_regex = std::move(member.info.regex);
   out.assignment = to_wire_assignment(broker, member.assignment);
   out.target_assignment = to_wire_assignment(broker, member.target);
-  out.member_type = kConsumerMember;
+  out.member_type = member.info.classic ? kClassicMember : kConsumerMember;
   return out;
 }
 

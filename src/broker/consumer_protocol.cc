@@ -1,0 +1,81 @@
+#include "broker/consumer_protocol.h"
+
+#include <algorithm>
+#include <map>
+
+#include "broker/schema_cursor.h"
+
+namespace headrace::broker {
+namespace {
+
+constexpr int16_t kNewestVersion = 3;
+
+/// The number of items of an array, each of which takes `bytes_min` at least.
+int32_t read_count(codec::Reader& reader, size_t bytes_min) {
+  auto count = reader.read<int32_t>();
+  if (count < 0 || static_cast<size_t>(count) > reader.remaining() / bytes_min) return reader.fail(), 0;
+  return count;
+}
+
+void skip_user_data(codec::Reader& reader) {
+  auto size = reader.read<int32_t>();
+  if (size > 0) reader.skip(static_cast<size_t>(size));
+}
+
+std::vector<TopicPartition> read_partitions(codec::Reader& reader) {
+  std::vector<TopicPartition> partitions;
+  for (int32_t topics = read_count(reader, sizeof(int16_t)); topics > 0 && reader.ok(); --topics) {
+    std::string topic = read_string(reader);
+    for (int32_t left = read_count(reader, sizeof(int32_t)); left > 0 && reader.ok(); --left) {
+      partitions.push_back({topic, PartitionId(reader.read<int32_t>())});
+    }
+  }
+  return partitions;
+}
+
+}  // namespace
+
+Result<ConsumerSubscription> decode_subscription(BytesView bytes) {
+  codec::Reader reader(bytes);
+  ConsumerSubscription subscription{.version = reader.read<int16_t>()};
+  if (subscription.version < 0) reader.fail();
+  for (int32_t left = read_count(reader, sizeof(int16_t)); left > 0 && reader.ok(); --left) {
+    subscription.topics.insert(read_string(reader));
+  }
+  skip_user_data(reader);
+  // There are clients that name a version and leave its fields out.
+  auto has = [&](int16_t since) { return subscription.version >= since && reader.remaining() > 0; };
+  if (has(1)) subscription.owned = read_partitions(reader);
+  if (has(2)) reader.read<int32_t>();
+  if (has(3)) subscription.rack = read_nullable_string(reader);
+  if (!reader.ok()) return Error{ErrorCode::kCorrupt, "a member's subscription can't be read"};
+  return subscription;
+}
+
+Bytes encode_assignment(int16_t version, const std::vector<TopicPartition>& partitions) {
+  std::map<std::string_view, std::vector<int32_t>> topics;
+  for (const TopicPartition& tp : partitions) topics[tp.topic].push_back(tp.partition.value);
+  Bytes out;
+  codec::Writer writer(out);
+  writer.write(std::min(version, kNewestVersion));
+  writer.write(static_cast<int32_t>(topics.size()));
+  for (const auto& [topic, numbers] : topics) {
+    write_string(writer, topic);
+    writer.write(static_cast<int32_t>(numbers.size()));
+    for (int32_t number : numbers) writer.write(number);
+  }
+  writer.write<int32_t>(-1);
+  return out;
+}
+
+Result<std::vector<TopicPartition>> decode_assignment(BytesView bytes) {
+  if (bytes.empty()) return std::vector<TopicPartition>();
+  codec::Reader reader(bytes);
+  if (reader.read<int16_t>() < 0) reader.fail();
+  std::vector<TopicPartition> partitions = read_partitions(reader);
+  skip_user_data(reader);
+  if (!reader.ok()) return Error{ErrorCode::kCorrupt, "a member's assignment can't be read"};
+  return partitions;
+}
+
+}  // namespace headrace::broker
