@@ -1,5 +1,8 @@
 #include "broker/state_log.h"
 
+#include <chrono>
+#include <thread>
+
 #include "record/batch_builder.h"
 
 namespace headrace::broker {
@@ -8,6 +11,8 @@ namespace {
 constexpr size_t kReplayBytes = 1 << 20;
 constexpr size_t kRecordsBytesMax = 256 << 20;
 constexpr int64_t kSegmentBytes = 16 << 20;
+constexpr std::chrono::milliseconds kFlushPause{50};
+constexpr int kFlushesMax = 200;
 
 log::LogConfig state_log_config() {
   log::LogConfig config;
@@ -17,6 +22,16 @@ log::LogConfig state_log_config() {
   config.delete_enabled = false;
   config.preallocate_bytes_max = 64 << 10;
   return config;
+}
+
+/// What was appended counts as soon as it is on the disk, so that it must not be given up for want of a descriptor.
+Status flush_patiently(log::PartitionLog& log) {
+  Status flushed = log.flush();
+  for (int i = 1; i < kFlushesMax && !flushed.ok() && flushed.error().code == ErrorCode::kUnavailable; ++i) {
+    std::this_thread::sleep_for(kFlushPause);
+    flushed = log.flush();
+  }
+  return flushed;
 }
 
 }  // namespace
@@ -63,7 +78,7 @@ record::Batch batch_of(std::span<const StateLog::Entry> entries, int64_t now_ms)
 Result<Offset> StateLog::append(std::span<const Entry> entries) {
   record::Batch batch = batch_of(entries, clock_.wall_ms());
   ASSIGN_OR_RETURN(log::AppendResult appended, log_->append(std::span(&batch, 1), LeaderEpoch(0)));
-  RETURN_IF_ERROR(log_->flush());
+  RETURN_IF_ERROR(flush_patiently(*log_));
   return appended.base_offset;
 }
 

@@ -34,6 +34,10 @@ Status PartitionLogImpl::flush_held(Checkpointing checkpointing) {
   auto pass = begin_pass(checkpointing);
   if (!pass) return {};
   Status synced = sync_pass(*pass);
+  if (!synced.ok() && synced.error().code == ErrorCode::kUnavailable) {
+    take_back(*std::move(pass));
+    return synced.error();
+  }
   if (!synced.ok()) {
     // Into the page cache, which is what the next start must not trust; a restart of the machine empties it.
     checkpoint_.sync_failed = true;
@@ -93,8 +97,17 @@ std::optional<PartitionLogImpl::FlushPass> PartitionLogImpl::begin_pass(Checkpoi
   if (!pass.no_producers) pass.snapshot = encode_producer_snapshot(producers_);
   auto image = pass.active->index_image();
   if (image.ok()) pass.image = *std::move(image);
-  bytes_since_checkpoint_ = 0;
+  pass.bytes_since_checkpoint = std::exchange(bytes_since_checkpoint_, 0);
   return pass;
+}
+
+// Of a pass that could not open its files: the next one does the same and more.
+void PartitionLogImpl::take_back(FlushPass pass) {
+  std::lock_guard lock(mutex_);
+  rolled_.insert(rolled_.begin(), std::move_iterator(pass.rolled.begin()), std::move_iterator(pass.rolled.end()));
+  directory_dirty_ = directory_dirty_ || pass.sync_directory;
+  parent_dirty_ = parent_dirty_ || pass.sync_parent;
+  bytes_since_checkpoint_ += pass.bytes_since_checkpoint;
 }
 
 // Every fsync that stands between the bytes and an acknowledgement, older segments first.

@@ -54,7 +54,9 @@ Result<AppendResult> PartitionLogImpl::append(std::span<const record::Batch> bat
   bool preallocate = !resources_ || resources_->preallocate.load(std::memory_order_relaxed);
   Status written = active()->write(staging_.parts, staging_.bytes, preallocate ? config_.preallocate_bytes_max : 0);
   if (!written.ok()) {
-    if (written.error().code == ErrorCode::kOutOfSpace) return written.error();
+    ErrorCode code = written.error().code;
+    bool passes = code == ErrorCode::kOutOfSpace || code == ErrorCode::kUnavailable;
+    if (passes) return written.error();
     return fail(written.error());
   }
   AppendResult result{.base_offset = log_end_, .append_time_ms = stamp_time ? now_ms : -1};

@@ -137,12 +137,14 @@ class PartitionLog {
   /// Appends `batches` (already checked: sizes, CRC, magic) with one write, all or none, and assigns their offsets and
   /// `epoch`. Not durable before flush(). The batches' own bytes are left alone.
   /// kFenced: an older producer epoch. kOutOfOrder: a gap in the producer's sequence numbers. kInvalidArgument: several
-  /// batches of which only some are duplicates; a transactional batch without producer id. kOutOfSpace: nothing was
-  /// appended, try later. kIo: the log is out of service for writing.
+  /// batches of which only some are duplicates; a transactional batch without producer id. kOutOfSpace,
+  /// kUnavailable (files could not be opened): nothing was appended, try later. kIo: the log is out of service for
+  /// writing.
   virtual Result<AppendResult> append(std::span<const record::Batch> batches, LeaderEpoch epoch) = 0;
 
   /// Makes everything appended before the call durable. Cheap when it is already. Concurrent calls share the work.
-  /// An error takes the log out of service for writing: it is never tried again, and append() answers kIo from then on.
+  /// kUnavailable: files could not be opened; nothing is lost, and the next call goes on with it. Any other error takes
+  /// the log out of service for writing: it is never tried again, and append() answers kIo from then on.
   virtual Status flush() = 0;
 
   /// Reads whole batches, the first being the one that contains `offset`, up to `limits` (the first batch always) and
@@ -183,7 +185,7 @@ class PartitionLog {
   virtual Result<CompactionBacklog> compaction_backlog() = 0;
   /// Compacts all that may be compacted, whatever its share; in as many passes as the map's room wants. Reads, appends
   /// and flushes go on beside it; one compaction at a time. kCorrupt: a segment is damaged, nothing more was done.
-  /// kUnavailable: retention took segments away amid it. kOutOfSpace: try later. After any error what is done is whole.
+  /// kUnavailable: retention took segments away amid it, or files could not be opened. kOutOfSpace: try later. After any error what is done is whole.
   virtual Result<CompactionReport> compact(CompactionOptions options) = 0;
   /// Removes the oldest segment that readers have seen the end of, whatever retention says, to make room on the disk;
   /// the bytes that it held, 0 when the log is empty. With nothing but the active one left, that is rolled and goes by

@@ -77,6 +77,7 @@ class PartitionLogImpl final : public PartitionLog {
     bool sync_parent = false;
     bool checkpoint = false;
     bool checkpoint_synced = true;
+    int64_t bytes_since_checkpoint = 0;  // As they were before it.
     bool no_producers = false;
     int32_t leader_epoch = 0;
     Bytes snapshot;
@@ -118,6 +119,7 @@ class PartitionLogImpl final : public PartitionLog {
   Status flush_held(Checkpointing checkpointing);
   bool checkpoint_is_current() const;
   std::optional<FlushPass> begin_pass(Checkpointing checkpointing);
+  void take_back(FlushPass pass);
   Status sync_pass(const FlushPass& pass);
   Status finish_rolled(const Rolled& rolled);
   Status write_checkpoint(const FlushPass& pass);
