@@ -317,6 +317,7 @@ Result<FetchedData> Partition::read(Offset offset, log::ReadLimits limits, bus::
   data.log_start = log_->log_start_offset();
   bool found = !read.batches.empty() || !read.range.empty();
   if (isolation == bus::Isolation::kReadCommitted && found) {
+    // Where retention took the segment away meanwhile, this is out of range, and so is the read.
     ASSIGN_OR_RETURN(data.aborted, log_->aborted_transactions(offset, read.next_offset));
   }
   metrics_.bytes_out.add(static_cast<int64_t>(read.batches.size() + read.range.size));

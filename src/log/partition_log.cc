@@ -211,10 +211,7 @@ Result<ReadResult> PartitionLogImpl::read(Offset offset, ReadLimits limits, Offs
     {
       std::lock_guard lock(mutex_);
       if (closed_) return Error{ErrorCode::kClosed, "the log in " + directory_ + " is closed"};
-      if (offset < log_start_ || offset > log_end_) {
-        return Error{ErrorCode::kOutOfRange, fmt::format("offset {} is outside of [{}, {}] in {}", offset.value,
-                                                         log_start_.value, log_end_.value, directory_)};
-      }
+      if (offset < log_start_ || offset > log_end_) return outside(offset);
       upper = std::min(upper, log_end_);
       if (offset >= upper) return ReadResult{{}, {}, offset};
       if (auto damage = damage_at(offset)) return *damage;
@@ -243,6 +240,11 @@ Result<ReadResult> PartitionLogImpl::read(Offset offset, ReadLimits limits, Offs
     if (next == segments_.end() || next->first >= upper) return ReadResult{{}, {}, upper};
     offset = next->first;
   }
+}
+
+Error PartitionLogImpl::outside(Offset offset) const {
+  return {ErrorCode::kOutOfRange, fmt::format("offset {} is outside of [{}, {}] in {}", offset.value, log_start_.value,
+                                              log_end_.value, directory_)};
 }
 
 std::optional<Error> PartitionLogImpl::damage_at(Offset offset) const {

@@ -170,7 +170,8 @@ class PartitionLog {
   /// The record with the largest timestamp (ListOffsets -3); nothing when the log is empty. The offset is that of the
   /// first such record that the time index knows.
   virtual Result<std::optional<TimestampOffset>> max_timestamp() = 0;
-  /// Aborted transactions that overlap [from, to), by last_offset.
+  /// Aborted transactions that overlap [from, to), by last_offset. kOutOfRange: `from` is below the log's start, where
+  /// they are not known any more: who has read from there while the start moved must not use what was read.
   virtual Result<std::vector<AbortedTransaction>> aborted_transactions(Offset from, Offset to) = 0;
   virtual std::optional<ProducerInfo> producer(ProducerId id) const = 0;
   virtual std::vector<ProducerInfo> producers() const = 0;

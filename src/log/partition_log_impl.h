@@ -107,6 +107,7 @@ class PartitionLogImpl final : public PartitionLog {
   const SegmentPtr& active() const { return segments_.rbegin()->second; }
 
   // Reading.
+  Error outside(Offset offset) const;
   std::optional<Error> damage_at(Offset offset) const;
   void note_read(const SegmentPtr& segment);
   bool was_removed(const SegmentPtr& segment) const;

@@ -272,6 +272,20 @@ TEST_F(PartitionLogTest, AnOpenTransactionHoldsTheLastStableOffset) {
   EXPECT_THAT(*log->aborted_transactions(Offset(0), Offset(4)), IsEmpty());
 }
 
+TEST_F(PartitionLogTest, WhatWasAbortedBelowTheLogsStartIsNotSaidToBeFine) {
+  ASSERT_OK(append(*log, of_producer(make_batch("aborted", 2), 1, 0, 0, true)));
+  ASSERT_OK(append(*log, marker(record::ControlType::kAbort, 1, 0)));
+  config.segment_bytes = 100;
+  log->set_config(config);
+  ASSERT_OK(append(*log, make_batch("kept", 2)));
+  ASSERT_OK(log->flush());
+  auto read = log->read(Offset(0), 1 << 20, log->last_stable_offset());
+  ASSERT_OK(read);
+  ASSERT_OK(log->delete_records(read->next_offset));
+  EXPECT_EQ(log->aborted_transactions(Offset(0), read->next_offset).error().code, ErrorCode::kOutOfRange);
+  EXPECT_THAT(*log->aborted_transactions(read->next_offset, Offset(5)), IsEmpty());
+}
+
 TEST_F(PartitionLogTest, AMarkerWithANewEpochFencesLateWritesOfItsTransaction) {
   ASSERT_OK(append(*log, of_producer(make_batch("t", 2), 1, 0, 0, true)));
   ASSERT_OK(append(*log, marker(record::ControlType::kAbort, 1, 1)));
