@@ -3,6 +3,7 @@
 #include <chrono>
 #include <thread>
 
+#include "base/logging.h"
 #include "record/batch_builder.h"
 
 namespace headrace::broker {
@@ -34,21 +35,57 @@ Status flush_patiently(log::PartitionLog& log) {
   return flushed;
 }
 
+Status visit_all(SharedBytes batches, VisitBatch& visit) {
+  while (!batches.empty()) {
+    ASSIGN_OR_RETURN(record::Batch batch, record::Batch::parse_trusted(batches));
+    batches = batches.slice(batch.size(), batches.size() - batch.size());
+    RETURN_IF_ERROR(visit(batch));
+  }
+  return {};
+}
+
+/// Where good records go on behind the damage at `at`; `at` itself where none is known.
+Offset behind_damage(const log::PartitionLog& log, Offset at) {
+  for (const log::DamagedRange& range : log.damaged_ranges()) {
+    if (range.from <= at && at < range.to) return range.to;
+  }
+  return at;
+}
+
 }  // namespace
 
-Status for_each_batch(log::PartitionLog& log, Function<Status(const record::Batch&)> visit) {
+Status for_each_batch(log::PartitionLog& log, VisitBatch visit) {
   Offset at = log.log_start_offset();
   while (at < log.log_end_offset()) {
     ASSIGN_OR_RETURN(log::ReadResult read, log.read(at, kReplayBytes, log.log_end_offset()));
     if (read.next_offset <= at) break;
-    for (SharedBytes rest = read.batches; !rest.empty();) {
-      ASSIGN_OR_RETURN(record::Batch batch, record::Batch::parse_trusted(rest));
-      rest = rest.slice(batch.size(), rest.size() - batch.size());
-      RETURN_IF_ERROR(visit(batch));
-    }
+    RETURN_IF_ERROR(visit_all(std::move(read.batches), visit));
     at = read.next_offset;
   }
   return {};
+}
+
+Status for_each_readable_batch(log::PartitionLog& log, VisitBatch visit) {
+  Offset at = log.log_start_offset();
+  while (at < log.log_end_offset()) {
+    auto read = log.read(at, kReplayBytes, log.log_end_offset());
+    bool damaged = !read.ok() && read.error().code == ErrorCode::kCorrupt;
+    Offset next = damaged ? behind_damage(log, at) : at;
+    if (damaged && next > at) {
+      log_error("what was written there is left out: {}", read.error().message);
+      at = next;
+      continue;
+    }
+    if (!read.ok()) return read.error();
+    if (read->next_offset <= at) break;
+    RETURN_IF_ERROR(visit_all(std::move(read->batches), visit));
+    at = read->next_offset;
+  }
+  return {};
+}
+
+void tell_left_out(const TopicPartition& tp, Offset offset, const Error& error) {
+  log_error("the record at offset {} of {} is left out: {}", offset.value, to_string(tp), error.message);
 }
 
 Result<std::unique_ptr<StateLog>> StateLog::open(os::FileSystem& files, os::Clock& clock, const std::string& directory,
