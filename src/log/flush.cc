@@ -206,13 +206,24 @@ Status PartitionLogImpl::destroy() {
   return files_.rename(directory_, renamed(directory_, suffix));
 }
 
-Result<bool> remove_destroyed_logs(os::FileSystem& files, const std::string& data_directory, Function<bool()> pausing) {
-  ASSIGN_OR_RETURN(auto names, files.list(data_directory));
-  for (const std::string& name : names) {
-    if (!name.ends_with(kDestroyedSuffix)) continue;
-    if (pausing && pausing()) return false;
-    RETURN_IF_ERROR(os::remove_tree(files, data_directory + "/" + name));
+bool DestroyedLogs::remove(Function<bool()> pausing) {
+  auto tell = [this](const std::string& name, const Error& error) {
+    if (told_.insert(name).second) log_warn("removing files of deleted topics: {}; it is tried again", error.message);
+  };
+  auto names = files_.list(data_directory_);
+  if (!names.ok()) {
+    tell(data_directory_, names.error());
+    return true;
   }
+  for (const std::string& name : *names) {
+    if (!name.ends_with(kDestroyedSuffix) || tried_.contains(name)) continue;
+    if (pausing && pausing()) return false;
+    Status removed = os::remove_tree(files_, data_directory_ + "/" + name);
+    if (removed.ok()) continue;
+    tried_.insert(name);
+    tell(name, removed.error());
+  }
+  tried_.clear();
   return true;
 }
 

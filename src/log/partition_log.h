@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -207,13 +208,25 @@ class PartitionLog {
   /// flush, checkpoint, give back preallocated room. No call but the destructor may follow.
   virtual Status close() = 0;
   /// Takes the log out of service and its directory's name away. For good once the directory above is synced, which is
-  /// the caller's to do, once for many logs; remove_destroyed_logs() then removes the files.
+  /// the caller's to do, once for many logs; DestroyedLogs then removes the files.
   virtual Status destroy() = 0;
 };
 
-/// Removes what destroy() left under `data_directory`, until `pausing` says so. False when there may be more: the next
-/// call goes on.
-Result<bool> remove_destroyed_logs(os::FileSystem& files, const std::string& data_directory,
-                                   Function<bool()> pausing = {});
+/// What destroy() left under `data_directory`. One thread at a time.
+class DestroyedLogs {
+ public:
+  DestroyedLogs(os::FileSystem& files, std::string data_directory)
+      : files_(files), data_directory_(std::move(data_directory)) {}
+
+  /// Removes it, until `pausing` says so. False when that came before the end: the next call goes on. What can't be
+  /// removed is told of once, and tried again by the round that follows.
+  bool remove(Function<bool()> pausing = {});
+
+ private:
+  os::FileSystem& files_;
+  const std::string data_directory_;
+  std::set<std::string> tried_;  // In vain, in this round.
+  std::set<std::string> told_;   // Of these.
+};
 
 }  // namespace headrace::log

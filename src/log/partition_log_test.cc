@@ -533,11 +533,24 @@ TEST_F(PartitionLogTest, DestroyLeavesNothing) {
   ASSERT_OK(append(*log, make_batch("a")));
   ASSERT_OK(log->destroy());
   EXPECT_FALSE(*disk.exists(directory));
-  EXPECT_FALSE(*remove_destroyed_logs(disk, "/data", [] { return true; }));
+  DestroyedLogs destroyed(disk, "/data");
+  EXPECT_FALSE(destroyed.remove([] { return true; }));
   EXPECT_THAT(*disk.list("/data"), SizeIs(1));
-  EXPECT_TRUE(*remove_destroyed_logs(disk, "/data"));
+  EXPECT_TRUE(destroyed.remove());
   EXPECT_THAT(*disk.list("/data"), IsEmpty());
   EXPECT_EQ(append(*log, make_batch("b")).error().code, ErrorCode::kClosed);
+}
+
+TEST_F(PartitionLogTest, WhatCannotBeRemovedOfADestroyedLogKeepsNoOtherAndIsTriedAgain) {
+  ASSERT_OK(log->destroy());
+  ASSERT_OK(open());
+  ASSERT_OK(log->destroy());
+  DestroyedLogs destroyed(disk, "/data");
+  disk.fail(os::DiskCall::kRemove, 1, os::DiskFault::kIoError);
+  EXPECT_TRUE(destroyed.remove());
+  EXPECT_THAT(*disk.list("/data"), SizeIs(1));
+  EXPECT_TRUE(destroyed.remove());
+  EXPECT_THAT(*disk.list("/data"), IsEmpty());
 }
 
 TEST_F(PartitionLogTest, DropsItsOldestSegmentWhateverRetentionSays) {
