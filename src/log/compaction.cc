@@ -301,7 +301,9 @@ Status Compaction::replace(Group group, Output& output) {
   };
   {
     std::lock_guard lock(log_.mutex_);
-    if (log_.closed_ || !all_there()) {
+    // What a crash could bring back may be older than tombstones that go now.
+    bool removing = !log_.detached_.empty();
+    if (log_.closed_ || removing || !all_there()) {
       (void)discard_cleaned(log_.files_, log_.directory_, base);
       return Error{ErrorCode::kUnavailable, "segments of " + log_.directory_ + " were deleted while it was compacted"};
     }

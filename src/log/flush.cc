@@ -182,6 +182,7 @@ void PartitionLogImpl::release_idle_resources() {
 }
 
 Status PartitionLogImpl::close() {
+  std::lock_guard removing(removal_mutex_);
   std::lock_guard flushing(flush_mutex_);
   {
     std::lock_guard lock(mutex_);
@@ -195,6 +196,7 @@ Status PartitionLogImpl::close() {
 }
 
 Status PartitionLogImpl::destroy() {
+  std::lock_guard removing(removal_mutex_);
   std::lock_guard flushing(flush_mutex_);
   std::lock_guard lock(mutex_);
   closed_ = true;

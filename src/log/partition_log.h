@@ -194,6 +194,7 @@ class PartitionLog {
   /// the next call.
   virtual Result<int64_t> drop_oldest_segment() = 0;
   /// Moves the log start to `before` (at most the high watermark; -1 means that); durable on return. The new log start.
+  /// Files that can't be removed now are by a later call of these three.
   virtual Result<Offset> delete_records(Offset before) = 0;
   /// Applies from now on; segments on the disk stay as they are until they are rolled or expire.
   virtual void set_config(const LogConfig& config) = 0;

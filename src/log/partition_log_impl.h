@@ -2,6 +2,7 @@
 // (append, read), flush.cc, recovery.cc, lookup.cc, retention.cc, compaction.cc.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <mutex>
 #include <set>
@@ -143,9 +144,13 @@ class PartitionLogImpl final : public PartitionLog {
   Error damaged_source(const Segment& segment, uint64_t position) const;
 
   // Retention and lookup.
-  Result<int64_t> remove_before(Offset keep_from);
+  Result<int64_t> detach_old_segments();
+  Result<int64_t> detach_oldest_segment();
+  Result<Offset> detach_records(Offset before);
+  Result<int64_t> move_start(Offset keep_from);
   std::vector<SegmentPtr> detach_before(Offset offset);
-  Status remove_detached(const std::vector<SegmentPtr>& segments);
+  SegmentPtr next_detached() const;
+  Status remove_detached();
   struct TimestampSearch {
     std::optional<TimestampOffset> found;
     bool stale = false;
@@ -160,6 +165,7 @@ class PartitionLogImpl final : public PartitionLog {
   const std::shared_ptr<LogResources> resources_;  // Outlives the segments.
 
   std::mutex compaction_mutex_;  // Taken before flush_mutex_. One compaction at a time.
+  std::mutex removal_mutex_;     // Taken before flush_mutex_. Held while files of detached segments are removed.
   std::mutex flush_mutex_;       // Taken before mutex_. Guards the checkpoint file and what is written beside the log.
   std::unique_ptr<CheckpointFile> checkpoint_file_;
   Checkpoint checkpoint_;
@@ -182,7 +188,8 @@ class PartitionLogImpl final : public PartitionLog {
   bool parent_dirty_ = false;
   std::vector<Rolled> rolled_;
   std::vector<DamagedRange> damaged_;
-  std::vector<SegmentPtr> loaded_;  // Inactive segments read lately, latest last.
+  std::deque<SegmentPtr> detached_;  // Out of the log; their files go oldest first.
+  std::vector<SegmentPtr> loaded_;   // Inactive segments read lately, latest last.
   int64_t bytes_since_checkpoint_ = 0;
   Staging staging_;
   LogStats stats_;

@@ -420,9 +420,8 @@ Status Segment::remove_files() {
     std::string from = path(suffix);
     std::string deleted = from + std::string(kDeletedSuffix);
     Status renamed = files_.rename(from, deleted);
-    if (!renamed.ok() && renamed.error().code == ErrorCode::kNotFound) continue;
-    RETURN_IF_ERROR(renamed);
-    RETURN_IF_ERROR(files_.remove(deleted));
+    if (!renamed.ok() && renamed.error().code != ErrorCode::kNotFound) return renamed;
+    RETURN_IF_ERROR(os::remove_if_exists(files_, deleted));
   }
   return {};
 }

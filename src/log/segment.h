@@ -129,7 +129,7 @@ class Segment final : OpenFiles::Holder {
   Result<IndexImage> index_image();
   /// Writes an image to the index files; without `synced` a power loss may leave any part of them.
   Status write_indexes(const IndexImage& image, bool synced = true);
-  /// Renames all files to *.deleted, then removes them.
+  /// Renames all files to *.deleted and removes them. May be done again after an error.
   Status remove_files();
 
  private:
