@@ -19,6 +19,9 @@ bool may_pass(const Error& error) {
 
 /// Connections need descriptors as well.
 constexpr size_t kOpenFilesShare = 4;
+/// Descriptors that are neither a partition's nor an accepted connection's: indexes and folders that are open for a
+/// moment, segments that are being sent, sinks' connections, the state of pipelines.
+constexpr size_t kOtherFiles = 100;
 
 broker::BrokerOptions broker_options(const Config& config, size_t descriptors) {
   broker::BrokerOptions options{.data_directory = config.data,
@@ -61,8 +64,11 @@ Status create_or_compare(bus::Admin& admin, const bus::TopicSpec& topic) {
 Result<OpenBus> open_bus(const Config& config, flow::MetricsRegistry& metrics) {
   OpenBus open;
   size_t descriptors = os::raise_open_files_limit();
+  open.connections_max = descriptors - std::min(descriptors / 2, kOtherFiles);
   if (config.bus.embedded()) {
-    ASSIGN_OR_RETURN(open.broker, broker::Broker::open(broker_options(config, descriptors), metrics));
+    broker::BrokerOptions options = broker_options(config, descriptors);
+    open.connections_max -= std::min(open.connections_max / 2, options.open_files_max);
+    ASSIGN_OR_RETURN(open.broker, broker::Broker::open(std::move(options), metrics));
     open.bus = broker::make_embedded_bus(*open.broker);
     open.label = "embedded";
   } else {

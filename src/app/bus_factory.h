@@ -16,7 +16,8 @@ namespace headrace::app {
 struct OpenBus {
   std::unique_ptr<broker::Broker> broker;  ///< Null on a cluster.
   std::unique_ptr<bus::Bus> bus;
-  std::string label;  ///< "embedded", or the bootstrap servers.
+  std::string label;           ///< "embedded", or the bootstrap servers.
+  size_t connections_max = 0;  ///< What the limit of open files leaves for accepted connections.
 };
 
 /// Opens the log in `config.data`, or connects to the cluster that `config.bus` names (without waiting for it). Raises

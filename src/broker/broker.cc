@@ -74,6 +74,7 @@ class BrokerImpl final : public Broker {
         log_resources_(new log::LogResources{.open_files = log::OpenFiles(options_.open_files_max)}),
         disk_space_(files, options_.data_directory, options_.disk_reserve_bytes, metrics),
         env_{options_, metrics, clock, files, flusher_, log_resources_, disk_space_},
+        destroyed_logs_(files, options_.data_directory),
         compactor_(options_.compaction, clock, metrics, [this] { return all_partitions(); }) {}
   ~BrokerImpl() override;
 
@@ -116,6 +117,8 @@ class BrokerImpl final : public Broker {
   /// Topics whose acknowledgements do not wait for the disk are flushed now and then all the same.
   void flush_lazy_topics();
   void watch_disk();
+  /// What could not be removed of deleted topics is tried again.
+  void clean_up_deletions();
 
   const BrokerOptions options_;
   os::Clock& clock_;
@@ -128,7 +131,8 @@ class BrokerImpl final : public Broker {
   DiskSpace disk_space_;
   Environment env_;
   std::unique_ptr<Topics> topics_;
-  std::mutex removal_mutex_;      ///< One at a time removes files.
+  std::mutex removal_mutex_;  ///< One at a time removes files.
+  log::DestroyedLogs destroyed_logs_;
   std::mutex topic_names_mutex_;  ///< No name is given anew while what hung on it is being forgotten.
   std::unique_ptr<Settings> settings_;
   Compactor compactor_;
@@ -163,7 +167,9 @@ Status BrokerImpl::open() {
   groups_->set_transactions(*transactions_);
   transactions_->recover();
 
+  remove_deleted_files();
   every(options_.retention_check_interval, [this] { apply_retention(); });
+  every(options_.retention_check_interval, [this] { clean_up_deletions(); });
   every(kLazyFlushTick, [this] { flush_lazy_topics(); });
   every(kDiskTick, [this] { watch_disk(); });
   every(kOffsetsExpiryInterval, [this] { groups_->expire_offsets(); });
@@ -213,6 +219,11 @@ void BrokerImpl::watch_disk() {
   drop_oldest(topics_->all(), disk_space_);
 }
 
+void BrokerImpl::clean_up_deletions() {
+  topics_->finish_deletions();
+  remove_deleted_files();
+}
+
 int64_t BrokerImpl::apply_retention() {
   int64_t removed = 0;
   for (const auto& topic : topics_->all()) {
@@ -236,11 +247,8 @@ Status BrokerImpl::delete_topic(std::string_view name) {
 void BrokerImpl::remove_deleted_files() {
   std::lock_guard lock(removal_mutex_);
   auto deadline = std::chrono::steady_clock::now() + kRemovalTurn;
-  auto pausing = [&] { return std::chrono::steady_clock::now() > deadline; };
-  auto all = log::remove_destroyed_logs(files_, options_.data_directory, pausing);
-  if (!all.ok())
-    return log_warn("removing files of deleted topics: {}; the next start tries again", all.error().message);
-  if (!*all) maintenance_.after(std::chrono::milliseconds(0), [this] { remove_deleted_files(); });
+  bool all = destroyed_logs_.remove([&] { return std::chrono::steady_clock::now() > deadline; });
+  if (!all) maintenance_.after(std::chrono::milliseconds(0), [this] { remove_deleted_files(); });
 }
 
 Result<std::shared_ptr<const Topic>> BrokerImpl::topic_or_create(std::string_view name) {

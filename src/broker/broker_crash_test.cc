@@ -1,4 +1,7 @@
 // The whole broker on a disk that crashes at every point, fails or is full.
+#include <future>
+#include <thread>
+
 #include "base/logging.h"
 #include "broker/broker.h"
 #include "broker/broker_test_support.h"
@@ -145,6 +148,74 @@ TEST(BrokerFaults, AFailedFsyncFailsWhoWaitedAndOnlyThatPartition) {
   EXPECT_EQ(topic->partitions[0]->high_watermark(), Offset(1));
   EXPECT_THAT(values_in(*topic->partitions[0]), ElementsAre("kept"));
   EXPECT_TRUE(produce(*topic->partitions[1], batch_of({"fine"})).ok());
+}
+
+class BrokerWithoutDescriptors : public ::testing::Test {
+ protected:
+  BrokerWithoutDescriptors() {
+    set_log_level(LogLevel::kError);
+    BrokerOptions options = options_in("/data");
+    options.offsets_partitions = options.transaction_partitions = 1;
+    broker_ = *Broker::open(options, metrics_, os::system_clock(), disk_);
+  }
+  bool all_in_service() const {
+    for (const auto& topic : broker_->topics()) {
+      for (const auto& partition : topic->partitions) {
+        if (partition->log().out_of_service()) return false;
+      }
+    }
+    return true;
+  }
+  /// Waits until somebody has tried to open something, and been refused.
+  void wait_for_a_refusal() {
+    for (uint64_t before = disk_.calls(os::DiskCall::kOpen); disk_.calls(os::DiskCall::kOpen) == before;)
+      std::this_thread::yield();
+  }
+
+  os::SimulatedFileSystem disk_;
+  flow::MetricsRegistry metrics_;
+  std::unique_ptr<Broker> broker_;
+};
+
+TEST_F(BrokerWithoutDescriptors, ProducersWaitUntilThereAreSome) {
+  auto partition = (*broker_->create_topic({.name = "t", .partitions = 1}))->partitions[0];
+  disk_.set_descriptors_left(false);
+  std::promise<Result<Produced>> promise;
+  auto answer = promise.get_future();
+  record::Batch batch = batch_of({"a"});
+  partition->produce({&batch, 1}, [&](Result<Produced> produced) { promise.set_value(std::move(produced)); });
+  wait_for_a_refusal();
+  wait_for_a_refusal();
+  EXPECT_EQ(partition->high_watermark(), Offset(0));
+  disk_.set_descriptors_left(true);
+  EXPECT_TRUE(answer.get().ok());
+  EXPECT_THAT(values_in(*partition), ElementsAre("a"));
+  EXPECT_TRUE(all_in_service());
+}
+
+TEST_F(BrokerWithoutDescriptors, CommittedOffsetsWaitUntilThereAreSome) {
+  auto bus = make_embedded_bus(*broker_);
+  ASSERT_TRUE(bus->admin().create_topic({.name = "t", .partitions = 1, .configs = {}}).ok());
+  disk_.set_descriptors_left(false);
+  auto committed = std::async(std::launch::async, [&] {
+    return bus->admin().commit("g", {{{"t", PartitionId(0)}, Offset(0)}});
+  });
+  wait_for_a_refusal();
+  wait_for_a_refusal();
+  disk_.set_descriptors_left(true);
+  EXPECT_TRUE(committed.get().ok());
+  EXPECT_TRUE(all_in_service());
+}
+
+TEST_F(BrokerWithoutDescriptors, ItStopsAllTheSame) {
+  auto partition = (*broker_->create_topic({.name = "t", .partitions = 1}))->partitions[0];
+  disk_.set_descriptors_left(false);
+  std::promise<Result<Produced>> promise;
+  record::Batch batch = batch_of({"a"});
+  partition->produce({&batch, 1}, [&](Result<Produced> produced) { promise.set_value(std::move(produced)); });
+  wait_for_a_refusal();
+  broker_.reset();
+  EXPECT_EQ(promise.get_future().get().error().code, ErrorCode::kClosed);
 }
 
 TEST(BrokerFaults, AFullDiskRefusesAndRecovers) {

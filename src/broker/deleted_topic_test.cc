@@ -137,6 +137,45 @@ TEST_F(DeletedTopic, LeavesNothingWhereItsEndFailsHalfWay) {
   }
 }
 
+class UnfinishedDeletion : public DeletedTopic {
+ protected:
+  /// A directory that can't be renamed keeps the deletion on record.
+  void delete_in_vain() {
+    disk_->fail(os::DiskCall::kRename, 1, os::DiskFault::kIoError);
+    ASSERT_TRUE(broker_->delete_topic("t").ok());
+    ASSERT_TRUE(*disk_->exists("/data/t-0"));
+    broker_.reset();
+  }
+};
+
+TEST_F(UnfinishedDeletion, KeepsNoStartAndIsTriedAgain) {
+  delete_in_vain();
+  disk_->fail(os::DiskCall::kRemove, 1, os::DiskFault::kIoError);
+  open();
+  ASSERT_TRUE(disk_->fault_happened());
+  EXPECT_TRUE(*disk_->exists("/data/t-0"));
+  EXPECT_FALSE(broker_->topic("t"));
+  expect_nothing_is_left();
+  open();
+  EXPECT_FALSE(*disk_->exists("/data/t-0"));
+  EXPECT_FALSE(*disk_->exists("/data/t-1"));
+}
+
+TEST_F(UnfinishedDeletion, LeavesNothingWhereverTheCrashComes) {
+  for (uint64_t point = 0; point < 40 && !HasFailure(); ++point) {
+    SCOPED_TRACE("crash after " + std::to_string(point) + " operations");
+    begin_anew();
+    delete_in_vain();
+    disk_->crash_after(point);
+    (void)Broker::open(options_in("/data"), metrics_, clock_, *disk_);
+    disk_->crash();
+    disk_->restart(os::CrashMode::kRandom, point);
+    open();
+    EXPECT_FALSE(*disk_->exists("/data/t-0"));
+    EXPECT_FALSE(*disk_->exists("/data/t-1"));
+  }
+}
+
 class DeletedTopicCrash : public DeletedTopic, public testing::WithParamInterface<os::CrashMode> {};
 
 TEST_P(DeletedTopicCrash, LeavesNothingWhereverTheCrashComes) {

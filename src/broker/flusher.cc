@@ -11,6 +11,8 @@ namespace {
 using State = FlushTurn::State;
 /// The longest that an append waits for others to share its fdatasync.
 constexpr std::chrono::nanoseconds kGatherMax = std::chrono::milliseconds(2);
+/// How long a flush waits that found no descriptors to open its files with.
+constexpr std::chrono::nanoseconds kRetryPause = std::chrono::milliseconds(50);
 /// Gathers in vain after which they become no rarer: one in 2^6 flushes.
 constexpr int kGathersMissedMax = 6;
 
@@ -44,6 +46,7 @@ Flusher::Wake Flusher::enqueue_locked(std::shared_ptr<Partition> partition) {
       std::erase(gathering_, partition);
       push(std::move(partition));
       return Wake::kGatherer;
+    case State::kPausing:
     case State::kQueued:
     case State::kFlushingAgain: break;
   }
@@ -68,12 +71,16 @@ std::chrono::nanoseconds Flusher::take_due() {
   std::erase_if(gathering_, [&](std::shared_ptr<Partition>& partition) {
     auto left = partition->flush_turn_.due - now;
     if (left.count() > 0 && !stopping_) {
+      // Others may begin to gather amid a pause.
+      if (partition->flush_turn_.state == State::kPausing) left = std::min(left, kGatherMax);
       next = std::min(next, left);
       return false;
     }
     FlushTurn& turn = partition->flush_turn_;
-    turn.gathers_missed = std::min(turn.gathers_missed + 1, kGathersMissedMax);
-    turn.flushes_ungathered = 1 << turn.gathers_missed;
+    if (turn.state == State::kGathering) {
+      turn.gathers_missed = std::min(turn.gathers_missed + 1, kGathersMissedMax);
+      turn.flushes_ungathered = 1 << turn.gathers_missed;
+    }
     push(std::move(partition));
     return true;
   });
@@ -116,11 +123,12 @@ void Flusher::flush(std::unique_lock<std::mutex>& lock, std::shared_ptr<Partitio
   ++flushing_;
   lock.unlock();
   auto begin = clock_.monotonic();
-  partition->flush_now();
+  bool settled = partition->flush_now();
   auto end = clock_.monotonic();
   lock.lock();
   --flushing_;
-  if (turn.state == State::kFlushing) {
+  if (!settled && !stopping_) return pause(std::move(partition), end + kRetryPause);
+  if (turn.state == State::kFlushing || !settled) {
     turn.state = State::kIdle;
     lock.unlock();
     partition.reset();
@@ -129,6 +137,13 @@ void Flusher::flush(std::unique_lock<std::mutex>& lock, std::shared_ptr<Partitio
   }
   if (flushing_ > 0 || !queue_.empty()) return push(std::move(partition));  // It gathers while others are flushed.
   gather(std::move(partition), answered, end + std::min((end - begin) / 2, kGatherMax));
+}
+
+void Flusher::pause(std::shared_ptr<Partition> partition, std::chrono::nanoseconds until) {
+  FlushTurn& turn = partition->flush_turn_;
+  turn.state = State::kPausing;
+  turn.due = until;
+  gathering_.push_back(std::move(partition));
 }
 
 void Flusher::gather(std::shared_ptr<Partition> partition, int answered, std::chrono::nanoseconds due) {

@@ -23,11 +23,12 @@ struct FlushTurn {
     kQueued,
     kFlushing,
     kFlushingAgain,  ///< Something was appended meanwhile.
+    kPausing,        ///< The last flush could not open its files; those who wait go on waiting for the next one.
   };
   State state = State::kIdle;
   int waiting = 0;                  ///< Appends since the last flush began.
   int gather = 0;                   ///< Under kGathering: as many need no further waiting.
-  std::chrono::nanoseconds due{0};  ///< Under kGathering: when it ends at the latest.
+  std::chrono::nanoseconds due{0};  ///< Under kGathering, kPausing: when it ends at the latest.
   int gathers_missed = 0;           ///< Gathers in a row that ended without all who were waited for.
   int flushes_ungathered = 0;       ///< Still to come without gathering, since the last gathers were in vain.
 };
@@ -44,7 +45,7 @@ class Flusher {
 
   /// Has `partition` flushed soon; once for each append. Cheap when it is queued already.
   void enqueue(std::shared_ptr<Partition> partition);
-  /// Flushes what is queued, then ends the threads. Afterwards enqueue() does nothing.
+  /// Flushes what is queued, once, then ends the threads. Afterwards enqueue() does nothing.
   void stop();
 
  private:
@@ -57,15 +58,16 @@ class Flusher {
   Wake enqueue_locked(std::shared_ptr<Partition> partition);
   void flush(std::unique_lock<std::mutex>& lock, std::shared_ptr<Partition> partition);
   void push(std::shared_ptr<Partition> partition);
+  void pause(std::shared_ptr<Partition> partition, std::chrono::nanoseconds until);
   void gather(std::shared_ptr<Partition> partition, int answered, std::chrono::nanoseconds due);
-  /// Queues what has gathered long enough; how long until there is more.
+  /// Queues what has gathered or paused long enough; how long until there is more.
   std::chrono::nanoseconds take_due();
 
   os::Clock& clock_;
   std::mutex mutex_;
   std::condition_variable idle_wake_, gatherer_wake_;
   std::deque<std::shared_ptr<Partition>> queue_;       ///< Each partition at most once: bounded by their number.
-  std::vector<std::shared_ptr<Partition>> gathering_;  ///< Likewise.
+  std::vector<std::shared_ptr<Partition>> gathering_;  ///< Likewise, with those that pause.
   int idle_ = 0;                                       ///< Threads that wait for work.
   int flushing_ = 0;                                   ///< Threads that flush.
   bool gatherer_ = false;                              ///< One thread waits for what gathers.

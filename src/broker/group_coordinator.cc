@@ -81,7 +81,7 @@ void GroupCoordinator::restore(Loaded loaded) {
 
 Status GroupCoordinator::load(size_t partition, Loaded& loaded) {
   const auto& offsets_partition = offsets_topic_->partitions[partition];
-  Status status = for_each_batch(offsets_partition->log(), [&](const record::Batch& batch) {
+  Status status = for_each_readable_batch(offsets_partition->log(), [&](const record::Batch& batch) {
     return load_batch(offsets_partition->tp().partition, batch, loaded);
   });
   if (!status.ok()) return status.error().in("reading " + to_string(offsets_partition->tp()));
@@ -100,18 +100,18 @@ Status GroupCoordinator::load_batch(PartitionId partition, const record::Batch& 
     }
     return {};
   }
+  Offset next = header.base_offset;
   record::RecordReader reader(batch, kOffsetsRecordsBytesMax);
   while (const record::RecordView* record = reader.next()) {
     if (!record->key) continue;
     Status read = load_record(partition, header, *record, loaded);
     // One record that says nothing must not keep all the others from being served.
     if (!read.ok() && read.error().code != ErrorCode::kCorrupt) return read;
-    if (!read.ok()) {
-      log_error("the record at offset {} of {}-{} is left out: {}", record->offset.value, offsets_topic_->name,
-                partition.value, read.error().message);
-    }
+    if (!read.ok()) tell_left_out({offsets_topic_->name, partition}, record->offset, read.error());
+    next = record->offset + 1;
   }
-  return reader.status();
+  if (!reader.status().ok()) tell_left_out({offsets_topic_->name, partition}, next, reader.status().error());
+  return {};
 }
 
 Status GroupCoordinator::load_record(PartitionId partition, const record::BatchHeader& header,

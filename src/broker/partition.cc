@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "base/logging.h"
 #include "broker/disk_space.h"
@@ -213,15 +214,21 @@ void Partition::count(std::span<const record::Batch> batches) {
   metrics_.bytes_in.add(bytes);
 }
 
-void Partition::flush_now() {
+bool Partition::flush_now() {
   Status status;
   Offset durable, visible;
   {
     std::shared_lock life(life_mutex_);
-    if (closed_) return;
+    if (closed_) return true;
     status = log_->flush();
     durable = log_->durable_end();
     visible = log_->high_watermark();
+  }
+  bool delayed = !status.ok() && status.error().code == ErrorCode::kUnavailable;
+  bool told = std::exchange(flush_delayed_, delayed);
+  if (delayed) {
+    if (!told) log_warn("flushing {}: {}; it is tried again", to_string(tp_), status.error().message);
+    return false;
   }
   std::optional<Error> failure;
   if (!status.ok()) {
@@ -229,6 +236,7 @@ void Partition::flush_now() {
     log_error("{}; it takes no more records", failure->message);
   }
   acknowledge(durable, visible, failure);
+  return true;
 }
 
 void Partition::acknowledge(Offset durable, Offset visible, const std::optional<Error>& failure) {
@@ -309,6 +317,7 @@ Result<FetchedData> Partition::read(Offset offset, log::ReadLimits limits, bus::
   data.log_start = log_->log_start_offset();
   bool found = !read.batches.empty() || !read.range.empty();
   if (isolation == bus::Isolation::kReadCommitted && found) {
+    // Where retention took the segment away meanwhile, this is out of range, and so is the read.
     ASSIGN_OR_RETURN(data.aborted, log_->aborted_transactions(offset, read.next_offset));
   }
   metrics_.bytes_out.add(static_cast<int64_t>(read.batches.size() + read.range.size));

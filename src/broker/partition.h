@@ -70,8 +70,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   /// from a flusher thread after the fdatasync that covers them, or inside this call on an error and under flush=os.
   /// Batches are re-encoded where compression.type says so.
   /// kTooLarge: a batch over max.message.bytes. kOutOfRange: a timestamp outside the topic's bounds. kInvalidArgument:
-  /// control batches, no batches. kOutOfSpace: the disk is nearly full, try later. kFenced, kOutOfOrder, kIo: see
-  /// PartitionLog::append. Transactional batches must come through TransactionCoordinator::produce, which checks that
+  /// control batches, no batches. kOutOfSpace: the disk is nearly full, try later. kFenced, kOutOfOrder,
+  /// kUnavailable, kIo: see PartitionLog::append. Transactional batches must come through TransactionCoordinator::produce, which checks that
   /// their transaction is open.
   void produce(std::span<const record::Batch> batches, ProducedCallback done);
   /// For the broker's own control batches, which are on the disk when `done` is called whatever the topic wants: the
@@ -118,8 +118,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void give_back_room();
   /// Under flush=interval or os: whether the time for the next flush has come, which begins anew then. One thread.
   bool lazy_flush_due(std::chrono::nanoseconds now);
-  /// flush() of the log, then acknowledgements and waiters. The flusher's; blocks for the disk.
-  void flush_now();
+  /// flush() of the log, then acknowledgements and waiters. False: files could not be opened, everybody goes on
+  /// waiting, and it is to be done again. The flusher's, one thread at a time; blocks for the disk.
+  bool flush_now();
   /// Answers everybody who waits with kNotFound (deleted) or kClosed, then destroys or closes the log.
   Status shut_down(bool destroy);
 
@@ -173,6 +174,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   Offset seen_last_stable_;
 
   std::chrono::nanoseconds lazy_flush_at_{0};  ///< The maintenance thread's.
+  bool flush_delayed_ = false;                 ///< The flusher's.
   FlushTurn flush_turn_;
 };
 

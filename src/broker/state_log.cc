@@ -1,5 +1,9 @@
 #include "broker/state_log.h"
 
+#include <chrono>
+#include <thread>
+
+#include "base/logging.h"
 #include "record/batch_builder.h"
 
 namespace headrace::broker {
@@ -8,6 +12,8 @@ namespace {
 constexpr size_t kReplayBytes = 1 << 20;
 constexpr size_t kRecordsBytesMax = 256 << 20;
 constexpr int64_t kSegmentBytes = 16 << 20;
+constexpr std::chrono::milliseconds kFlushPause{50};
+constexpr int kFlushesMax = 200;
 
 log::LogConfig state_log_config() {
   log::LogConfig config;
@@ -19,21 +25,67 @@ log::LogConfig state_log_config() {
   return config;
 }
 
+/// What was appended counts as soon as it is on the disk, so that it must not be given up for want of a descriptor.
+Status flush_patiently(log::PartitionLog& log) {
+  Status flushed = log.flush();
+  for (int i = 1; i < kFlushesMax && !flushed.ok() && flushed.error().code == ErrorCode::kUnavailable; ++i) {
+    std::this_thread::sleep_for(kFlushPause);
+    flushed = log.flush();
+  }
+  return flushed;
+}
+
+Status visit_all(SharedBytes batches, VisitBatch& visit) {
+  while (!batches.empty()) {
+    ASSIGN_OR_RETURN(record::Batch batch, record::Batch::parse_trusted(batches));
+    batches = batches.slice(batch.size(), batches.size() - batch.size());
+    RETURN_IF_ERROR(visit(batch));
+  }
+  return {};
+}
+
+/// Where good records go on behind the damage at `at`; `at` itself where none is known.
+Offset behind_damage(const log::PartitionLog& log, Offset at) {
+  for (const log::DamagedRange& range : log.damaged_ranges()) {
+    if (range.from <= at && at < range.to) return range.to;
+  }
+  return at;
+}
+
 }  // namespace
 
-Status for_each_batch(log::PartitionLog& log, Function<Status(const record::Batch&)> visit) {
+Status for_each_batch(log::PartitionLog& log, VisitBatch visit) {
   Offset at = log.log_start_offset();
   while (at < log.log_end_offset()) {
     ASSIGN_OR_RETURN(log::ReadResult read, log.read(at, kReplayBytes, log.log_end_offset()));
     if (read.next_offset <= at) break;
-    for (SharedBytes rest = read.batches; !rest.empty();) {
-      ASSIGN_OR_RETURN(record::Batch batch, record::Batch::parse_trusted(rest));
-      rest = rest.slice(batch.size(), rest.size() - batch.size());
-      RETURN_IF_ERROR(visit(batch));
-    }
+    RETURN_IF_ERROR(visit_all(std::move(read.batches), visit));
     at = read.next_offset;
   }
   return {};
+}
+
+Status for_each_readable_batch(log::PartitionLog& log, VisitBatch visit) {
+  Offset at = log.log_start_offset();
+  while (at < log.log_end_offset()) {
+    auto read = log.read(at, kReplayBytes, log.log_end_offset());
+    bool damaged = !read.ok() && read.error().code == ErrorCode::kCorrupt;
+    Offset next = damaged ? behind_damage(log, at) : at;
+    if (damaged && next > at) {
+      log_error("what was written there is left out: {}", read.error().message);
+      at = next;
+      continue;
+    }
+    if (!read.ok()) return read.error();
+    if (read->next_offset <= at) break;
+    RETURN_IF_ERROR(visit_all(std::move(read->batches), visit));
+    at = read->next_offset;
+  }
+  return {};
+}
+
+void tell_left_out(const TopicPartition& tp, Offset offset, const Error& error) {
+  log_error("the record at offset {} of {} is left out: {}", offset.value, to_string(tp), error.message);
 }
 
 Result<std::unique_ptr<StateLog>> StateLog::open(os::FileSystem& files, os::Clock& clock, const std::string& directory,
@@ -63,7 +115,7 @@ record::Batch batch_of(std::span<const StateLog::Entry> entries, int64_t now_ms)
 Result<Offset> StateLog::append(std::span<const Entry> entries) {
   record::Batch batch = batch_of(entries, clock_.wall_ms());
   ASSIGN_OR_RETURN(log::AppendResult appended, log_->append(std::span(&batch, 1), LeaderEpoch(0)));
-  RETURN_IF_ERROR(log_->flush());
+  RETURN_IF_ERROR(flush_patiently(*log_));
   return appended.base_offset;
 }
 

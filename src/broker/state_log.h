@@ -46,7 +46,13 @@ class StateLog {
 /// The entries as one batch, in their order.
 record::Batch batch_of(std::span<const StateLog::Entry> entries, int64_t now_ms);
 
+using VisitBatch = Function<Status(const record::Batch&)>;
+
 /// Calls `visit` for every batch of `log` below its end, oldest first.
-Status for_each_batch(log::PartitionLog& log, Function<Status(const record::Batch&)> visit);
+Status for_each_batch(log::PartitionLog& log, VisitBatch visit);
+/// The same of what can be read: damaged ranges are told as errors, and left out.
+Status for_each_readable_batch(log::PartitionLog& log, VisitBatch visit);
+/// Says that the record at `offset`, or all from there to its batch's end, says nothing that can be understood.
+void tell_left_out(const TopicPartition& tp, Offset offset, const Error& error);
 
 }  // namespace headrace::broker

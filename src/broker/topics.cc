@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <set>
 #include <thread>
 
 #include "base/logging.h"
@@ -28,26 +27,37 @@ StoredTopic stored(const Topic& topic) {
 Result<std::unique_ptr<Topics>> Topics::open(const Environment& environment) {
   std::unique_ptr<Topics> topics(new Topics(environment));
   const std::string& data = environment.options.data_directory;
-  if (auto removed = log::remove_destroyed_logs(environment.files, data); !removed.ok()) return removed.error();
   ASSIGN_OR_RETURN(topics->metadata_,
                    Metadata::open(environment.files, environment.clock, data + "/" + std::string(kMetadataDirectory)));
-  RETURN_IF_ERROR(topics->finish_deletions());
+  topics->finish_deletions();
   RETURN_IF_ERROR(topics->recover());
   topics->warn_of_strangers();
   return topics;
 }
 
-Status Topics::finish_deletions() {
+void Topics::finish_deletions() {
+  std::lock_guard lock(change_mutex_);
   std::vector<std::pair<std::string, int32_t>> deleting;
   for (const auto& [name, topic] : metadata_->topics()) {
     if (topic.deleting) deleting.emplace_back(name, topic.partitions);
   }
   for (const auto& [name, partitions] : deleting) {
-    for (int32_t i = 0; i < partitions; ++i) {
-      RETURN_IF_ERROR(os::remove_tree(env_.files, directory_of({name, PartitionId(i)})));
-    }
-    RETURN_IF_ERROR(metadata_->remove_topic(name));
+    Status finished = finish_deletion(name, partitions);
+    bool told = finished.ok() || !told_of_.insert(name).second;
+    if (!told) log_warn("deleting topic {}: {}; it is tried again", name, finished.error().message);
   }
+}
+
+Status Topics::finish_deletion(const std::string& name, int32_t partitions) {
+  Status removed;
+  for (int32_t i = 0; i < partitions; ++i) {
+    Status one = os::remove_tree(env_.files, directory_of({name, PartitionId(i)}));
+    if (!one.ok()) removed = one;
+  }
+  RETURN_IF_ERROR(removed);
+  RETURN_IF_ERROR(env_.files.sync_directory(env_.options.data_directory));
+  RETURN_IF_ERROR(metadata_->remove_topic(name));
+  told_of_.erase(name);
   return {};
 }
 
@@ -62,12 +72,16 @@ struct Topics::Opening {
 
 Status Topics::recover() {
   std::vector<Opening> openings;
+  std::vector<std::pair<std::string, StoredTopic>> all;
   for (const auto& [name, stored] : metadata_->topics()) {
+    if (!stored.deleting) all.emplace_back(name, stored);
+  }
+  for (const auto& [name, stored] : all) {
     add_openings(name, 0, stored.partitions, stored.configs, {.internal = stored.internal}, openings);
   }
   ASSIGN_OR_RETURN(auto opened, open_partitions(openings));
   auto next = opened.begin();
-  for (const auto& [name, stored] : metadata_->topics()) {
+  for (const auto& [name, stored] : all) {
     std::vector<std::shared_ptr<Partition>> partitions(next, next + stored.partitions);
     next += stored.partitions;
     publish(std::make_shared<Topic>(Topic{name, stored.id, stored.internal, stored.configs, std::move(partitions)}));
@@ -241,11 +255,11 @@ Status Topics::remove(std::string_view name) {
   for (const auto& partition : topic->partitions) {
     Status status = partition->shut_down(/*destroy=*/true);
     if (!status.ok())
-      log_warn("deleting {}: {}; the next start tries again", to_string(partition->tp()), status.error().message);
+      log_warn("deleting {}: {}; it is tried again", to_string(partition->tp()), status.error().message);
     files_gone = files_gone && status.ok();
   }
   if (Status synced = env_.files.sync_directory(env_.options.data_directory); !synced.ok()) {
-    log_warn("deleting topic {}: {}; the next start tries again", topic->name, synced.error().message);
+    log_warn("deleting topic {}: {}; it is tried again", topic->name, synced.error().message);
     files_gone = false;
   }
   // With files left over the promise to delete them stays on record, and creating the topic anew sets them aside.

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <shared_mutex>
 #include <string>
 #include <string_view>
@@ -60,6 +61,9 @@ class Topics final : public TopicView {
   /// Durable settings of other things, by key: see Metadata.
   std::map<std::string, ConfigMap, std::less<>> stored_settings();
   Status put_settings(const std::string& key, const ConfigMap& settings);
+  /// Goes on with deletions that are on record because something of them failed. What fails again is told of once, and
+  /// stays on record.
+  void finish_deletions();
   /// Closes every log; nothing is flushed afterwards.
   void close();
 
@@ -76,7 +80,7 @@ class Topics final : public TopicView {
   };
   explicit Topics(const Environment& environment) : env_(environment) {}
   Status recover();
-  Status finish_deletions();
+  Status finish_deletion(const std::string& name, int32_t partitions);
   void warn_of_strangers();
   Result<TopicRef> create_locked(const std::string& name, int32_t partitions, ConfigMap configs, bool internal,
                                  bool validate_only);
@@ -96,6 +100,7 @@ class Topics final : public TopicView {
   Environment env_;
   std::mutex change_mutex_;  ///< One change at a time, the disk included. Taken before map_mutex_.
   std::unique_ptr<Metadata> metadata_;
+  std::set<std::string> told_of_;  ///< Topics whose deletion fails. Under change_mutex_.
 
   std::atomic<uint64_t> version_{1};  ///< Of topics_ and ids_; grows after each change of them.
   mutable std::shared_mutex map_mutex_;

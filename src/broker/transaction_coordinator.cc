@@ -35,22 +35,9 @@ Result<std::unique_ptr<TransactionCoordinator>> TransactionCoordinator::open(con
 Status TransactionCoordinator::load() {
   for (size_t i = 0; i < state_topic_->partitions.size(); ++i) {
     const auto& partition = state_topic_->partitions[i];
-    Status status = for_each_batch(partition->log(), [&](const record::Batch& batch) -> Status {
-      record::RecordReader reader(batch, kStateRecordsBytesMax);
-      while (const record::RecordView* record = reader.next()) {
-        if (!record->key) continue;
-        ASSIGN_OR_RETURN(std::optional<std::string> id, decode_transaction_key(*record->key));
-        if (!id) continue;
-        if (!record->value) {
-          transactions_.erase(*id);
-          continue;
-        }
-        ASSIGN_OR_RETURN(StoredTransaction read, decode_transaction_value(*record->value));
-        // An Ongoing that was overtaken on its way here by what a newer producer did counts for nothing.
-        StoredTransaction& stored = find_or_create(*id)->stored;
-        if (!is_older(read.producer, stored.producer)) stored = std::move(read);
-      }
-      return reader.status();
+    Status status = for_each_readable_batch(partition->log(), [&](const record::Batch& batch) -> Status {
+      load_batch(partition->tp(), batch);
+      return {};
     });
     if (!status.ok()) return status.error().in("reading " + to_string(partition->tp()));
     logs_.push_back(
@@ -66,6 +53,31 @@ Status TransactionCoordinator::load() {
           return state;
         }));
   }
+  return {};
+}
+
+void TransactionCoordinator::load_batch(const TopicPartition& tp, const record::Batch& batch) {
+  Offset next = batch.header().base_offset;
+  record::RecordReader reader(batch, kStateRecordsBytesMax);
+  while (const record::RecordView* record = reader.next()) {
+    Status read = record->key ? load_record(*record) : Status();
+    if (!read.ok()) tell_left_out(tp, record->offset, read.error());
+    next = record->offset + 1;
+  }
+  if (!reader.status().ok()) tell_left_out(tp, next, reader.status().error());
+}
+
+Status TransactionCoordinator::load_record(const record::RecordView& record) {
+  ASSIGN_OR_RETURN(std::optional<std::string> id, decode_transaction_key(*record.key));
+  if (!id) return {};
+  if (!record.value) {
+    transactions_.erase(*id);
+    return {};
+  }
+  ASSIGN_OR_RETURN(StoredTransaction read, decode_transaction_value(*record.value));
+  // An Ongoing that was overtaken on its way here by what a newer producer did counts for nothing.
+  StoredTransaction& stored = find_or_create(*id)->stored;
+  if (!is_older(read.producer, stored.producer)) stored = std::move(read);
   return {};
 }
 

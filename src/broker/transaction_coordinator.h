@@ -95,6 +95,8 @@ class TransactionCoordinator final : public Transactions {
   TransactionCoordinator(const Environment& environment, Topics& topics, std::shared_ptr<const Topic> state_topic,
                          GroupCoordinator& groups, Timers& timers);
   Status load();
+  void load_batch(const TopicPartition& tp, const record::Batch& batch);
+  Status load_record(const record::RecordView& record);
   std::vector<TransactionRef> all() const;
   TransactionRef find(std::string_view id) const;
   TransactionRef find_or_create(std::string_view id);

@@ -301,12 +301,19 @@ Status Compaction::replace(Group group, Output& output) {
   };
   {
     std::lock_guard lock(log_.mutex_);
-    if (log_.closed_ || !all_there()) {
+    // What a crash could bring back may be older than tombstones that go now.
+    bool removing = !log_.detached_.empty();
+    if (log_.closed_ || removing || !all_there()) {
       (void)discard_cleaned(log_.files_, log_.directory_, base);
       return Error{ErrorCode::kUnavailable, "segments of " + log_.directory_ + " were deleted while it was compacted"};
     }
   }
-  Status published = publish_swap(log_.files_, log_.directory_, base);
+  auto directory = log_.files_.open_directory(log_.directory_);
+  if (!directory.ok()) {
+    (void)discard_cleaned(log_.files_, log_.directory_, base);
+    return directory.error();
+  }
+  Status published = publish_swap(log_.files_, **directory, log_.directory_, base);
   if (!published.ok()) return log_.stop_compacting(published.error());
   std::vector<Offset> replaced;
   {
@@ -320,7 +327,7 @@ Status Compaction::replace(Group group, Output& output) {
   }
   // Readers that hold an old segment fail from here on, see that it is gone and look again.
   for (const Source& source : group) source.segment->release();
-  Status finished = finish_swap(log_.files_, log_.directory_, base, replaced);
+  Status finished = finish_swap(log_.files_, **directory, log_.directory_, base, replaced);
   if (!finished.ok()) return log_.stop_compacting(finished.error());
   output.segment->file_in_place();
   output.segment->release();

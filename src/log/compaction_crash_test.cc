@@ -355,5 +355,38 @@ INSTANTIATE_TEST_SUITE_P(Calls, CompactionFailure,
                                                               os::DiskCall::kSyncDirectory),
                                             ::testing::Values(os::DiskFault::kIoError, os::DiskFault::kOutOfSpace)));
 
+// Without descriptors a compaction ends, whatever it was at, and a later one goes on.
+TEST(CompactionWithoutDescriptors, IsDoneLater) {
+  set_log_level(LogLevel::kError);
+  for (os::DiskCall call : {os::DiskCall::kOpen, os::DiskCall::kCreate}) {
+    uint64_t nth = 1;
+    for (;; ++nth) {
+      SCOPED_TRACE(fmt::format("{} call {} fails", os::to_string(call), nth));
+      TestLog test;
+      test.config.compact_enabled = true;
+      test.config.segment_bytes = 600;
+      ASSERT_OK(test.open());
+      for (int i = 0; i < 40; ++i) ASSERT_OK(append(*test.log, make_batch("v" + std::to_string(i))));
+      ASSERT_OK(test.log->flush());
+      test.disk.fail(call, nth, os::DiskFault::kNoDescriptors);
+      auto report = test.log->compact({});
+      bool happened = test.disk.fault_happened();
+      if (!happened) break;
+      test.disk.fail(call, UINT64_MAX, os::DiskFault::kNoDescriptors);
+      ASSERT_TRUE(report.ok() || report.error().code == ErrorCode::kUnavailable) << report.error().message;
+      ASSERT_OK(test.log->compact({}));
+      auto values = read_values(*test.log, Offset(0));
+      ASSERT_LT(values.size(), 10u);
+      test.disk.crash();
+      test.log.reset();
+      test.disk.restart(os::CrashMode::kRandom, nth);
+      ASSERT_OK(test.open());
+      ASSERT_EQ(read_values(*test.log, Offset(0)), values);
+    }
+    EXPECT_GT(nth, 3u);
+  }
+  set_log_level(LogLevel::kInfo);
+}
+
 }  // namespace
 }  // namespace headrace::log

@@ -50,28 +50,28 @@ Status write_cleaned_indexes(os::FileSystem& files, const std::string& directory
   return write(kTransactionIndexSuffix, image.transactions);
 }
 
-Status publish_swap(os::FileSystem& files, const std::string& directory, Offset base) {
+Status publish_swap(os::FileSystem& files, os::Directory& opened, const std::string& directory, Offset base) {
   for (std::string_view suffix : kIndexSuffixes) {
     RETURN_IF_ERROR(
         files.rename(path_of(directory, base, suffix, kCleanedSuffix), path_of(directory, base, suffix, kSwapSuffix)));
   }
-  RETURN_IF_ERROR(files.sync_directory(directory));
+  RETURN_IF_ERROR(opened.sync());
   RETURN_IF_ERROR(files.rename(path_of(directory, base, kLogSuffix, kCleanedSuffix),
                                path_of(directory, base, kLogSuffix, kSwapSuffix)));
-  return files.sync_directory(directory);
+  return opened.sync();
 }
 
-Status finish_swap(os::FileSystem& files, const std::string& directory, Offset base,
+Status finish_swap(os::FileSystem& files, os::Directory& opened, const std::string& directory, Offset base,
                    const std::vector<Offset>& replaced) {
   for (Offset old : replaced) RETURN_IF_ERROR(Segment(files, directory, old).remove_files());
-  if (!replaced.empty()) RETURN_IF_ERROR(files.sync_directory(directory));
+  if (!replaced.empty()) RETURN_IF_ERROR(opened.sync());
   for (std::string_view suffix : kIndexSuffixes) {
     RETURN_IF_ERROR(
         rename_if_there(files, path_of(directory, base, suffix, kSwapSuffix), path_of(directory, base, suffix)));
   }
   RETURN_IF_ERROR(
       files.rename(path_of(directory, base, kLogSuffix, kSwapSuffix), path_of(directory, base, kLogSuffix)));
-  return files.sync_directory(directory);
+  return opened.sync();
 }
 
 Status discard_cleaned(os::FileSystem& files, const std::string& directory, Offset base) {
@@ -92,6 +92,8 @@ Status finish_swaps(os::FileSystem& files, const std::string& directory) {
     if (auto offset = offset_of_name(name, swap_suffix)) swaps.push_back(*offset);
     if (auto offset = offset_of_name(name, kLogSuffix)) bases.push_back(*offset);
   }
+  if (swaps.empty()) return {};
+  ASSIGN_OR_RETURN(auto opened, files.open_directory(directory));
   for (Offset base : swaps) {
     std::string path = path_of(directory, base, kLogSuffix, kSwapSuffix);
     ASSIGN_OR_RETURN(Offset end, end_of(files, path, base));
@@ -100,7 +102,7 @@ Status finish_swaps(os::FileSystem& files, const std::string& directory) {
     for (Offset old : bases) {
       if (old > base && old < end) replaced.push_back(old);
     }
-    RETURN_IF_ERROR(finish_swap(files, directory, base, replaced));
+    RETURN_IF_ERROR(finish_swap(files, *opened, directory, base, replaced));
   }
   return {};
 }

@@ -25,10 +25,11 @@ namespace headrace::log {
 /// Step 1 for the indexes.
 Status write_cleaned_indexes(os::FileSystem& files, const std::string& directory, Offset base,
                              const Segment::IndexImage& image);
-/// Steps 2 and 3. After an error nobody knows which files there are.
-Status publish_swap(os::FileSystem& files, const std::string& directory, Offset base);
+/// Steps 2 and 3. `opened`: the directory, so that no descriptor can be wanting from here on. After an error nobody
+/// knows which files there are.
+Status publish_swap(os::FileSystem& files, os::Directory& opened, const std::string& directory, Offset base);
 /// Steps 4 and 5. `replaced`: the bases of the other old segments, ascending. May be done again after any interruption.
-Status finish_swap(os::FileSystem& files, const std::string& directory, Offset base,
+Status finish_swap(os::FileSystem& files, os::Directory& opened, const std::string& directory, Offset base,
                    const std::vector<Offset>& replaced);
 /// Removes what steps 1 and 2 wrote; nothing to remove is fine.
 Status discard_cleaned(os::FileSystem& files, const std::string& directory, Offset base);

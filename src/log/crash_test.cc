@@ -31,6 +31,7 @@ class Script {
   void run(int steps) {
     for (int i = 0; i < steps && !stopped_; ++i) step();
   }
+  void go_on() { stopped_ = false; }
   Witness& witness() { return witness_; }
 
  private:
@@ -264,6 +265,41 @@ INSTANTIATE_TEST_SUITE_P(Calls, NthFailure,
 INSTANTIATE_TEST_SUITE_P(Harmless, NthFailure,
                          ::testing::Combine(::testing::Values(os::DiskCall::kWrite, os::DiskCall::kRead),
                                             ::testing::Values(os::DiskFault::kInterrupted, os::DiskFault::kShort)));
+
+class OpenFailure : public ::testing::TestWithParam<os::DiskCall> {};
+
+// The n-th call that opens something finds no descriptors: it is as if it had come later.
+TEST_P(OpenFailure, ForWantOfDescriptorsPassesAndTakesNothingOutOfService) {
+  set_log_level(LogLevel::kError);
+  for (uint64_t seed = 1; seed <= 2; ++seed) {
+    for (uint64_t nth = 1;; ++nth) {
+      SCOPED_TRACE(fmt::format("script seed {}, {} call {} fails", seed, os::to_string(GetParam()), nth));
+      TestLog test;
+      Script script(test, seed);
+      ASSERT_OK(test.open());
+      test.disk.fail(GetParam(), nth, os::DiskFault::kNoDescriptors);
+      script.run(kSteps);
+      script.go_on();
+      script.run(kSteps);
+      bool happened = test.disk.fault_happened();
+      test.disk.fail(GetParam(), UINT64_MAX, os::DiskFault::kNoDescriptors);
+      ASSERT_FALSE(test.log->out_of_service());
+      ASSERT_OK(test.log->flush());
+      script.witness().acknowledged = static_cast<int64_t>(script.witness().values.size());
+      test.disk.crash();
+      test.log.reset();
+      test.disk.restart(os::CrashMode::kDrop, nth);
+      ASSERT_OK(test.open());
+      check_against(test, script.witness());
+      check_goes_on(test);
+      if (HasFailure()) return;
+      if (!happened) break;
+    }
+  }
+  set_log_level(LogLevel::kInfo);
+}
+
+INSTANTIATE_TEST_SUITE_P(Calls, OpenFailure, ::testing::Values(os::DiskCall::kOpen, os::DiskCall::kCreate));
 
 // Aborted transactions of a rolled segment stay known when its indexes could not be written at first.
 TEST(NthFailure, AbortedTransactionsOutliveAFailureToWriteTheirIndex) {

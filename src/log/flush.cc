@@ -34,6 +34,10 @@ Status PartitionLogImpl::flush_held(Checkpointing checkpointing) {
   auto pass = begin_pass(checkpointing);
   if (!pass) return {};
   Status synced = sync_pass(*pass);
+  if (!synced.ok() && synced.error().code == ErrorCode::kUnavailable) {
+    take_back(*std::move(pass));
+    return synced.error();
+  }
   if (!synced.ok()) {
     // Into the page cache, which is what the next start must not trust; a restart of the machine empties it.
     checkpoint_.sync_failed = true;
@@ -93,8 +97,17 @@ std::optional<PartitionLogImpl::FlushPass> PartitionLogImpl::begin_pass(Checkpoi
   if (!pass.no_producers) pass.snapshot = encode_producer_snapshot(producers_);
   auto image = pass.active->index_image();
   if (image.ok()) pass.image = *std::move(image);
-  bytes_since_checkpoint_ = 0;
+  pass.bytes_since_checkpoint = std::exchange(bytes_since_checkpoint_, 0);
   return pass;
+}
+
+// Of a pass that could not open its files: the next one does the same and more.
+void PartitionLogImpl::take_back(FlushPass pass) {
+  std::lock_guard lock(mutex_);
+  rolled_.insert(rolled_.begin(), std::move_iterator(pass.rolled.begin()), std::move_iterator(pass.rolled.end()));
+  directory_dirty_ = directory_dirty_ || pass.sync_directory;
+  parent_dirty_ = parent_dirty_ || pass.sync_parent;
+  bytes_since_checkpoint_ += pass.bytes_since_checkpoint;
 }
 
 // Every fsync that stands between the bytes and an acknowledgement, older segments first.
@@ -169,6 +182,7 @@ void PartitionLogImpl::release_idle_resources() {
 }
 
 Status PartitionLogImpl::close() {
+  std::lock_guard removing(removal_mutex_);
   std::lock_guard flushing(flush_mutex_);
   {
     std::lock_guard lock(mutex_);
@@ -182,6 +196,7 @@ Status PartitionLogImpl::close() {
 }
 
 Status PartitionLogImpl::destroy() {
+  std::lock_guard removing(removal_mutex_);
   std::lock_guard flushing(flush_mutex_);
   std::lock_guard lock(mutex_);
   closed_ = true;
@@ -193,13 +208,24 @@ Status PartitionLogImpl::destroy() {
   return files_.rename(directory_, renamed(directory_, suffix));
 }
 
-Result<bool> remove_destroyed_logs(os::FileSystem& files, const std::string& data_directory, Function<bool()> pausing) {
-  ASSIGN_OR_RETURN(auto names, files.list(data_directory));
-  for (const std::string& name : names) {
-    if (!name.ends_with(kDestroyedSuffix)) continue;
-    if (pausing && pausing()) return false;
-    RETURN_IF_ERROR(os::remove_tree(files, data_directory + "/" + name));
+bool DestroyedLogs::remove(Function<bool()> pausing) {
+  auto tell = [this](const std::string& name, const Error& error) {
+    if (told_.insert(name).second) log_warn("removing files of deleted topics: {}; it is tried again", error.message);
+  };
+  auto names = files_.list(data_directory_);
+  if (!names.ok()) {
+    tell(data_directory_, names.error());
+    return true;
   }
+  for (const std::string& name : *names) {
+    if (!name.ends_with(kDestroyedSuffix) || tried_.contains(name)) continue;
+    if (pausing && pausing()) return false;
+    Status removed = os::remove_tree(files_, data_directory_ + "/" + name);
+    if (removed.ok()) continue;
+    tried_.insert(name);
+    tell(name, removed.error());
+  }
+  tried_.clear();
   return true;
 }
 

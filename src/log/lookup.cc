@@ -116,6 +116,7 @@ Result<std::optional<TimestampOffset>> PartitionLogImpl::max_timestamp() {
 
 Result<std::vector<AbortedTransaction>> PartitionLogImpl::aborted_transactions(Offset from, Offset to) {
   std::lock_guard lock(mutex_);
+  if (from < log_start_) return outside(from);  // What ended there went with its segments.
   std::vector<AbortedTransaction> found;
   auto at = segments_.upper_bound(from);
   if (at != segments_.begin()) --at;

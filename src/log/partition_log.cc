@@ -54,7 +54,9 @@ Result<AppendResult> PartitionLogImpl::append(std::span<const record::Batch> bat
   bool preallocate = !resources_ || resources_->preallocate.load(std::memory_order_relaxed);
   Status written = active()->write(staging_.parts, staging_.bytes, preallocate ? config_.preallocate_bytes_max : 0);
   if (!written.ok()) {
-    if (written.error().code == ErrorCode::kOutOfSpace) return written.error();
+    ErrorCode code = written.error().code;
+    bool passes = code == ErrorCode::kOutOfSpace || code == ErrorCode::kUnavailable;
+    if (passes) return written.error();
     return fail(written.error());
   }
   AppendResult result{.base_offset = log_end_, .append_time_ms = stamp_time ? now_ms : -1};
@@ -209,10 +211,7 @@ Result<ReadResult> PartitionLogImpl::read(Offset offset, ReadLimits limits, Offs
     {
       std::lock_guard lock(mutex_);
       if (closed_) return Error{ErrorCode::kClosed, "the log in " + directory_ + " is closed"};
-      if (offset < log_start_ || offset > log_end_) {
-        return Error{ErrorCode::kOutOfRange, fmt::format("offset {} is outside of [{}, {}] in {}", offset.value,
-                                                         log_start_.value, log_end_.value, directory_)};
-      }
+      if (offset < log_start_ || offset > log_end_) return outside(offset);
       upper = std::min(upper, log_end_);
       if (offset >= upper) return ReadResult{{}, {}, offset};
       if (auto damage = damage_at(offset)) return *damage;
@@ -241,6 +240,11 @@ Result<ReadResult> PartitionLogImpl::read(Offset offset, ReadLimits limits, Offs
     if (next == segments_.end() || next->first >= upper) return ReadResult{{}, {}, upper};
     offset = next->first;
   }
+}
+
+Error PartitionLogImpl::outside(Offset offset) const {
+  return {ErrorCode::kOutOfRange, fmt::format("offset {} is outside of [{}, {}] in {}", offset.value, log_start_.value,
+                                              log_end_.value, directory_)};
 }
 
 std::optional<Error> PartitionLogImpl::damage_at(Offset offset) const {

@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -137,12 +138,14 @@ class PartitionLog {
   /// Appends `batches` (already checked: sizes, CRC, magic) with one write, all or none, and assigns their offsets and
   /// `epoch`. Not durable before flush(). The batches' own bytes are left alone.
   /// kFenced: an older producer epoch. kOutOfOrder: a gap in the producer's sequence numbers. kInvalidArgument: several
-  /// batches of which only some are duplicates; a transactional batch without producer id. kOutOfSpace: nothing was
-  /// appended, try later. kIo: the log is out of service for writing.
+  /// batches of which only some are duplicates; a transactional batch without producer id. kOutOfSpace,
+  /// kUnavailable (files could not be opened): nothing was appended, try later. kIo: the log is out of service for
+  /// writing.
   virtual Result<AppendResult> append(std::span<const record::Batch> batches, LeaderEpoch epoch) = 0;
 
   /// Makes everything appended before the call durable. Cheap when it is already. Concurrent calls share the work.
-  /// An error takes the log out of service for writing: it is never tried again, and append() answers kIo from then on.
+  /// kUnavailable: files could not be opened; nothing is lost, and the next call goes on with it. Any other error takes
+  /// the log out of service for writing: it is never tried again, and append() answers kIo from then on.
   virtual Status flush() = 0;
 
   /// Reads whole batches, the first being the one that contains `offset`, up to `limits` (the first batch always) and
@@ -168,7 +171,8 @@ class PartitionLog {
   /// The record with the largest timestamp (ListOffsets -3); nothing when the log is empty. The offset is that of the
   /// first such record that the time index knows.
   virtual Result<std::optional<TimestampOffset>> max_timestamp() = 0;
-  /// Aborted transactions that overlap [from, to), by last_offset.
+  /// Aborted transactions that overlap [from, to), by last_offset. kOutOfRange: `from` is below the log's start, where
+  /// they are not known any more: who has read from there while the start moved must not use what was read.
   virtual Result<std::vector<AbortedTransaction>> aborted_transactions(Offset from, Offset to) = 0;
   virtual std::optional<ProducerInfo> producer(ProducerId id) const = 0;
   virtual std::vector<ProducerInfo> producers() const = 0;
@@ -183,13 +187,14 @@ class PartitionLog {
   virtual Result<CompactionBacklog> compaction_backlog() = 0;
   /// Compacts all that may be compacted, whatever its share; in as many passes as the map's room wants. Reads, appends
   /// and flushes go on beside it; one compaction at a time. kCorrupt: a segment is damaged, nothing more was done.
-  /// kUnavailable: retention took segments away amid it. kOutOfSpace: try later. After any error what is done is whole.
+  /// kUnavailable: retention took segments away amid it, or files could not be opened. kOutOfSpace: try later. After any error what is done is whole.
   virtual Result<CompactionReport> compact(CompactionOptions options) = 0;
   /// Removes the oldest segment that readers have seen the end of, whatever retention says, to make room on the disk;
   /// the bytes that it held, 0 when the log is empty. With nothing but the active one left, that is rolled and goes by
   /// the next call.
   virtual Result<int64_t> drop_oldest_segment() = 0;
   /// Moves the log start to `before` (at most the high watermark; -1 means that); durable on return. The new log start.
+  /// Files that can't be removed now are by a later call of these three.
   virtual Result<Offset> delete_records(Offset before) = 0;
   /// Applies from now on; segments on the disk stay as they are until they are rolled or expire.
   virtual void set_config(const LogConfig& config) = 0;
@@ -204,13 +209,25 @@ class PartitionLog {
   /// flush, checkpoint, give back preallocated room. No call but the destructor may follow.
   virtual Status close() = 0;
   /// Takes the log out of service and its directory's name away. For good once the directory above is synced, which is
-  /// the caller's to do, once for many logs; remove_destroyed_logs() then removes the files.
+  /// the caller's to do, once for many logs; DestroyedLogs then removes the files.
   virtual Status destroy() = 0;
 };
 
-/// Removes what destroy() left under `data_directory`, until `pausing` says so. False when there may be more: the next
-/// call goes on.
-Result<bool> remove_destroyed_logs(os::FileSystem& files, const std::string& data_directory,
-                                   Function<bool()> pausing = {});
+/// What destroy() left under `data_directory`. One thread at a time.
+class DestroyedLogs {
+ public:
+  DestroyedLogs(os::FileSystem& files, std::string data_directory)
+      : files_(files), data_directory_(std::move(data_directory)) {}
+
+  /// Removes it, until `pausing` says so. False when that came before the end: the next call goes on. What can't be
+  /// removed is told of once, and tried again by the round that follows.
+  bool remove(Function<bool()> pausing = {});
+
+ private:
+  os::FileSystem& files_;
+  const std::string data_directory_;
+  std::set<std::string> tried_;  // In vain, in this round.
+  std::set<std::string> told_;   // Of these.
+};
 
 }  // namespace headrace::log

@@ -2,6 +2,7 @@
 // (append, read), flush.cc, recovery.cc, lookup.cc, retention.cc, compaction.cc.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <mutex>
 #include <set>
@@ -77,6 +78,7 @@ class PartitionLogImpl final : public PartitionLog {
     bool sync_parent = false;
     bool checkpoint = false;
     bool checkpoint_synced = true;
+    int64_t bytes_since_checkpoint = 0;  // As they were before it.
     bool no_producers = false;
     int32_t leader_epoch = 0;
     Bytes snapshot;
@@ -106,6 +108,7 @@ class PartitionLogImpl final : public PartitionLog {
   const SegmentPtr& active() const { return segments_.rbegin()->second; }
 
   // Reading.
+  Error outside(Offset offset) const;
   std::optional<Error> damage_at(Offset offset) const;
   void note_read(const SegmentPtr& segment);
   bool was_removed(const SegmentPtr& segment) const;
@@ -118,6 +121,7 @@ class PartitionLogImpl final : public PartitionLog {
   Status flush_held(Checkpointing checkpointing);
   bool checkpoint_is_current() const;
   std::optional<FlushPass> begin_pass(Checkpointing checkpointing);
+  void take_back(FlushPass pass);
   Status sync_pass(const FlushPass& pass);
   Status finish_rolled(const Rolled& rolled);
   Status write_checkpoint(const FlushPass& pass);
@@ -140,9 +144,13 @@ class PartitionLogImpl final : public PartitionLog {
   Error damaged_source(const Segment& segment, uint64_t position) const;
 
   // Retention and lookup.
-  Result<int64_t> remove_before(Offset keep_from);
+  Result<int64_t> detach_old_segments();
+  Result<int64_t> detach_oldest_segment();
+  Result<Offset> detach_records(Offset before);
+  Result<int64_t> move_start(Offset keep_from);
   std::vector<SegmentPtr> detach_before(Offset offset);
-  Status remove_detached(const std::vector<SegmentPtr>& segments);
+  SegmentPtr next_detached() const;
+  Status remove_detached();
   struct TimestampSearch {
     std::optional<TimestampOffset> found;
     bool stale = false;
@@ -157,6 +165,7 @@ class PartitionLogImpl final : public PartitionLog {
   const std::shared_ptr<LogResources> resources_;  // Outlives the segments.
 
   std::mutex compaction_mutex_;  // Taken before flush_mutex_. One compaction at a time.
+  std::mutex removal_mutex_;     // Taken before flush_mutex_. Held while files of detached segments are removed.
   std::mutex flush_mutex_;       // Taken before mutex_. Guards the checkpoint file and what is written beside the log.
   std::unique_ptr<CheckpointFile> checkpoint_file_;
   Checkpoint checkpoint_;
@@ -179,7 +188,8 @@ class PartitionLogImpl final : public PartitionLog {
   bool parent_dirty_ = false;
   std::vector<Rolled> rolled_;
   std::vector<DamagedRange> damaged_;
-  std::vector<SegmentPtr> loaded_;  // Inactive segments read lately, latest last.
+  std::deque<SegmentPtr> detached_;  // Out of the log; their files go oldest first.
+  std::vector<SegmentPtr> loaded_;   // Inactive segments read lately, latest last.
   int64_t bytes_since_checkpoint_ = 0;
   Staging staging_;
   LogStats stats_;

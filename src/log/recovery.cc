@@ -39,7 +39,7 @@ bool can_do_without(const Error& error) {
   return true;
 }
 
-// Has the bytes that a file seems to hold written again.
+// Has the bytes that a file seems to hold written again, and synced.
 Status rewrite(os::File& file, uint64_t from, uint64_t to) {
   Bytes chunk(kRewriteChunkBytes);
   for (uint64_t at = from; at < to; at += chunk.size()) {
@@ -47,7 +47,7 @@ Status rewrite(os::File& file, uint64_t from, uint64_t to) {
     ASSIGN_OR_RETURN(size_t got, file.read_at(at, chunk));
     RETURN_IF_ERROR(file.write_at(at, BytesView(chunk).first(got)));
   }
-  return {};
+  return file.sync();
 }
 
 // Whether the file holds nothing from `from` on but the room that an append reserved.

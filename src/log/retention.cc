@@ -7,6 +7,13 @@
 namespace headrace::log {
 
 Result<int64_t> PartitionLogImpl::delete_old_segments() {
+  auto detached = detach_old_segments();
+  Status removed = remove_detached();
+  if (detached.ok() && !removed.ok()) return removed.error();
+  return detached;
+}
+
+Result<int64_t> PartitionLogImpl::detach_old_segments() {
   std::lock_guard flushing(flush_mutex_);
   std::vector<std::pair<SegmentPtr, uint64_t>> all;
   LogConfig config;
@@ -44,10 +51,17 @@ Result<int64_t> PartitionLogImpl::delete_old_segments() {
   }
   if (keep_from == all.front().first->base()) return int64_t{0};
 
-  return remove_before(keep_from);
+  return move_start(keep_from);
 }
 
 Result<int64_t> PartitionLogImpl::drop_oldest_segment() {
+  auto bytes = detach_oldest_segment();
+  Status removed = remove_detached();
+  if (bytes.ok() && !removed.ok()) return removed.error();
+  return bytes;
+}
+
+Result<int64_t> PartitionLogImpl::detach_oldest_segment() {
   std::lock_guard flushing(flush_mutex_);
   Offset end;
   int64_t bytes;
@@ -62,12 +76,12 @@ Result<int64_t> PartitionLogImpl::drop_oldest_segment() {
     if (end > high_watermark_held()) return int64_t{0};
     bytes = static_cast<int64_t>(segments_.begin()->second->size());
   }
-  ASSIGN_OR_RETURN(int64_t removed, remove_before(end));
-  return removed > 0 ? bytes : 0;
+  ASSIGN_OR_RETURN(int64_t detached, move_start(end));
+  return detached > 0 ? bytes : 0;
 }
 
-// Removes the segments that end at or before `keep_from`; with flush_mutex_ held.
-Result<int64_t> PartitionLogImpl::remove_before(Offset keep_from) {
+// Detaches the segments that end at or before `keep_from`; with flush_mutex_ held.
+Result<int64_t> PartitionLogImpl::move_start(Offset keep_from) {
   {
     std::lock_guard lock(mutex_);
     RETURN_IF_ERROR(writable());
@@ -77,19 +91,22 @@ Result<int64_t> PartitionLogImpl::remove_before(Offset keep_from) {
   }
   // The successor and its producer snapshot must be on the disk before the predecessors go.
   RETURN_IF_ERROR(flush_held(Checkpointing::kWhenDue));
-  std::vector<SegmentPtr> detached;
-  {
-    std::lock_guard lock(mutex_);
-    log_start_ = std::max(log_start_, keep_from);
-    detached = detach_before(log_start_);
-  }
-  RETURN_IF_ERROR(remove_detached(detached));
+  std::lock_guard lock(mutex_);
+  log_start_ = std::max(log_start_, keep_from);
+  std::vector<SegmentPtr> detached = detach_before(log_start_);
+  detached_.insert(detached_.end(), detached.begin(), detached.end());
   return static_cast<int64_t>(detached.size());
 }
 
+// The records are gone when the start has moved; their files may be later.
 Result<Offset> PartitionLogImpl::delete_records(Offset before) {
+  auto start = detach_records(before);
+  if (Status removed = remove_detached(); !removed.ok()) log_warn("{}; it is tried again", removed.error().message);
+  return start;
+}
+
+Result<Offset> PartitionLogImpl::detach_records(Offset before) {
   std::lock_guard flushing(flush_mutex_);
-  Offset start;
   {
     std::lock_guard lock(mutex_);
     RETURN_IF_ERROR(writable());
@@ -107,14 +124,11 @@ Result<Offset> PartitionLogImpl::delete_records(Offset before) {
   checkpoint_.log_start = before;
   RETURN_IF_ERROR(checkpoint_file_->write(checkpoint_, /*synced=*/true));
   RETURN_IF_ERROR(files_.sync_directory(directory_));
-  std::vector<SegmentPtr> detached;
-  {
-    std::lock_guard lock(mutex_);
-    log_start_ = start = before;
-    detached = detach_before(log_start_);
-  }
-  RETURN_IF_ERROR(remove_detached(detached));
-  return start;
+  std::lock_guard lock(mutex_);
+  log_start_ = before;
+  std::vector<SegmentPtr> detached = detach_before(log_start_);
+  detached_.insert(detached_.end(), detached.begin(), detached.end());
+  return log_start_;
 }
 
 // Takes segments that end at or before `offset` out of the map, oldest first; never the active one.
@@ -129,12 +143,24 @@ std::vector<PartitionLogImpl::SegmentPtr> PartitionLogImpl::detach_before(Offset
   return detached;
 }
 
-Status PartitionLogImpl::remove_detached(const std::vector<SegmentPtr>& segments) {
-  for (const SegmentPtr& segment : segments) {
+PartitionLogImpl::SegmentPtr PartitionLogImpl::next_detached() const {
+  std::lock_guard lock(mutex_);
+  return closed_ || detached_.empty() ? nullptr : detached_.front();
+}
+
+// Without flush_mutex_, as to unlink large files takes the disk a while. In their order, and no further than to one that
+// can't be removed: a log whose segments were there up to a hole would be a damaged one.
+Status PartitionLogImpl::remove_detached() {
+  std::lock_guard removing(removal_mutex_);
+  bool removed = false;
+  while (SegmentPtr segment = next_detached()) {
     log_info("removing {}", segment->log_path());
     RETURN_IF_ERROR(segment->remove_files());
+    removed = true;
+    std::lock_guard lock(mutex_);
+    detached_.pop_front();
   }
-  return segments.empty() ? Status() : files_.sync_directory(directory_);
+  return removed ? files_.sync_directory(directory_) : Status();
 }
 
 }  // namespace headrace::log

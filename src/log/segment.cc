@@ -127,6 +127,7 @@ Status Segment::sync() {
   {
     std::lock_guard lock(mutex_);
     if (sync_error_) return *sync_error_;
+    if (!file_ && synced_size_ == size_) return {};  // It was synced before it was closed.
     ASSIGN_OR_RETURN(file, file_locked());
     size = size_;
   }
@@ -141,6 +142,9 @@ Status Segment::load_indexes_locked() {
   if (indexes_) return {};
   auto offset_bytes = read_index_file(files_, path(kIndexSuffix));
   auto time_bytes = read_index_file(files_, path(kTimeIndexSuffix));
+  for (const auto* bytes : {&offset_bytes, &time_bytes}) {
+    if (!bytes->ok() && bytes->error().code == ErrorCode::kUnavailable) return bytes->error();
+  }
   if (!offset_bytes.ok() || !time_bytes.ok()) return rebuild_indexes_locked();
   auto offsets = decode_offset_index(*offset_bytes, size_);
   auto times = decode_time_index(*time_bytes);
@@ -416,9 +420,8 @@ Status Segment::remove_files() {
     std::string from = path(suffix);
     std::string deleted = from + std::string(kDeletedSuffix);
     Status renamed = files_.rename(from, deleted);
-    if (!renamed.ok() && renamed.error().code == ErrorCode::kNotFound) continue;
-    RETURN_IF_ERROR(renamed);
-    RETURN_IF_ERROR(files_.remove(deleted));
+    if (!renamed.ok() && renamed.error().code != ErrorCode::kNotFound) return renamed;
+    RETURN_IF_ERROR(os::remove_if_exists(files_, deleted));
   }
   return {};
 }

@@ -86,7 +86,7 @@ class Segment final : OpenFiles::Holder {
   /// Adds those that a reader of [from, to) has to know. False when no later segment can have one.
   bool find_aborted(Offset from, Offset to, std::vector<AbortedTransaction>& found) const;
   Result<std::shared_ptr<os::File>> file();
-  /// fdatasync of what was written before the call.
+  /// fdatasync of what was written before the call. kUnavailable: the file could not be opened, and nothing is lost.
   Status sync();
   /// Forgets the indexes, if they can be loaded again, and closes the file, unless it has data that was never synced: a
   /// failure to write them would be reported to nobody.
@@ -108,7 +108,8 @@ class Segment final : OpenFiles::Holder {
   void set_file_bytes(uint64_t bytes) { allocated_ = bytes; }
   /// Empty indexes, to be filled by note().
   void reset_indexes(int64_t now_ms);
-  /// Writes `parts`, `bytes` in sum, behind the last batch. Grows the file in steps. After an error nothing counts.
+  /// Writes `parts`, `bytes` in sum, behind the last batch. Grows the file in steps. After an error nothing counts;
+  /// kUnavailable: the file or its indexes could not be opened, and nothing was written.
   Status write(std::span<const BytesView> parts, uint64_t bytes, int64_t preallocate_bytes_max);
   /// Takes a batch that is in the file at size() into the indexes, and moves size() behind it.
   void note(const record::BatchHeader& header, int64_t index_interval_bytes);
@@ -128,7 +129,7 @@ class Segment final : OpenFiles::Holder {
   Result<IndexImage> index_image();
   /// Writes an image to the index files; without `synced` a power loss may leave any part of them.
   Status write_indexes(const IndexImage& image, bool synced = true);
-  /// Renames all files to *.deleted, then removes them.
+  /// Renames all files to *.deleted and removes them. May be done again after an error.
   Status remove_files();
 
  private:

@@ -27,7 +27,8 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
                          .receive_bytes_max = options_.receive_bytes_max,
                          .send_queue_low_bytes = options_.send_queue_low_bytes,
                          .name = options_.name};
-    state_ = std::make_shared<ListenerState>(std::move(listen), std::move(factory), loop.index() + 1);
+    state_ = std::make_shared<ListenerState>(std::move(listen), std::make_shared<internal::ConnectionRoom>(1),
+                                             std::move(factory), loop.index() + 1);
   }
 
   void start(tcp::resolver::results_type endpoints) {

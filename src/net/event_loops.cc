@@ -40,7 +40,8 @@ class OwnPorts {
 
 class AsioEventLoops final : public EventLoops {
  public:
-  explicit AsioEventLoops(size_t threads) {
+  AsioEventLoops(size_t threads, size_t connections_max)
+      : room_(std::make_shared<internal::ConnectionRoom>(connections_max)) {
     CHECK(threads > 0);
     for (size_t i = 0; i < threads; ++i) loops_.push_back(std::make_unique<Loop>(i));
     for (auto& loop : loops_) threads_.emplace_back([&loop = *loop] { loop.run(); });
@@ -61,9 +62,9 @@ class AsioEventLoops final : public EventLoops {
     for (auto& loop : loops_) loops.push_back(loop.get());
     uint16_t port = acceptor->local_endpoint().port();
     own_ports_->add(port, options.name);
-    return std::unique_ptr<Listener>(
-        std::make_unique<internal::TcpListener>(std::move(loops), *std::move(acceptor), options, std::move(factory),
-                                                [ports = own_ports_, port] { ports->remove(port); }));
+    return std::unique_ptr<Listener>(std::make_unique<internal::TcpListener>(
+        std::move(loops), *std::move(acceptor), options, room_, std::move(factory),
+        [ports = own_ports_, port] { ports->remove(port); }));
   }
 
  private:
@@ -78,14 +79,15 @@ class AsioEventLoops final : public EventLoops {
   std::vector<std::unique_ptr<Loop>> loops_;
   std::vector<std::thread> threads_;
   std::atomic<size_t> next_{0};
+  const std::shared_ptr<internal::ConnectionRoom> room_;
   std::shared_ptr<OwnPorts> own_ports_ = std::make_shared<OwnPorts>();
 };
 
 }  // namespace
 
-std::unique_ptr<EventLoops> EventLoops::start(size_t threads) {
+std::unique_ptr<EventLoops> EventLoops::start(size_t threads, size_t connections_max) {
   std::signal(SIGPIPE, SIG_IGN);  // sendfile() has no MSG_NOSIGNAL.
-  return std::make_unique<AsioEventLoops>(threads);
+  return std::make_unique<AsioEventLoops>(threads, connections_max);
 }
 
 }  // namespace headrace::net

@@ -96,8 +96,9 @@ class Listener {
 
 class EventLoops {
  public:
-  /// `threads` loops, running. The process ignores SIGPIPE from then on: a peer that went away is an error.
-  static std::unique_ptr<EventLoops> start(size_t threads);
+  /// `threads` loops, running. Their listeners have at most `connections_max` connections between them. The process
+  /// ignores SIGPIPE from then on: a peer that went away is an error.
+  static std::unique_ptr<EventLoops> start(size_t threads, size_t connections_max = SIZE_MAX);
   virtual ~EventLoops() = default;  ///< Stops and joins the threads.
   virtual size_t size() const = 0;
   virtual EventLoop& loop(size_t index) = 0;

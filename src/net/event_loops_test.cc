@@ -345,6 +345,24 @@ TEST_F(EventLoopsTest, ConnectionsOverTheLimitAreClosedAtOnce) {
   EXPECT_EQ(a.read(1), "y");
 }
 
+TEST_F(EventLoopsTest, AllListenersTogetherHaveALimitToo) {
+  script_.on_bytes = echo;
+  loops_ = EventLoops::start(1, /*connections_max=*/1);
+  listen();
+  auto first = std::move(listener_);
+  listen();
+  {
+    TestClient a(first->port());
+    a.send("x");
+    EXPECT_EQ(a.read(1), "x");
+    EXPECT_TRUE(client().wait_closed());
+  }
+  first.reset();  // With its connection.
+  auto b = client();
+  b.send("y");
+  EXPECT_EQ(b.read(1), "y");
+}
+
 TEST_F(EventLoopsTest, PortInUseNamesTheListenerThatHasIt) {
   listen({.name = "mqtt"});
   auto second = loops_->listen({.port = listener_->port(), .name = "http"}, [](Connection&) { return nullptr; });

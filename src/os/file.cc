@@ -29,6 +29,18 @@ Error io_error(int error_number, std::string_view doing, std::string_view path) 
   return {code_of(error_number), fmt::format("{} {}: {}", doing, path, text)};
 }
 
+Error open_error(int error_number, std::string_view doing, std::string_view path) {
+  Error error = io_error(error_number, doing, path);
+  bool passes = error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM;
+  if (passes) error.code = ErrorCode::kUnavailable;
+  return error;
+}
+
+Status FileSystem::sync_directory(const std::string& directory) {
+  ASSIGN_OR_RETURN(auto opened, open_directory(directory));
+  return opened->sync();
+}
+
 Result<Bytes> read_file(FileSystem& files, const std::string& path, size_t bytes_max) {
   ASSIGN_OR_RETURN(auto file, files.open(path, OpenMode::kRead));
   ASSIGN_OR_RETURN(uint64_t size, file->size());

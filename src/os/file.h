@@ -1,7 +1,8 @@
 // Files and directories, behind interfaces so that a simulated disk can lose, tear and refuse what a real one may.
 //
 // Errors: kOutOfSpace (ENOSPC, EDQUOT), kPermissionDenied (EACCES, EPERM, EROFS), kNotFound (ENOENT), kAlreadyExists
-// (EEXIST), kUnavailable (a lock that another process holds), else kIo; each says what was being done to which path.
+// (EEXIST), kUnavailable (a lock that another process holds; no descriptor or memory left to open anything, which says
+// nothing about what is on the disk and passes), else kIo; each says what was being done to which path.
 #pragma once
 
 #include <cstdint>
@@ -47,6 +48,14 @@ class FileLock {
   virtual ~FileLock() = default;
 };
 
+/// A directory that was opened, so that making its names durable needs no descriptor any more.
+class Directory {
+ public:
+  virtual ~Directory() = default;
+  /// fsync. After an error nobody knows which names reached the disk.
+  virtual Status sync() = 0;
+};
+
 enum class OpenMode {
   kRead,             ///< Read only; the file must exist.
   kReadWrite,        ///< Must exist.
@@ -74,11 +83,14 @@ class FileSystem {
   virtual Status rename(const std::string& from, const std::string& to) = 0;
   /// Removes a file or an empty directory; kNotFound when there is none.
   virtual Status remove(const std::string& path) = 0;
-  virtual Status sync_directory(const std::string& directory) = 0;
+  virtual Result<std::unique_ptr<Directory>> open_directory(const std::string& directory) = 0;
   /// Creates `path` and takes an exclusive lock on it. kUnavailable at once when another process holds it.
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
   /// The room of the file system that holds `path`. Cheap: a call that reads no disk.
   virtual Result<SpaceInfo> space(const std::string& path) = 0;
+
+  /// open_directory() and sync() of that; kUnavailable only ever from the first.
+  Status sync_directory(const std::string& directory);
 };
 
 /// The machine's own files.
@@ -86,6 +98,9 @@ FileSystem& real_file_system();
 
 /// The Error of `error_number` (errno) met while `doing` something to `path`.
 Error io_error(int error_number, std::string_view doing, std::string_view path);
+
+/// The same of a call that opens something: kUnavailable where descriptors or memory for it are wanting.
+Error open_error(int error_number, std::string_view doing, std::string_view path);
 
 /// Reads a whole file of at most `bytes_max` (kTooLarge).
 Result<Bytes> read_file(FileSystem& files, const std::string& path, size_t bytes_max);

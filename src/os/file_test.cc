@@ -172,6 +172,14 @@ TEST(IoErrors, HaveTheCodesThatCallersActOn) {
   EXPECT_EQ(io_error(EIO, "x", "y").code, ErrorCode::kIo);
 }
 
+TEST(IoErrors, OnlyOpeningMayWantDescriptorsOrMemory) {
+  for (int error : {EMFILE, ENFILE, ENOMEM}) {
+    EXPECT_EQ(open_error(error, "x", "y").code, ErrorCode::kUnavailable);
+    EXPECT_EQ(io_error(error, "x", "y").code, ErrorCode::kIo) << "of a write or an fsync nothing is known";
+  }
+  EXPECT_EQ(open_error(ENOENT, "x", "y").code, ErrorCode::kNotFound);
+}
+
 class SimulatedDisk : public ::testing::Test {
  protected:
   std::unique_ptr<File> open(const std::string& path) { return *disk_.open(path, OpenMode::kCreate); }

@@ -130,6 +130,20 @@ class RealFile final : public File {
   std::string path_;
 };
 
+class RealDirectory final : public Directory {
+ public:
+  RealDirectory(Descriptor fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+
+  Status sync() override {
+    if (::fsync(fd_.get()) != 0) return io_error(errno, "fsync of directory", path_);
+    return {};
+  }
+
+ private:
+  Descriptor fd_;
+  std::string path_;
+};
+
 class RealLock final : public FileLock {
  public:
   explicit RealLock(Descriptor fd) : fd_(std::move(fd)) {}
@@ -156,7 +170,7 @@ class RealFileSystem final : public FileSystem {
  public:
   Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
     Descriptor fd(open_descriptor(path, flags_of(mode)));
-    if (fd.get() < 0) return io_error(errno, "opening", path);
+    if (fd.get() < 0) return open_error(errno, "opening", path);
     return std::unique_ptr<File>(std::make_unique<RealFile>(std::move(fd), path));
   }
 
@@ -169,7 +183,7 @@ class RealFileSystem final : public FileSystem {
 
   Result<std::vector<std::string>> list(const std::string& directory) override {
     DIR* handle = ::opendir(directory.c_str());
-    if (handle == nullptr) return io_error(errno, "listing", directory);
+    if (handle == nullptr) return open_error(errno, "listing", directory);
     std::vector<std::string> names;
     errno = 0;
     while (dirent* entry = ::readdir(handle)) {
@@ -205,11 +219,10 @@ class RealFileSystem final : public FileSystem {
     return {};
   }
 
-  Status sync_directory(const std::string& directory) override {
+  Result<std::unique_ptr<Directory>> open_directory(const std::string& directory) override {
     Descriptor fd(open_descriptor(directory, O_RDONLY | O_DIRECTORY));
-    if (fd.get() < 0) return io_error(errno, "opening directory", directory);
-    if (::fsync(fd.get()) != 0) return io_error(errno, "fsync of directory", directory);
-    return {};
+    if (fd.get() < 0) return open_error(errno, "opening directory", directory);
+    return std::unique_ptr<Directory>(std::make_unique<RealDirectory>(std::move(fd), directory));
   }
 
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override {

@@ -129,6 +129,18 @@ class SimulatedFile final : public File {
   uint64_t generation_;
 };
 
+class SimulatedDirectory final : public Directory {
+ public:
+  SimulatedDirectory(SimulatedFileSystem& disk, std::string path, uint64_t generation)
+      : disk_(disk), path_(std::move(path)), generation_(generation) {}
+  Status sync() override { return disk_.sync_names(path_, generation_); }
+
+ private:
+  SimulatedFileSystem& disk_;
+  std::string path_;
+  uint64_t generation_;
+};
+
 class SimulatedLock final : public FileLock {
  public:
   SimulatedLock(SimulatedFileSystem& disk, std::string path) : disk_(disk), path_(std::move(path)) {}
@@ -229,6 +241,11 @@ void SimulatedFileSystem::fail(DiskCall call, uint64_t nth, DiskFault fault) {
   fault_happened_ = false;
 }
 
+void SimulatedFileSystem::set_descriptors_left(bool left) {
+  std::lock_guard lock(mutex_);
+  descriptors_left_ = left;
+}
+
 bool SimulatedFileSystem::fault_happened() const {
   std::lock_guard lock(mutex_);
   return fault_happened_;
@@ -275,10 +292,13 @@ int SimulatedFileSystem::begin(DiskCall call, const std::string& path, uint64_t 
     operations_.push_back({call, path, offset, size});
     if (operations_left_) --*operations_left_;
   }
+  bool opens = call == DiskCall::kOpen || call == DiskCall::kCreate || call == DiskCall::kList;
+  if (opens && !descriptors_left_) return EMFILE;
   bool moves_bytes = call == DiskCall::kRead || call == DiskCall::kWrite;
   if (moves_bytes) return 0;  // Their faults are taken where the bytes move.
   auto fault = take_fault(call);
   if (!fault || *fault == DiskFault::kInterrupted || *fault == DiskFault::kShort) return 0;
+  if (*fault == DiskFault::kNoDescriptors) return opens ? EMFILE : 0;
   return *fault == DiskFault::kOutOfSpace ? ENOSPC : EIO;
 }
 
@@ -413,7 +433,7 @@ Result<std::unique_ptr<File>> SimulatedFileSystem::open(const std::string& path,
   if (error == 0 && !exists && !creates) error = ENOENT;
   if (error == 0 && exists && !found->second) error = EISDIR;
   if (error == 0 && creates && !names_.contains(parent_directory(path))) error = ENOENT;
-  if (error != 0) return io_error(error, "opening", path);
+  if (error != 0) return open_error(error, "opening", path);
   if (creates) change_name(parent_directory(path), "", path, std::make_shared<Inode>());
   auto inode = names_[path];
   if (exists && mode == OpenMode::kCreateTruncated) {
@@ -435,7 +455,7 @@ Result<std::vector<std::string>> SimulatedFileSystem::list(const std::string& di
   auto found = names_.find(directory);
   if (error == 0 && found == names_.end()) error = ENOENT;
   if (error == 0 && found->second) error = ENOTDIR;
-  if (error != 0) return io_error(error, "listing", directory);
+  if (error != 0) return open_error(error, "listing", directory);
   std::vector<std::string> names;
   for (const auto& [path, inode] : names_) {
     if (path != directory && parent_directory(path) == directory) names.push_back(path.substr(path.rfind('/') + 1));
@@ -490,8 +510,19 @@ void SimulatedFileSystem::follow(std::vector<NameChange>& changes, const NameCha
   }
 }
 
-Status SimulatedFileSystem::sync_directory(const std::string& directory) {
+Result<std::unique_ptr<Directory>> SimulatedFileSystem::open_directory(const std::string& directory) {
   std::lock_guard lock(mutex_);
+  int error = begin(DiskCall::kOpen, directory);
+  auto found = names_.find(directory);
+  if (error == 0 && found == names_.end()) error = ENOENT;
+  if (error == 0 && found->second) error = ENOTDIR;
+  if (error != 0) return open_error(error, "opening directory", directory);
+  return std::unique_ptr<Directory>(std::make_unique<SimulatedDirectory>(*this, directory, generation_));
+}
+
+Status SimulatedFileSystem::sync_names(const std::string& directory, uint64_t generation) {
+  std::lock_guard lock(mutex_);
+  if (generation != generation_) return io_error(EIO, "fsync of directory", directory);
   int error = begin(DiskCall::kSyncDirectory, directory);
   if (error == 0 && !names_.contains(directory)) error = ENOENT;
   if (error != 0) return io_error(error, "fsync of directory", directory);

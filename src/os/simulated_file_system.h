@@ -37,10 +37,11 @@ const char* to_string(DiskCall call);
 
 /// How an injected call goes wrong.
 enum class DiskFault {
-  kIoError,      ///< EIO. A failed fsync forgets the unsynced data, as Linux does: a second one succeeds and lies.
-  kOutOfSpace,   ///< ENOSPC; a write has written half of its bytes.
-  kInterrupted,  ///< EINTR from a read or a write, which is repeated.
-  kShort,        ///< A read or write of half of its bytes.
+  kIoError,        ///< EIO. A failed fsync forgets the unsynced data, as Linux does: a second one succeeds and lies.
+  kOutOfSpace,     ///< ENOSPC; a write has written half of its bytes.
+  kInterrupted,    ///< EINTR from a read or a write, which is repeated.
+  kShort,          ///< A read or write of half of its bytes.
+  kNoDescriptors,  ///< EMFILE from a call that opens something.
 };
 
 /// What a crash does to what was not synced.
@@ -72,6 +73,8 @@ class SimulatedFileSystem final : public FileSystem {
   void restart(CrashMode mode, uint64_t seed);
   /// The `nth` (from 1) call of this kind from now on goes wrong, once.
   void fail(DiskCall call, uint64_t nth, DiskFault fault);
+  /// While there are none left, nothing can be opened.
+  void set_descriptors_left(bool left);
   /// Whether the fault asked for has happened.
   bool fault_happened() const;
   /// No write can grow the disk's content beyond this; ENOSPC.
@@ -91,11 +94,12 @@ class SimulatedFileSystem final : public FileSystem {
   Status make_directories(const std::string& directory) override;
   Status rename(const std::string& from, const std::string& to) override;
   Status remove(const std::string& path) override;
-  Status sync_directory(const std::string& directory) override;
+  Result<std::unique_ptr<Directory>> open_directory(const std::string& directory) override;
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
   Result<SpaceInfo> space(const std::string& path) override;
 
  private:
+  friend class SimulatedDirectory;
   friend class SimulatedFile;
   friend class SimulatedLock;
 
@@ -119,6 +123,8 @@ class SimulatedFileSystem final : public FileSystem {
     /// Of a directory that is removed: where what the disk holds of it is kept, as another one may take its path.
     std::string grave = {};
   };
+
+  Status sync_names(const std::string& directory, uint64_t generation);
 
   // All of these want mutex_.
   bool crashed_locked() const { return operations_left_ && *operations_left_ == 0; }
@@ -152,6 +158,7 @@ class SimulatedFileSystem final : public FileSystem {
   };
   std::optional<Fault> fault_;
   bool fault_happened_ = false;
+  bool descriptors_left_ = true;
   uint64_t capacity_ = UINT64_MAX;
 };
 

@@ -73,17 +73,19 @@ Result<tcp::acceptor> open_acceptor(Loop& loop, const ListenOptions& options) {
   return acceptor;
 }
 
-ListenerState::ListenerState(ListenOptions options, SessionFactory factory, size_t loops)
-    : options_(std::move(options)), factory_(std::move(factory)), by_loop_(loops) {}
+ListenerState::ListenerState(ListenOptions options, std::shared_ptr<ConnectionRoom> room, SessionFactory factory,
+                             size_t loops)
+    : options_(std::move(options)), room_(std::move(room)), factory_(std::move(factory)), by_loop_(loops) {}
 
 bool ListenerState::admit() {
   std::lock_guard lock(mutex_);
-  if (refusing_ || live_ >= options_.connections_max) return false;
+  if (refusing_ || live_ >= options_.connections_max || !room_->take()) return false;
   ++live_;
   return true;
 }
 
 void ListenerState::release() {
+  room_->give_back();
   std::lock_guard lock(mutex_);
   if (--live_ == 0) none_.notify_all();
 }
@@ -209,10 +211,10 @@ class TcpListener::Acceptor : public std::enable_shared_from_this<Acceptor> {
 };
 
 TcpListener::TcpListener(std::vector<Loop*> loops, tcp::acceptor acceptor, ListenOptions options,
-                         SessionFactory factory, Function<void()> on_closed)
+                         std::shared_ptr<ConnectionRoom> room, SessionFactory factory, Function<void()> on_closed)
     : loops_(std::move(loops)), on_closed_(std::move(on_closed)) {
   port_ = options.port = acceptor.local_endpoint().port();
-  state_ = std::make_shared<ListenerState>(std::move(options), std::move(factory), loops_.size());
+  state_ = std::make_shared<ListenerState>(std::move(options), std::move(room), std::move(factory), loops_.size());
   acceptor_ = std::make_shared<Acceptor>(loops_, std::move(acceptor), state_);
   loops_[0]->post([acceptor = acceptor_] { acceptor->wait(); });
 }

@@ -1,6 +1,7 @@
 // A listening socket, and the connections that it accepted.
 #pragma once
 
+#include <atomic>
 #include <boost/asio/ip/tcp.hpp>
 #include <condition_variable>
 #include <mutex>
@@ -10,11 +11,27 @@
 
 namespace headrace::net::internal {
 
+/// Counts the connections of all listeners together.
+class ConnectionRoom {
+ public:
+  explicit ConnectionRoom(size_t most) : most_(most) {}
+  bool take() {
+    if (taken_.fetch_add(1) < most_) return true;
+    give_back();
+    return false;
+  }
+  void give_back() { taken_.fetch_sub(1); }
+
+ private:
+  const size_t most_;
+  std::atomic<size_t> taken_{0};
+};
+
 /// What a listener shares with its connections: its options, and who of them lives on which loop. An outgoing
 /// connection has one of its own (connect.cc).
 class ListenerState {
  public:
-  ListenerState(ListenOptions options, SessionFactory factory, size_t loops);
+  ListenerState(ListenOptions options, std::shared_ptr<ConnectionRoom> room, SessionFactory factory, size_t loops);
 
   const ListenOptions& options() const { return options_; }
   std::unique_ptr<Session> make_session(Connection& connection) { return factory_(connection); }
@@ -35,6 +52,7 @@ class ListenerState {
 
  private:
   const ListenOptions options_;
+  const std::shared_ptr<ConnectionRoom> room_;
   SessionFactory factory_;
   std::vector<std::vector<std::shared_ptr<TcpConnection>>> by_loop_;
   mutable std::mutex mutex_;
@@ -47,7 +65,7 @@ class ListenerState {
 class TcpListener final : public Listener {
  public:
   TcpListener(std::vector<Loop*> loops, boost::asio::ip::tcp::acceptor acceptor, ListenOptions options,
-              SessionFactory factory, Function<void()> on_closed);
+              std::shared_ptr<ConnectionRoom> room, SessionFactory factory, Function<void()> on_closed);
   ~TcpListener() override;
   uint16_t port() const override { return port_; }
 
