@@ -1,14 +1,12 @@
-"""Kafka clients that others wrote, unchanged: librdkafka (kcat, confluent-kafka), kafka-python, the Java tools."""
+"""Kafka clients that others wrote, unchanged: librdkafka (kcat, confluent-kafka), the Java tools."""
 
 import subprocess
 import threading
 import time
 
 import confluent_kafka
-import kafka as kafka_python
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic
-from kafka.admin import KafkaAdminClient
 from servers.kafka import tool
 
 from harness import wait_until
@@ -154,26 +152,6 @@ def test_a_transaction_is_seen_when_it_commits(server):
     assert kcat(server, "-t", "t", "-C", "-p", "1", "-e", "-q") == b"kept\n"
     everything = kcat(server, "-t", "t", "-C", "-p", "1", "-e", "-q", "-X", "isolation.level=read_uncommitted")
     assert everything == b"lost\nkept\n"
-
-
-def test_kafka_python(server):
-    producer = kafka_python.KafkaProducer(bootstrap_servers=server.kafka, acks="all")
-    sent = [producer.send("t", key=b"k", value=b"%d" % i, headers=[("h", b"1")]) for i in range(100)]
-    assert [f.get(10).offset for f in sent] == list(range(100))
-    producer.close()
-    consumer = kafka_python.KafkaConsumer("t", bootstrap_servers=server.kafka, group_id="py", auto_offset_reset="earliest",
-                                          consumer_timeout_ms=5000)
-    read = []
-    for message in consumer:
-        read.append(message.value)
-        if len(read) == 100:
-            break
-    consumer.commit()
-    consumer.close()
-    assert read == [b"%d" % i for i in range(100)]
-    admin = KafkaAdminClient(bootstrap_servers=server.kafka)
-    assert "t" in admin.list_topics()
-    admin.close()
 
 
 def java(server, name, *arguments, **options):
