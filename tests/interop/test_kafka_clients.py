@@ -181,12 +181,3 @@ def test_java_producer_is_idempotent_by_default_and_fast(server):
     assert "100000 records sent" in out
     offsets = java(server, "kafka-get-offsets", "--topic", "t").split()
     assert sum(int(line.rsplit(":", 1)[1]) for line in offsets) == 100_000
-
-
-def test_kafkas_own_tool_reads_our_segments(server):
-    kcat(server, "-t", "t", "-P", "-p", "0", "-z", "lz4", input=b"".join(b"%d\n" % i for i in range(1000)))
-    server.stop()
-    segment = next(server.folder.rglob("t-0/" + "0" * 20 + ".log"))
-    out = tool("kafka-dump-log", "--files", segment, "--deep-iteration").stdout
-    assert "isvalid: true" in out and "isvalid: false" not in out
-    assert "lastOffset: 999" in out
