@@ -84,7 +84,8 @@ def python_program(name):
     return [sys.executable, str(CLIENTS / name / "client.py")]
 
 
-INSTALL = {"aiokafka": python_program, "franz-go": go_program, "sarama": go_program, "kafkajs": node_program}
+INSTALL = {"aiokafka": python_program, "kafka-python": python_program, "franz-go": go_program, "sarama": go_program,
+           "kafkajs": node_program}
 
 
 def install(name):

@@ -7,7 +7,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from harness import wait_until
 
-LIBRARIES = ["aiokafka", "franz-go", "kafkajs", "sarama"]
+LIBRARIES = ["aiokafka", "franz-go", "kafka-python", "kafkajs", "sarama"]
 RECORDS = 2000
 
 

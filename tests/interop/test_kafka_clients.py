@@ -1,14 +1,12 @@
-"""Kafka clients that others wrote, unchanged: librdkafka (kcat, confluent-kafka), kafka-python, the Java tools."""
+"""Kafka clients that others wrote, unchanged: librdkafka (kcat, confluent-kafka), the Java tools."""
 
 import subprocess
 import threading
 import time
 
 import confluent_kafka
-import kafka as kafka_python
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic
-from kafka.admin import KafkaAdminClient
 from servers.kafka import tool
 
 from harness import wait_until
@@ -156,26 +154,6 @@ def test_a_transaction_is_seen_when_it_commits(server):
     assert everything == b"lost\nkept\n"
 
 
-def test_kafka_python(server):
-    producer = kafka_python.KafkaProducer(bootstrap_servers=server.kafka, acks="all")
-    sent = [producer.send("t", key=b"k", value=b"%d" % i, headers=[("h", b"1")]) for i in range(100)]
-    assert [f.get(10).offset for f in sent] == list(range(100))
-    producer.close()
-    consumer = kafka_python.KafkaConsumer("t", bootstrap_servers=server.kafka, group_id="py", auto_offset_reset="earliest",
-                                          consumer_timeout_ms=5000)
-    read = []
-    for message in consumer:
-        read.append(message.value)
-        if len(read) == 100:
-            break
-    consumer.commit()
-    consumer.close()
-    assert read == [b"%d" % i for i in range(100)]
-    admin = KafkaAdminClient(bootstrap_servers=server.kafka)
-    assert "t" in admin.list_topics()
-    admin.close()
-
-
 def java(server, name, *arguments, **options):
     return tool(name, "--bootstrap-server", server.kafka, *arguments, **options).stdout
 
@@ -203,12 +181,3 @@ def test_java_producer_is_idempotent_by_default_and_fast(server):
     assert "100000 records sent" in out
     offsets = java(server, "kafka-get-offsets", "--topic", "t").split()
     assert sum(int(line.rsplit(":", 1)[1]) for line in offsets) == 100_000
-
-
-def test_kafkas_own_tool_reads_our_segments(server):
-    kcat(server, "-t", "t", "-P", "-p", "0", "-z", "lz4", input=b"".join(b"%d\n" % i for i in range(1000)))
-    server.stop()
-    segment = next(server.folder.rglob("t-0/" + "0" * 20 + ".log"))
-    out = tool("kafka-dump-log", "--files", segment, "--deep-iteration").stdout
-    assert "isvalid: true" in out and "isvalid: false" not in out
-    assert "lastOffset: 999" in out
