@@ -8,12 +8,14 @@ from mixed_load import ACTORS, Members, Numbers
 
 
 class LoadedServer:
-    """The server and its actors, who go on over crashes. `between` runs while the server is down, after each kill -9."""
+    """The server and its actors, who go on over crashes. `between` runs each time that the server is down; `stops` of the
+    times it was told to stop, and not killed."""
 
-    def __init__(self, server, seed, actors=ACTORS, between=lambda: None):
+    def __init__(self, server, seed, actors=ACTORS, between=lambda: None, stops=0.0):
         self.server = server
         self.chance = random.Random(seed)
         self.between = between
+        self.stops = stops
         server.settings = [f"listen.{name}={address}" for name, address in server.ready.items()]
         self.actors = [make(server.kafka, seed) for make in actors]
         for actor in self.actors:
@@ -24,7 +26,10 @@ class LoadedServer:
     def crash_and_check(self):
         """A kill at some moment, then now and then amid recovery; what was answered before is checked."""
         time.sleep(self.chance.uniform(0.0, 0.3))
-        self.server.kill()
+        if self.chance.random() < self.stops:
+            assert self.server.stop() == 0, self.server.errors()[-2000:]
+        else:
+            self.server.kill()
         answered = [actor.answered() for actor in self.actors]
         self.crashed()
         while self.chance.random() < 0.1:
