@@ -33,12 +33,13 @@ def wait_until(condition, seconds=30, what="the condition"):
 class Headrace:
     """One running `headrace run`. Use as a context manager, or start() and stop()."""
 
-    def __init__(self, folder, config, settings=(), free_ports=True):
+    def __init__(self, folder, config, settings=(), free_ports=True, environment=()):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.file = self.folder / "headrace.yaml"
         self.file.write_text((FREE_PORTS if free_ports else "") + config)
         self.settings = list(settings)
+        self.environment = dict(environment)
         self.process = None
         self.ready = {}
 
@@ -48,9 +49,13 @@ class Headrace:
             out += ["--set", setting]
         return out
 
-    def start(self, seconds=30):
+    def launch(self, **options):
+        """The process, not yet ready."""
         self.log = open(self.folder / "stderr", "ab")
-        self.process = subprocess.Popen(self.command(), stdout=subprocess.PIPE, stderr=self.log, text=True)
+        return subprocess.Popen(self.command(), stderr=self.log, env={**os.environ, **self.environment}, **options)
+
+    def start(self, seconds=30):
+        self.process = self.launch(stdout=subprocess.PIPE, text=True)
         timer = threading.Timer(seconds, self.process.kill)
         timer.start()
         line = self.process.stdout.readline()
