@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::string_view kClusterKey = "cluster";
 constexpr std::string_view kProducerIdsKey = "producer-ids";
+constexpr std::string_view kLeaderEpochKey = "leader-epoch";
 constexpr std::string_view kTopicPrefix = "topic/";
 constexpr std::string_view kSettingsPrefixes[] = {"quota/", "config/"};
 constexpr int8_t kVersion = 0;
@@ -94,6 +95,14 @@ Bytes encode_cluster(std::string_view cluster_id) {
   return out;
 }
 
+Bytes encode_leader_epoch(LeaderEpoch last) {
+  Bytes out;
+  codec::Writer writer(out);
+  writer.write(kVersion);
+  writer.write(last.value);
+  return out;
+}
+
 Bytes encode_producer_ids(int64_t next) {
   Bytes out;
   codec::Writer writer(out);
@@ -159,6 +168,7 @@ Status Metadata::replay(std::string_view key, std::optional<std::string_view> va
   if (is_settings_key(key)) settings_[std::string(key)] = read_configs(reader);
   if (key == kClusterKey) cluster_id_ = read_text(reader);
   if (key == kProducerIdsKey) next_producer_id_ = reader.read<int64_t>();
+  if (key == kLeaderEpochKey) leader_epoch_ = LeaderEpoch(reader.read<int32_t>());
   return reader.ok() ? Status() : Status(damaged);
 }
 
@@ -166,6 +176,7 @@ std::vector<StateLog::Entry> Metadata::state() const {
   std::vector<StateLog::Entry> all;
   all.push_back({std::string(kClusterKey), encode_cluster(cluster_id_)});
   all.push_back({std::string(kProducerIdsKey), encode_producer_ids(next_producer_id_)});
+  all.push_back({std::string(kLeaderEpochKey), encode_leader_epoch(leader_epoch_)});
   for (const auto& [name, topic] : topics_) all.push_back({std::string(kTopicPrefix) + name, encode(topic)});
   for (const auto& [key, configs] : settings_) all.push_back({key, encode(configs)});
   return all;
@@ -213,6 +224,12 @@ Result<int64_t> Metadata::reserve_producer_ids(int64_t count) {
   next_producer_id_ += count;
   RETURN_IF_ERROR(write({std::string(kProducerIdsKey), encode_producer_ids(next_producer_id_)}));
   return first;
+}
+
+Result<LeaderEpoch> Metadata::next_leader_epoch() {
+  leader_epoch_ = LeaderEpoch(leader_epoch_.value + 1);
+  RETURN_IF_ERROR(write({std::string(kLeaderEpochKey), encode_leader_epoch(leader_epoch_)}));
+  return leader_epoch_;
 }
 
 }  // namespace headrace::broker

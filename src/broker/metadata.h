@@ -3,6 +3,7 @@
 //
 //   key "cluster"          value := version:i8(=0) cluster_id:text
 //   key "producer-ids"     value := version:i8(=0) next:i64
+//   key "leader-epoch"     value := version:i8(=0) last:i32
 //   key "topic/<name>"     value := version:i8(=0) flags:i8 id:16 bytes partitions:i32 count:i32
 //                                   (name:text value:text)*
 //   key "quota/<entity>"   value := version:i8(=0) count:i32 (name:text value:text)*   see ClientQuotas::key_of
@@ -51,6 +52,9 @@ class Metadata {
   Status put_settings(const std::string& key, const ConfigMap& settings);
   /// The first of `count` producer ids that were never given out.
   Result<int64_t> reserve_producer_ids(int64_t count);
+  /// A leader epoch that was never given out (leader_epochs.h).
+  Result<LeaderEpoch> next_leader_epoch();
+  LeaderEpoch leader_epoch() const { return leader_epoch_; }
   Status close() { return log_->close(); }
 
  private:
@@ -63,6 +67,7 @@ class Metadata {
 
   std::unique_ptr<StateLog> log_;
   std::string cluster_id_;
+  LeaderEpoch leader_epoch_{0};  ///< The last that was given out.
   int64_t next_producer_id_ = 0;
   std::map<std::string, StoredTopic, std::less<>> topics_;
   std::map<std::string, ConfigMap, std::less<>> settings_;

@@ -98,8 +98,9 @@ int64_t total_bytes(std::span<const record::Batch> batches) {
 }  // namespace
 
 Partition::Partition(TopicPartition tp, std::unique_ptr<log::PartitionLog> log, const TopicConfig& config,
-                     Flusher& flusher, os::Clock& clock, TopicMetrics metrics, DiskSpace* disk_space)
+                     LeaderEpoch epoch, Flusher& flusher, os::Clock& clock, TopicMetrics metrics, DiskSpace* disk_space)
     : tp_(std::move(tp)),
+      leader_epoch_(epoch),
       log_(std::move(log)),
       flusher_(flusher),
       clock_(clock),
@@ -174,7 +175,7 @@ void Partition::append(std::span<const record::Batch> batches, bool on_disk, Pro
       failure = gone();
     } else {
       wait_for_disk = on_disk || config_.log.flush_policy == log::FlushPolicy::kBeforeAck;
-      auto appended = log_->append(batches, LeaderEpoch(0));
+      auto appended = log_->append(batches, leader_epoch_);
       if (!appended.ok()) {
         failure = appended.error().in("appending to " + to_string(tp_));
       } else {

@@ -60,11 +60,13 @@ struct TopicMetrics {
 class Partition : public std::enable_shared_from_this<Partition> {
  public:
   /// `disk_space`: what clients' records need room in; null for the broker's own topics, which use the reserve.
-  Partition(TopicPartition tp, std::unique_ptr<log::PartitionLog> log, const TopicConfig& config, Flusher& flusher,
-            os::Clock& clock, TopicMetrics metrics, DiskSpace* disk_space);
+  Partition(TopicPartition tp, std::unique_ptr<log::PartitionLog> log, const TopicConfig& config, LeaderEpoch epoch,
+            Flusher& flusher, os::Clock& clock, TopicMetrics metrics, DiskSpace* disk_space);
   ~Partition();
 
   const TopicPartition& tp() const { return tp_; }
+  /// What batches that come now carry (leader_epochs.h).
+  LeaderEpoch leader_epoch() const { return leader_epoch_; }
 
   /// Appends `batches` (parsed, so their CRCs hold) and calls `done` once, when they are as durable as the topic wants:
   /// from a flusher thread after the fdatasync that covers them, or inside this call on an error and under flush=os.
@@ -151,6 +153,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   Error gone() const;
 
   const TopicPartition tp_;
+  const LeaderEpoch leader_epoch_;
   const std::unique_ptr<log::PartitionLog> log_;
   Flusher& flusher_;
   os::Clock& clock_;

@@ -30,6 +30,7 @@ Result<std::unique_ptr<Topics>> Topics::open(const Environment& environment) {
   ASSIGN_OR_RETURN(topics->metadata_,
                    Metadata::open(environment.files, environment.clock, data + "/" + std::string(kMetadataDirectory)));
   topics->finish_deletions();
+  topics->begin_leader_epoch();
   RETURN_IF_ERROR(topics->recover());
   topics->warn_of_strangers();
   return topics;
@@ -59,6 +60,17 @@ Status Topics::finish_deletion(const std::string& name, int32_t partitions) {
   RETURN_IF_ERROR(metadata_->remove_topic(name));
   told_of_.erase(name);
   return {};
+}
+
+/// A disk that is full or fails keeps nobody from reading what there is.
+void Topics::begin_leader_epoch() {
+  auto next = metadata_->next_leader_epoch();
+  if (!next.ok()) {
+    log_warn(
+        "consumers may not notice what a power loss before this start has taken: a new leader epoch can't be kept: {}",
+        next.error().message);
+  }
+  leader_epoch_ = metadata_->leader_epoch();
 }
 
 // A partition to open, with what it takes from its topic.
@@ -149,8 +161,8 @@ void Topics::add_openings(const std::string& topic, int32_t from, int32_t to, co
 Result<std::shared_ptr<Partition>> Topics::open_partition(const Opening& opening) {
   auto log = open_log(opening.tp, opening.config->log, opening.expect_new);
   if (!log.ok()) return log.error().in("opening " + to_string(opening.tp));
-  return std::make_shared<Partition>(opening.tp, *std::move(log), *opening.config, env_.flusher, env_.clock,
-                                     opening.metrics, opening.space);
+  return std::make_shared<Partition>(opening.tp, *std::move(log), *opening.config, leader_epoch_, env_.flusher,
+                                     env_.clock, opening.metrics, opening.space);
 }
 
 Result<std::vector<std::shared_ptr<Partition>>> Topics::open_partitions(const std::vector<Opening>& openings) {

@@ -96,10 +96,12 @@ class Topics final : public TopicView {
   std::string directory_of(const TopicPartition& tp) const;
   Status check_room(int32_t more) const;
   void publish(TopicRef topic);
+  void begin_leader_epoch();
 
   Environment env_;
   std::mutex change_mutex_;  ///< One change at a time, the disk included. Taken before map_mutex_.
   std::unique_ptr<Metadata> metadata_;
+  LeaderEpoch leader_epoch_{0};    ///< Of all partitions, since the start.
   std::set<std::string> told_of_;  ///< Topics whose deletion fails. Under change_mutex_.
 
   std::atomic<uint64_t> version_{1};  ///< Of topics_ and ids_; grows after each change of them.

@@ -1,7 +1,5 @@
 #include "kafka/topics.h"
 
-#include <algorithm>
-
 namespace headrace::kafka {
 
 FoundTopic find_topic(const broker::Broker& broker, const std::string& name, const wire::kafka::Uuid& id, bool by_id) {
@@ -10,7 +8,7 @@ FoundTopic find_topic(const broker::Broker& broker, const std::string& name, con
   return {nullptr, by_id ? KafkaError::kUnknownTopicId : KafkaError::kUnknownTopicOrPartition};
 }
 
-int32_t leader_epoch(const broker::Partition& partition) { return std::max(partition.log().latest_epoch().value, 0); }
+int32_t leader_epoch(const broker::Partition& partition) { return partition.leader_epoch().value; }
 
 KafkaError check_leader_epoch(const broker::Partition& partition, int32_t current_leader_epoch) {
   if (current_leader_epoch < 0) return KafkaError::kNone;

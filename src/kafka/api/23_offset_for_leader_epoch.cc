@@ -1,11 +1,13 @@
 // OffsetForLeaderEpoch (23): tells where a leader epoch ended, so that consumers notice a truncated log (KIP-320).
 //
 // Behavior:
-// - The current epoch ends at the high watermark. Epochs that never were answer epoch -1 and offset -1.
+// - An epoch ends where the first batch of a later one begins, the last one at the high watermark. One that has no
+//   records answers as the last before it that has some; one to come answers epoch -1 and offset -1.
 //
 // Version notes:
 // - 2 takes the client's current epoch, 3 the replica id, 4 is flexible.
 #include "wire/kafka/messages/23_offset_for_leader_epoch.h"
+#include "broker/leader_epochs.h"
 #include "kafka/api.h"
 #include "kafka/topics.h"
 
@@ -15,25 +17,38 @@ namespace {
 using wire::kafka::OffsetForLeaderEpochRequest;
 using wire::kafka::OffsetForLeaderEpochResponse;
 
+using TopicRequest = OffsetForLeaderEpochRequest::OffsetForLeaderTopic;
+using TopicResponse = OffsetForLeaderEpochResponse::OffsetForLeaderTopicResult;
+
+KafkaError answer(broker::Broker& broker, const std::string& topic,
+                  const TopicRequest::OffsetForLeaderPartition& wanted, TopicResponse::EpochEndOffset& out) {
+  auto partition = broker.partition({topic, PartitionId(wanted.partition)});
+  if (!partition) return KafkaError::kUnknownTopicOrPartition;
+  KafkaError error = check_leader_epoch(*partition, wanted.current_leader_epoch);
+  if (error != KafkaError::kNone) return error;
+  auto found = broker::end_of_epoch(*partition, LeaderEpoch(wanted.leader_epoch));
+  if (!found.ok()) return to_kafka(found.error().code);
+  if (!*found) return KafkaError::kNone;
+  out.leader_epoch = (*found)->epoch.value;
+  out.end_offset = (*found)->end.value;
+  return KafkaError::kNone;
+}
+
 void offset_for_leader_epoch(const Call& call, OffsetForLeaderEpochRequest request,
                              Reply<OffsetForLeaderEpochResponse> reply) {
-  OffsetForLeaderEpochResponse response;
-  for (const auto& topic : request.topics) {
-    auto& out = response.topics.emplace_back();
-    out.topic = topic.topic;
-    for (const auto& wanted : topic.partitions) {
-      auto& answered = out.partitions.emplace_back();
-      answered.partition = wanted.partition;
-      auto partition = call.server.broker.partition({topic.topic, PartitionId(wanted.partition)});
-      KafkaError error = partition ? check_leader_epoch(*partition, wanted.current_leader_epoch)
-                                   : KafkaError::kUnknownTopicOrPartition;
-      answered.error_code = wire_code(error);
-      if (error != KafkaError::kNone || wanted.leader_epoch != leader_epoch(*partition)) continue;
-      answered.leader_epoch = wanted.leader_epoch;
-      answered.end_offset = partition->high_watermark().value;
+  call.run_blocking([&broker = call.server.broker, request = std::move(request), reply = std::move(reply)]() mutable {
+    OffsetForLeaderEpochResponse response;
+    for (const auto& topic : request.topics) {
+      auto& out = response.topics.emplace_back();
+      out.topic = topic.topic;
+      for (const auto& wanted : topic.partitions) {
+        auto& answered = out.partitions.emplace_back();
+        answered.partition = wanted.partition;
+        answered.error_code = wire_code(answer(broker, topic.topic, wanted, answered));
+      }
     }
-  }
-  reply(response);
+    reply(response);
+  });
 }
 
 }  // namespace
