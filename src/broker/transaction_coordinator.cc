@@ -35,23 +35,8 @@ Result<std::unique_ptr<TransactionCoordinator>> TransactionCoordinator::open(con
 Status TransactionCoordinator::load() {
   for (size_t i = 0; i < state_topic_->partitions.size(); ++i) {
     const auto& partition = state_topic_->partitions[i];
-    Status status = for_each_batch(partition->log(), [&](const record::Batch& batch) -> Status {
-      record::RecordReader reader(batch, kStateRecordsBytesMax);
-      while (const record::RecordView* record = reader.next()) {
-        if (!record->key) continue;
-        ASSIGN_OR_RETURN(std::optional<std::string> id, decode_transaction_key(*record->key));
-        if (!id) continue;
-        if (!record->value) {
-          transactions_.erase(*id);
-          continue;
-        }
-        ASSIGN_OR_RETURN(StoredTransaction read, decode_transaction_value(*record->value));
-        // An Ongoing that was overtaken on its way here by what a newer producer did counts for nothing.
-        StoredTransaction& stored = find_or_create(*id)->stored;
-        if (!is_older(read.producer, stored.producer)) stored = std::move(read);
-      }
-      return reader.status();
-    });
+    Status status = for_each_batch(partition->log(),
+                                   [&](const record::Batch& batch) { return load_batch(partition->tp(), batch); });
     if (!status.ok()) return status.error().in("reading " + to_string(partition->tp()));
     logs_.push_back(
         std::make_unique<CoordinatorLog>(partition, env_.clock, env_.options.coordinator_rewrite_bytes_min, [this, i] {
@@ -66,6 +51,35 @@ Status TransactionCoordinator::load() {
           return state;
         }));
   }
+  return {};
+}
+
+Status TransactionCoordinator::load_batch(const TopicPartition& tp, const record::Batch& batch) {
+  if (batch.header().is_control()) return {};
+  record::RecordReader reader(batch, kStateRecordsBytesMax);
+  while (const record::RecordView* record = reader.next()) {
+    if (!record->key) continue;
+    Status read = load_record(*record);
+    // One record that says nothing must not keep all the others from being served.
+    if (!read.ok()) {
+      log_error("the record at offset {} of {} is left out: {}", record->offset.value, to_string(tp),
+                read.error().message);
+    }
+  }
+  return reader.status();
+}
+
+Status TransactionCoordinator::load_record(const record::RecordView& record) {
+  ASSIGN_OR_RETURN(std::optional<std::string> id, decode_transaction_key(*record.key));
+  if (!id) return {};
+  if (!record.value) {
+    transactions_.erase(*id);
+    return {};
+  }
+  ASSIGN_OR_RETURN(StoredTransaction read, decode_transaction_value(*record.value));
+  // An Ongoing that was overtaken on its way here by what a newer producer did counts for nothing.
+  StoredTransaction& stored = find_or_create(*id)->stored;
+  if (!is_older(read.producer, stored.producer)) stored = std::move(read);
   return {};
 }
 
@@ -122,6 +136,14 @@ Result<ProducerIdentity> TransactionCoordinator::new_producer_id() {
     ids_end_ = next_id_ + kProducerIdBlock;
   }
   return ProducerIdentity{ProducerId(next_id_++), 0};
+}
+
+/// Whether a transaction may have a part there: of the broker's own topics only where offsets are committed.
+CoordinatorError TransactionCoordinator::check_partition(const TopicPartition& tp) const {
+  auto topic = topics_.find(tp.topic);
+  if (!topic || !topic->partition(tp.partition)) return CoordinatorError::kUnknownTopicOrPartition;
+  bool refused = topic->internal && tp.topic != kOffsetsTopic;
+  return refused ? CoordinatorError::kInternalTopic : CoordinatorError::kNone;
 }
 
 /// A higher epoch; when there is none left, a new id.
@@ -209,7 +231,8 @@ void TransactionCoordinator::add_partitions(std::string_view id, ProducerIdentit
   TransactionRef transaction = find(id);
   if (!transaction) return done(CoordinatorError::kInvalidProducerIdMapping);
   for (const TopicPartition& tp : partitions) {
-    if (!topics_.partition(tp)) return done(CoordinatorError::kUnknownTopicOrPartition);
+    CoordinatorError error = check_partition(tp);
+    if (error != CoordinatorError::kNone) return done(error);
   }
   std::unique_lock lock(transaction->mutex);
   CoordinatorError error = check_identity(*transaction, producer);

@@ -95,9 +95,12 @@ class TransactionCoordinator final : public Transactions {
   TransactionCoordinator(const Environment& environment, Topics& topics, std::shared_ptr<const Topic> state_topic,
                          GroupCoordinator& groups, Timers& timers);
   Status load();
+  Status load_batch(const TopicPartition& tp, const record::Batch& batch);
+  Status load_record(const record::RecordView& record);
   std::vector<TransactionRef> all() const;
   TransactionRef find(std::string_view id) const;
   TransactionRef find_or_create(std::string_view id);
+  CoordinatorError check_partition(const TopicPartition& tp) const;
   static CoordinatorError check_identity(const Transaction& transaction, const ProducerIdentity& producer);
   static TransactionDescription describe(const TransactionRef& transaction);
   std::optional<StateLog::Entry> live_entry(const TransactionRef& transaction);
@@ -118,6 +121,8 @@ class TransactionCoordinator final : public Transactions {
   void prepare(const EndingRef& ending);
   void write_markers(const EndingRef& ending);
   void write_marker(const EndingRef& ending, const TopicPartition& tp);
+  void append_marker(const TopicPartition& tp, ProducerIdentity producer, bool commit, int32_t coordinator_epoch,
+                     MarkerCallback done);
   void marker_written(const EndingRef& ending, const TopicPartition& tp, const Status& written);
   void complete(const EndingRef& ending);
   /// Offsets that were committed in a transaction which ended in `tp` take effect or go.

@@ -94,8 +94,8 @@ void TransactionCoordinator::write_markers(const EndingRef& ending) {
 }
 
 void TransactionCoordinator::write_marker(const EndingRef& ending, const TopicPartition& tp) {
-  write_marker(tp, ending->marker, ending->commit, kCoordinatorEpoch,
-               [this, ending, tp](const Status& written) { marker_written(ending, tp, written); });
+  append_marker(tp, ending->marker, ending->commit, kCoordinatorEpoch,
+                [this, ending, tp](const Status& written) { marker_written(ending, tp, written); });
 }
 
 void TransactionCoordinator::marker_written(const EndingRef& ending, const TopicPartition& tp, const Status& written) {
@@ -118,11 +118,19 @@ void TransactionCoordinator::marker_written(const EndingRef& ending, const Topic
 }
 
 void TransactionCoordinator::complete_offsets(const TopicPartition& tp, ProducerId producer, bool commit) {
-  if (tp.topic == groups_.partition_of("").topic) groups_.complete_transaction(tp.partition, producer, commit);
+  if (tp.topic == kOffsetsTopic) groups_.complete_transaction(tp.partition, producer, commit);
 }
 
 void TransactionCoordinator::write_marker(const TopicPartition& tp, ProducerIdentity producer, bool commit,
                                           int32_t coordinator_epoch, MarkerCallback done) {
+  if (check_partition(tp) == CoordinatorError::kInternalTopic) {
+    return done(Error{ErrorCode::kInvalidArgument, "topic '" + tp.topic + "' is the broker's own"});
+  }
+  append_marker(tp, producer, commit, coordinator_epoch, std::move(done));
+}
+
+void TransactionCoordinator::append_marker(const TopicPartition& tp, ProducerIdentity producer, bool commit,
+                                           int32_t coordinator_epoch, MarkerCallback done) {
   auto partition = topics_.partition(tp);
   if (!partition) return done(no_such_partition(tp));
   auto type = commit ? record::ControlType::kCommit : record::ControlType::kAbort;
@@ -260,7 +268,7 @@ void TransactionCoordinator::recover() {
         }
         done({});
       };
-      write_marker(tp, {producer, epochs[producer]}, /*commit=*/false, kCoordinatorEpoch, std::move(aborted));
+      append_marker(tp, {producer, epochs[producer]}, /*commit=*/false, kCoordinatorEpoch, std::move(aborted));
     }
   }
   // A full disk lets nothing end; then it goes on in the background.

@@ -117,6 +117,21 @@ TEST_F(TransactionTest, WhatCantWorkIsRefused) {
                }).ok());
 }
 
+TEST_F(TransactionTest, TheBrokersOwnTopicsHaveNoPartInIt) {
+  TopicPartition state{"__transaction_state", PartitionId(0)};
+  auto me = init().producer;
+  auto add_one = [&](const TopicPartition& tp) {
+    return answer_of<Error>([&](auto done) { transactions().add_partitions("tx", me, {tp}, done); });
+  };
+  EXPECT_EQ(add_one(state), Error::kInternalTopic);
+  EXPECT_EQ(add_one({"__consumer_offsets", PartitionId(0)}), Error::kNone);
+  auto marked = answer_of<Status>([&](auto done) { transactions().write_marker(state, me, true, 0, done); });
+  EXPECT_EQ(marked.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(end(me, true).error, Error::kNone);
+  restart();
+  EXPECT_EQ(this->state(), TransactionState::kCompleteCommit);
+}
+
 TEST_F(TransactionTest, CommitMakesAllPartitionsVisibleAndRepeatingItIsFine) {
   auto me = init().producer;
   add(me, 0);
@@ -332,6 +347,29 @@ TEST_F(TransactionRestart, EpochsThatRunOutGiveWayToANewId) {
   EXPECT_NE(next.id, me.id);
   EXPECT_EQ(next.epoch, 0);
   expect_ended({});
+}
+
+TEST_F(TransactionRestart, WhatSaysNothingOfATransactionIsLeftOut) {
+  auto me = init().producer;
+  auto log = broker_->partition({"__transaction_state", PartitionId(0)});
+  auto marker = record::end_transaction_marker(record::ControlType::kCommit, me.id, me.epoch, 0, 1);
+  ASSERT_TRUE(answer_of<Result<Produced>>([&](auto done) { log->append_marker(marker, done); }).ok());
+  std::vector<StateLog::Entry> damaged{{encode_transaction_key("tx"), Bytes{0, 9}}, {"?", Bytes{}}};
+  ASSERT_TRUE(produce(*log, batch_of(damaged, 1)).ok());
+  restart();
+  EXPECT_EQ(transactions().describe("tx")->producer, me);
+}
+
+// A directory of before such partitions were refused.
+TEST_F(TransactionRestart, AStoredPartOfTheBrokersOwnTopicIsEnded) {
+  write({.producer = {ProducerId(5), 0},
+         .timeout_ms = 60000,
+         .state = TransactionState::kPrepareCommit,
+         .partitions = {{"__transaction_state", PartitionId(0)}}});
+  restart();
+  EXPECT_EQ(state(), TransactionState::kCompleteCommit);
+  restart();
+  EXPECT_EQ(init().error, Error::kNone);
 }
 
 TEST_F(TransactionRestart, TheLastEpochStillEndsItsTransaction) {
