@@ -93,8 +93,14 @@ void TransactionCoordinator::write_markers(const EndingRef& ending) {
   if (--ending->markers_left == 0) complete(ending);
 }
 
+/// With the epoch that the partition knows where that is higher: somebody ended a transaction there by it, whom no
+/// coordinator asked to.
 void TransactionCoordinator::write_marker(const EndingRef& ending, const TopicPartition& tp) {
-  append_marker(tp, ending->marker, ending->commit, kCoordinatorEpoch,
+  ProducerIdentity marker = ending->marker;
+  auto partition = topics_.partition(tp);
+  auto known = partition ? partition->log().producer(marker.id) : std::nullopt;
+  if (known) marker.epoch = std::max(marker.epoch, known->epoch);
+  append_marker(tp, marker, ending->commit, kCoordinatorEpoch,
                 [this, ending, tp](const Status& written) { marker_written(ending, tp, written); });
 }
 
@@ -102,6 +108,7 @@ void TransactionCoordinator::marker_written(const EndingRef& ending, const Topic
   if (!written.ok()) {
     switch (written.error().code) {
       case ErrorCode::kNotFound: break;  // The topic is gone, and the transaction's records with it.
+      case ErrorCode::kFenced: return write_marker(ending, tp);  // By an epoch that came meanwhile.
       case ErrorCode::kClosed: ending->cut_short = true; break;  // The next start goes on.
       case ErrorCode::kOutOfSpace:
       case ErrorCode::kUnavailable:

@@ -162,6 +162,28 @@ TEST_F(TransactionTest, AnEndThatBumpsTheEpochRefusesWhatComesLate) {
   EXPECT_THAT(values_in(*partition()), ElementsAre("a", "b"));
 }
 
+// KIP-664: markers that no coordinator asked for may carry any epoch.
+TEST_F(TransactionTest, PartitionsThatKnowAHigherEpochAreEndedAllTheSame) {
+  auto me = init().producer, ahead = me;
+  ahead.epoch += 9;
+  add(me, 0);
+  add(me, 1);
+  ASSERT_TRUE(produce_in(me, "a", 0, 0).ok());
+  ASSERT_TRUE(produce_in(me, "b", 0, 1).ok());
+  auto marked = answer_of<Status>([&](auto done) {
+    transactions().write_marker({"t", PartitionId(0)}, ahead, /*commit=*/true, 0, done);
+  });
+  ASSERT_TRUE(marked.ok());
+  auto batch = record::with_producer(batch_of({"c"}), {ahead.id, ahead.epoch, 0, /*transactional=*/true});
+  ASSERT_TRUE(produce(*partition(1), batch).ok());
+  ASSERT_EQ(end(me, true, true).error, Error::kNone);
+  EXPECT_EQ(state(), TransactionState::kCompleteCommit);
+  EXPECT_THAT(values_in(*partition(0)), ElementsAre("a"));
+  EXPECT_THAT(values_in(*partition(1)), ElementsAre("b", "c"));
+  restart();
+  EXPECT_EQ(init().error, Error::kNone);
+}
+
 TEST_F(TransactionTest, AProducerMayHaveItsOwnEpochBumped) {
   auto me = init().producer;
   auto bumped = init(60s, me);
@@ -347,6 +369,19 @@ TEST_F(TransactionRestart, EpochsThatRunOutGiveWayToANewId) {
   EXPECT_NE(next.id, me.id);
   EXPECT_EQ(next.epoch, 0);
   expect_ended({});
+}
+
+TEST_F(TransactionRestart, DecidedWhereAPartitionKnowsAHigherEpochIsCommitted) {
+  auto me = init().producer;
+  auto batch = record::with_producer(batch_of({"r"}), {me.id, 9, 0, /*transactional=*/true});
+  ASSERT_TRUE(produce(*partition(), batch).ok());
+  write({.producer = me,
+         .timeout_ms = 60000,
+         .state = TransactionState::kPrepareCommit,
+         .partitions = {{"t", PartitionId(0)}}});
+  restart();
+  EXPECT_EQ(state(), TransactionState::kCompleteCommit);
+  EXPECT_THAT(values_in(*partition()), ElementsAre("r"));
 }
 
 TEST_F(TransactionRestart, WhatSaysNothingOfATransactionIsLeftOut) {
