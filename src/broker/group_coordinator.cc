@@ -195,9 +195,11 @@ void GroupCoordinator::supersede(const std::string& id, std::vector<StateLog::En
   group_lock_.after_unlock([this, id] { write_group(id, {}, [](bool) {}); });
 }
 
-/// All or none of it survives a crash: a group is of one kind at a time on the disk, too.
+/// All or none of it survives a crash: a group is of one kind at a time on the disk, too. `forgotten`: offsets that go
+/// with it; what is committed to them later stays.
 void GroupCoordinator::write_group(const std::string& id, std::vector<StateLog::Entry> entries,
-                                   Function<void(bool)> done) {
+                                   Function<void(bool)> done, const std::vector<OffsetKey>& forgotten) {
+  for (const OffsetKey& key : forgotten) entries.push_back({encode_offset_key(key), std::nullopt});
   uint64_t newest = 0;
   {
     std::lock_guard lock(mutex_);
@@ -210,30 +212,19 @@ void GroupCoordinator::write_group(const std::string& id, std::vector<StateLog::
     entries = std::move(all);
   }
   if (entries.empty()) return done(true);
-  log_of(id).write(std::move(entries), [this, id, newest, done = std::move(done)](Result<Offset> written) mutable {
-    if (written.ok() && newest > 0) {
-      std::lock_guard lock(mutex_);
-      auto ended = ended_.find(id);
-      if (ended != ended_.end()) {
-        std::erase_if(ended->second, [&](const Ended& before) { return before.number <= newest; });
-        if (ended->second.empty()) ended_.erase(ended);
-      }
-    }
-    done(written.ok());
-  });
-}
-
-/// Takes the group's record off the disk, after those that are on their way. Inside a section.
-void GroupCoordinator::forget_classic_group(const std::string& id, Function<void(bool)> done) {
-  group_lock_.after_unlock([this, id, done = std::move(done)]() mutable {
-    write_group(id, {{encode_group_key(id), std::nullopt}}, [this, id, done = std::move(done)](bool written) mutable {
-      if (written) {
-        std::lock_guard lock(mutex_);
-        stored_groups_.erase(id);
-      }
-      done(written);
-    });
-  });
+  log_of(id).write(std::move(entries),
+                   [this, id, newest, forgotten, done = std::move(done)](Result<Offset> written) mutable {
+                     if (written.ok()) {
+                       std::lock_guard lock(mutex_);
+                       drop({forgotten.begin(), forgotten.end()}, *written);
+                       auto ended = ended_.find(id);
+                       if (ended != ended_.end()) {
+                         std::erase_if(ended->second, [&](const Ended& before) { return before.number <= newest; });
+                         if (ended->second.empty()) ended_.erase(ended);
+                       }
+                     }
+                     done(written.ok());
+                   });
 }
 
 void GroupCoordinator::store_group(StoredGroup group, Function<void(bool)> done) {
@@ -279,25 +270,28 @@ GroupDescription GroupCoordinator::describe(std::string_view group_id) {
 
 void GroupCoordinator::remove(std::string_view group_id, Function<void(CoordinatorError)> done) {
   std::string id(group_id);
-  std::vector<OffsetKey> keys = keys_of(id);
   GroupLock::Section section(group_lock_);
+  std::vector<OffsetKey> keys = keys_of(id);
+  std::vector<StateLog::Entry> end;
+  CoordinatorError error = CoordinatorError::kNone;
   bool consumer = consumer_groups_.contains(id);
   bool offsets_only = !consumer && !machine_.contains(id) && !keys.empty();
-  CoordinatorError error = CoordinatorError::kNone;
-  if (consumer && consumer_groups_.has_members(id)) error = CoordinatorError::kNonEmptyGroup;
+  if (consumer) error = consumer_groups_.take_over(id, end);
   if (!consumer && !offsets_only) error = machine_.remove(id);
-  if (error != CoordinatorError::kNone) {
-    return group_lock_.after_unlock([error, done = std::move(done)]() mutable { done(error); });
-  }
-  // The membership's records go first: offsets without a group are a group without members.
-  auto forget_offsets = [this, keys = std::move(keys), done = std::move(done)](bool stored) mutable {
-    if (!stored) return done(CoordinatorError::kNotAvailable);
-    forget(keys, [done = std::move(done)](bool ok) mutable {
-      done(ok ? CoordinatorError::kNone : CoordinatorError::kNotAvailable);
-    });
-  };
-  if (!consumer) return forget_classic_group(id, std::move(forget_offsets));
-  CHECK(consumer_groups_.remove(id, std::move(forget_offsets)) == CoordinatorError::kNone);
+  if (!consumer) end.push_back({encode_group_key(id), std::nullopt});
+  group_lock_.after_unlock(
+      [this, error, id, keys = std::move(keys), end = std::move(end), done = std::move(done)]() mutable {
+        if (error != CoordinatorError::kNone) return done(error);
+        auto removed = [this, id, done = std::move(done)](bool written) mutable {
+          if (!written) return done(CoordinatorError::kNotAvailable);
+          {
+            std::lock_guard lock(mutex_);
+            stored_groups_.erase(id);
+          }
+          done(CoordinatorError::kNone);
+        };
+        write_group(id, std::move(end), std::move(removed), keys);
+      });
 }
 
 std::optional<std::vector<StateLog::Entry>> GroupCoordinator::snapshot(int32_t partition) {

@@ -94,7 +94,8 @@ class GroupCoordinator final : public Groups {
                                    CommitCallback done);
   void restore(Loaded loaded);
   void supersede(const std::string& id, std::vector<StateLog::Entry> end);
-  void write_group(const std::string& id, std::vector<StateLog::Entry> entries, Function<void(bool)> done);
+  void write_group(const std::string& id, std::vector<StateLog::Entry> entries, Function<void(bool)> done,
+                   const std::vector<OffsetKey>& forgotten = {});
   void store_group(StoredGroup group, Function<void(bool)> done);
   CoordinatorLog& log_of(std::string_view group_id);
   std::optional<std::vector<StateLog::Entry>> snapshot(int32_t partition);
@@ -104,7 +105,6 @@ class GroupCoordinator final : public Groups {
   void wait_for_commits_in_flight();
   Status forget_partitions(Function<bool(const TopicPartition&)> gone);
   void drop(const std::set<OffsetKey>& keys, Offset before);
-  void forget_classic_group(const std::string& id, Function<void(bool)> done);
   std::set<TopicPartition> pending_partitions(std::string_view group_id) const;
   void expire_group(const std::string& id, int64_t before_ms);
   void forget(const std::vector<OffsetKey>& keys, Function<void(bool)> done);
