@@ -259,11 +259,22 @@ void TransactionCoordinator::add_partitions(std::string_view id, ProducerIdentit
   bool changed = begins || stored.partitions.size() != before;
   stored.update_time_ms = env_.clock.wall_ms();
   StoredTransaction copy = stored;
+  ++transaction->appending;  // An end that comes now is behind it in the log, where the last record counts.
   lock.unlock();
   if (begins) begin_timer(transaction);
   // Not waited for: see the top of the header.
   if (changed) write(*transaction, copy, [](bool) {});
+  appended(transaction);
   done(CoordinatorError::kNone);
+}
+
+void TransactionCoordinator::appended(const TransactionRef& transaction) {
+  Function<void()> go_on;
+  {
+    std::lock_guard lock(transaction->mutex);
+    if (--transaction->appending == 0) go_on = std::move(transaction->when_appended);
+  }
+  if (go_on) go_on();
 }
 
 /// Calls `go_on` when the record of the end before is on the disk, or with false when it can't be written now.
@@ -306,12 +317,7 @@ void TransactionCoordinator::produce(std::string_view id, const std::shared_ptr<
     ++transaction->appending;
   }
   partition->produce(batches, std::move(done));
-  Function<void()> go_on;
-  {
-    std::lock_guard lock(transaction->mutex);
-    if (--transaction->appending == 0) go_on = std::move(transaction->when_appended);
-  }
-  if (go_on) go_on();
+  appended(transaction);
 }
 
 void TransactionCoordinator::end(std::string_view id, ProducerIdentity producer, bool commit, bool bump_epoch,

@@ -70,7 +70,8 @@ class TransactionCoordinator final : public Transactions {
     /// Under kEmpty: the identity that its producer had when it asked for the one that it has now (KIP-360), which it
     /// asks again when the answer was lost.
     std::optional<ProducerIdentity> replaced = std::nullopt;
-    int appending = 0;               ///< produce() calls that passed the check and have not appended yet.
+    /// Calls that passed the check and have not appended their records yet: those of produce(), and of an Ongoing.
+    int appending = 0;
     Function<void()> when_appended;  ///< What an end waits with while appending > 0.
     Timers::Id timer = 0;
     bool completing = false;         ///< Complete* is on its way to the disk: the next transaction waits for it.
@@ -113,6 +114,7 @@ class TransactionCoordinator final : public Transactions {
   void await_completion(std::unique_lock<std::mutex> lock, Transaction& transaction, Function<void(bool)> go_on);
   void abort_nothing(std::unique_lock<std::mutex> lock, const TransactionRef& transaction, ProducerIdentity producer,
                      IdentityCallback done);
+  static void appended(const TransactionRef& transaction);
   void begin_timer(const TransactionRef& transaction);
   void on_timeout(const TransactionRef& transaction, int64_t start_time_ms);
   /// Begins the end of an open transaction; its mutex is held and released by `lock`.

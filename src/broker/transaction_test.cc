@@ -1,4 +1,5 @@
 // Transactions against the coordinator itself.
+#include <future>
 #include <thread>
 
 #include "broker/broker.h"
@@ -281,6 +282,52 @@ TEST_F(TransactionTest, AnEndWhoseAnswerARestartTookIsAnsweredAgain) {
   EXPECT_EQ(end(me, false, true).error, Error::kInvalidTxnState);
   add(next);
   EXPECT_EQ(end(me, true, true).error, Error::kProducerFenced);
+}
+
+/// A clock on which something else happens when one thread asks it for the time.
+class InterruptedClock final : public os::Clock {
+ public:
+  int64_t wall_ms() override {
+    if (std::this_thread::get_id() == thread_ && --calls_ == 0) interruption_();
+    return os::system_clock().wall_ms();
+  }
+  std::chrono::nanoseconds monotonic() override { return os::system_clock().monotonic(); }
+  /// At this thread's `nth` call from now on.
+  void interrupt(int nth, Function<void()> what) {
+    calls_ = nth;
+    interruption_ = std::move(what);
+    thread_ = std::this_thread::get_id();
+  }
+
+ private:
+  std::atomic<std::thread::id> thread_;
+  int calls_ = 0;
+  Function<void()> interruption_;
+};
+
+TEST_F(TransactionTest, TheRecordOfABeginningIsNeverBehindThatOfItsEnd) {
+  InterruptedClock clock;
+  broker_.reset();
+  auto opened = Broker::open(options_in(directory_.path()), metrics_, clock);
+  ASSERT_TRUE(opened.ok()) << opened.error().message;
+  broker_ = *std::move(opened);
+  auto me = init().producer;
+  // The beginning and the change are at the first two calls, the record at the third.
+  std::future<IdentityAnswer> ended;
+  clock.interrupt(3, [&] {
+    ended = std::async(std::launch::async, [&] { return end(me, true); });
+    while (state() == TransactionState::kOngoing) std::this_thread::yield();
+    ended.wait_for(500ms);  // It is to wait for the record; where it does not, it is through by then.
+  });
+  EXPECT_EQ(add(me), Error::kNone);
+  EXPECT_EQ(ended.get().error, Error::kNone);
+  auto log = broker_->partition({"__transaction_state", PartitionId(0)});
+  while (log->high_watermark() < log->log().log_end_offset()) std::this_thread::yield();
+  std::vector<TransactionState> states;
+  for (const std::string& value : values_in(*log)) states.push_back(decode_transaction_value(value)->state);
+  EXPECT_THAT(states, ElementsAre(TransactionState::kEmpty, TransactionState::kOngoing,
+                                  TransactionState::kPrepareCommit, TransactionState::kCompleteCommit));
+  broker_.reset();  // The clock goes first otherwise.
 }
 
 /// Every state that a crash can leave, written behind the coordinator's back.
