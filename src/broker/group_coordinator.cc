@@ -21,12 +21,14 @@ GroupCoordinator::GroupCoordinator(const Environment& environment, Topics& topic
           {.initial_rebalance_delay = environment.options.group_initial_rebalance_delay,
            .session_timeout_min = environment.options.group_session_timeout_min,
            .session_timeout_max = environment.options.group_session_timeout_max,
-           .group_members_max = environment.options.group_members_max},
+           .group_members_max = environment.options.group_members_max,
+           .groups_max = environment.options.groups_max},
           group_lock_, environment.clock, timers,
           [this](StoredGroup group, Function<void(bool)> done) { store_group(std::move(group), std::move(done)); }),
       consumer_groups_({.session_timeout = environment.options.consumer_group_session_timeout,
                         .heartbeat_interval = environment.options.consumer_group_heartbeat_interval,
-                        .group_members_max = environment.options.group_members_max},
+                        .group_members_max = environment.options.group_members_max,
+                        .groups_max = environment.options.groups_max},
                        group_lock_, environment.clock, timers, topics,
                        [this](const std::string& id, std::vector<StateLog::Entry> records, Function<void(bool)> done) {
                          write_group(id, std::move(records), std::move(done));

@@ -88,6 +88,8 @@ class GroupCoordinator final : public Groups {
   Status load_record(PartitionId partition, const record::BatchHeader& header, const record::RecordView& record,
                      Loaded& loaded);
   CoordinatorError check_commit(const GroupCaller& caller, bool transactional);
+  CoordinatorError check_nobodys_commit(const GroupCaller& caller, bool transactional);
+  bool is_full_for(const std::string& group_id);
   void write_commit(const std::string& group, std::vector<OffsetToCommit> offsets, CommitCallback done);
   void write_commit_in_transaction(const std::string& group, std::string_view transactional_id,
                                    record::ProducerFields producer, std::vector<OffsetToCommit> offsets,
@@ -121,6 +123,7 @@ class GroupCoordinator final : public Groups {
   std::map<std::string, GroupOffsets, std::less<>> offsets_;
   /// By open transaction; it has its place here until its marker, though nothing of it may be left.
   std::map<std::pair<PartitionId, ProducerId>, std::vector<Pending>> pending_;
+  bool full_ = false;                           ///< A group was refused that would have only offsets.
   std::map<uint64_t, std::string> committing_;  ///< Commits that were begun and are not answered: their groups.
   uint64_t next_commit_ = 1;
   std::condition_variable committed_;

@@ -1,6 +1,7 @@
 #include "broker/transaction_coordinator.h"
 
 #include "base/logging.h"
+#include "broker/disk_space.h"
 
 // Requests. How a transaction ends, and recovery, are in transaction_end.cc.
 namespace headrace::broker {
@@ -113,6 +114,20 @@ TransactionCoordinator::TransactionRef TransactionCoordinator::find_or_create(st
   return transaction;
 }
 
+/// find_or_create(), or nothing where there may be no more ids; told once until there may.
+TransactionCoordinator::TransactionRef TransactionCoordinator::admit(std::string_view id) {
+  if (TransactionRef known = find(id)) return known;
+  {
+    std::lock_guard lock(mutex_);
+    size_t ids = transactions_.size();
+    bool full = ids >= env_.options.transactional_ids_max;
+    if (!std::exchange(full_, full) && full)
+      log_warn("there are {} transactional ids, which is the most that there may be: new ones are refused", ids);
+    if (full) return nullptr;
+  }
+  return find_or_create(id);
+}
+
 CoordinatorLog& TransactionCoordinator::log_of(std::string_view id) {
   auto partitions = static_cast<int32_t>(logs_.size());
   return *logs_[static_cast<size_t>(coordinator_partition(id, partitions))];
@@ -158,7 +173,8 @@ void TransactionCoordinator::init(std::string_view id, std::chrono::milliseconds
   if (timeout.count() <= 0 || timeout > env_.options.transaction_timeout_max) {
     return done({CoordinatorError::kInvalidTxnTimeout, {}});
   }
-  TransactionRef transaction = find_or_create(id);
+  TransactionRef transaction = env_.disk_space.scarce() ? nullptr : admit(id);
+  if (!transaction) return done({CoordinatorError::kNotAvailable, {}});
   std::unique_lock lock(transaction->mutex);
   const StoredTransaction& stored = transaction->stored;
   bool unknown = stored.producer.id == kNoProducerId;  // New, or forgotten since: nobody is there to fence.
@@ -230,6 +246,7 @@ void TransactionCoordinator::add_partitions(std::string_view id, ProducerIdentit
                                             std::vector<TopicPartition> partitions, TransactionCallback done) {
   TransactionRef transaction = find(id);
   if (!transaction) return done(CoordinatorError::kInvalidProducerIdMapping);
+  if (env_.disk_space.scarce()) return done(CoordinatorError::kNotAvailable);
   for (const TopicPartition& tp : partitions) {
     CoordinatorError error = check_partition(tp);
     if (error != CoordinatorError::kNone) return done(error);

@@ -101,6 +101,7 @@ class TransactionCoordinator final : public Transactions {
   std::vector<TransactionRef> all() const;
   TransactionRef find(std::string_view id) const;
   TransactionRef find_or_create(std::string_view id);
+  TransactionRef admit(std::string_view id);
   CoordinatorError check_partition(const TopicPartition& tp) const;
   static CoordinatorError check_identity(const Transaction& transaction, const ProducerIdentity& producer);
   static TransactionDescription describe(const TransactionRef& transaction);
@@ -146,6 +147,7 @@ class TransactionCoordinator final : public Transactions {
 
   mutable std::mutex mutex_;  ///< Of the map; taken after no transaction's mutex.
   std::map<std::string, TransactionRef, std::less<>> transactions_;
+  bool full_ = false;  ///< An id was refused, and none has been made since.
 
   std::mutex ids_mutex_;
   int64_t next_id_ = 0;
