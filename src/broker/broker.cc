@@ -45,6 +45,7 @@ std::string_view to_string(CoordinatorError error) {
     case CoordinatorError::kInvalidTxnState: return "invalid transaction state";
     case CoordinatorError::kInvalidTxnTimeout: return "invalid transaction timeout";
     case CoordinatorError::kConcurrentTransactions: return "concurrent transactions";
+    case CoordinatorError::kInternalTopic: return "internal topic";
     case CoordinatorError::kTransactionalIdNotFound: return "transactional id not found";
   }
   return "unknown";
@@ -156,10 +157,10 @@ Status BrokerImpl::open() {
   disk_space_.look();
   ASSIGN_OR_RETURN(topics_, Topics::open(env_));
   settings_ = std::make_unique<Settings>(*topics_);
-  ASSIGN_OR_RETURN(auto offsets_topic,
-                   topics_->internal_topic("__consumer_offsets", options_.offsets_partitions, internal_configs()));
-  ASSIGN_OR_RETURN(auto state_topic,
-                   topics_->internal_topic("__transaction_state", options_.transaction_partitions, internal_configs()));
+  ASSIGN_OR_RETURN(auto offsets_topic, topics_->internal_topic(std::string(kOffsetsTopic), options_.offsets_partitions,
+                                                               internal_configs()));
+  ASSIGN_OR_RETURN(auto state_topic, topics_->internal_topic(std::string(kTransactionsTopic),
+                                                             options_.transaction_partitions, internal_configs()));
   timers_.start_thread();
   maintenance_.start_thread();
   ASSIGN_OR_RETURN(groups_, GroupCoordinator::open(env_, *topics_, *settings_, offsets_topic, timers_));

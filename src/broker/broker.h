@@ -40,9 +40,11 @@ struct BrokerOptions {
   std::chrono::milliseconds group_session_timeout_min{100};
   std::chrono::milliseconds group_session_timeout_max{1800000};
   size_t group_members_max = 10000;
+  size_t groups_max = 100000;  ///< Of each kind, and of groups that have offsets; see README.md, Bounds.
   std::chrono::milliseconds consumer_group_session_timeout{45000};    ///< group.consumer.session.timeout.ms
   std::chrono::milliseconds consumer_group_heartbeat_interval{5000};  ///< group.consumer.heartbeat.interval.ms
   std::chrono::milliseconds transaction_timeout_max{900000};          ///< transaction.max.timeout.ms
+  size_t transactional_ids_max = 100000;
   std::chrono::milliseconds transactional_id_expiration{7 * 24 * 3600 * 1000};  ///< transactional.id.expiration.ms
   /// transaction.remove.expired.transaction.cleanup.interval.ms
   std::chrono::milliseconds transactional_id_cleanup_interval{3600000};

@@ -1,5 +1,6 @@
 // What of consumer groups is kept on the disk, and answers that wait for it.
 #include "base/check.h"
+#include "base/logging.h"
 #include "broker/consumer_group_machine.h"
 #include "broker/consumer_group_state.h"
 
@@ -155,6 +156,11 @@ void ConsumerGroupMachine::restore(const std::string& group_id, const StoredCons
   group->epoch_changed = group->target_epoch_changed = false;
   for (const auto& [id, from] : stored.members) {
     if (!from.info) continue;
+    if (from.info->instance_id && group->static_members.contains(*from.info->instance_id)) {
+      // One place, one member. Records of ours never give it to two; others' might.
+      log_warn("group {}: member {} is left out, as another is instance {}", group_id, id, *from.info->instance_id);
+      continue;
+    }
     Member& member = group->members[id];
     member.id = id;
     member.info = *from.info;

@@ -37,6 +37,7 @@ enum class CoordinatorError {
   kInvalidTxnState,           ///< INVALID_TXN_STATE
   kInvalidTxnTimeout,         ///< INVALID_TRANSACTION_TIMEOUT
   kConcurrentTransactions,    ///< CONCURRENT_TRANSACTIONS: the last one is being ended; try again.
+  kInternalTopic,             ///< TOPIC_AUTHORIZATION_FAILED: clients have no part in the broker's own topics.
   kTransactionalIdNotFound,   ///< TRANSACTIONAL_ID_NOT_FOUND
 };
 

@@ -15,6 +15,8 @@ constexpr int64_t kBudgetBytesMax = 64 << 20;
 constexpr int64_t kBudgetShare = 4;
 /// Refusing ends when this part of the reserve is free beside it.
 constexpr int64_t kResumeShare = 8;
+/// And commits are refused when less than this part of the reserve is left.
+constexpr int64_t kScarceShare = 4;
 
 int64_t clamp_bytes(uint64_t bytes) {
   return static_cast<int64_t>(std::min<uint64_t>(bytes, std::numeric_limits<int64_t>::max()));
@@ -79,6 +81,11 @@ void DiskSpace::look_held(int64_t wanted_bytes) {
   free_bytes_ = free;
   refusing_ = now;
   low_ = reserve > 0 && free / 2 < reserve;
+  bool scarce = free < reserve / kScarceShare;
+  if (scarce_.exchange(scarce) != scarce) {
+    log_error("the disk of {} has {} left: commits and new transactions are {}", directory_, format_size(free),
+              scarce ? "refused" : "taken again");
+  }
   budget_ = now ? 0 : std::min(kBudgetBytesMax, room / kBudgetShare);
   free_gauge_.set(free);
   reserve_gauge_.set(reserve);

@@ -1,5 +1,6 @@
 // The reserve of disk space: clients' records are refused while less than it is free, so that what must go on (offset
-// commits, transaction markers, metadata, indexes, checkpoints, deletion) still finds room.
+// commits, transaction markers, metadata, indexes, checkpoints, deletion) still finds room. The last quarter of it is
+// not for commits and new transactions of clients, either: they could fill any disk.
 #pragma once
 
 #include <atomic>
@@ -37,6 +38,8 @@ class DiskSpace {
   /// Whether less than twice the reserve is free: no room is preallocated, and topics with on_disk_pressure=drop_oldest
   /// give back their oldest segments until this ends.
   bool low() const { return low_.load(std::memory_order_relaxed); }
+  /// Whether less than a quarter of the reserve is free: commits and new transactions are refused, too.
+  bool scarce() const { return scarce_.load(std::memory_order_relaxed); }
   int64_t reserve_bytes() const { return reserve_bytes_.load(std::memory_order_relaxed); }
   /// As last seen.
   int64_t free_bytes() const { return free_bytes_.load(std::memory_order_relaxed); }
@@ -63,6 +66,7 @@ class DiskSpace {
   std::atomic<int64_t> free_bytes_{0};
   std::atomic<bool> refusing_{false};
   std::atomic<bool> low_{false};
+  std::atomic<bool> scarce_{false};
 };
 
 }  // namespace headrace::broker

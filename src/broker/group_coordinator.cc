@@ -21,12 +21,14 @@ GroupCoordinator::GroupCoordinator(const Environment& environment, Topics& topic
       machine_({.initial_rebalance_delay = environment.options.group_initial_rebalance_delay,
                 .session_timeout_min = environment.options.group_session_timeout_min,
                 .session_timeout_max = environment.options.group_session_timeout_max,
-                .group_members_max = environment.options.group_members_max},
+                .group_members_max = environment.options.group_members_max,
+                .groups_max = environment.options.groups_max},
                group_lock_, environment.clock, timers,
                [this](const StoredGroup& group, Function<void(bool)> done) { store_group(group, std::move(done)); }),
       consumer_groups_({.session_timeout = environment.options.consumer_group_session_timeout,
                         .heartbeat_interval = environment.options.consumer_group_heartbeat_interval,
-                        .group_members_max = environment.options.group_members_max},
+                        .group_members_max = environment.options.group_members_max,
+                        .groups_max = environment.options.groups_max},
                        group_lock_, environment.clock, timers, topics,
                        [this](const std::string& id, std::vector<StateLog::Entry> records, Function<void(bool)> done) {
                          write_group(id, std::move(records), std::move(done));
@@ -231,9 +233,11 @@ void GroupCoordinator::supersede(const std::string& id, std::vector<StateLog::En
   });
 }
 
-/// All or none of it survives a crash: a group is of one kind at a time on the disk, too.
+/// All or none of it survives a crash: a group is of one kind at a time on the disk, too. `forgotten`: offsets that go
+/// with it; what is committed to them later stays.
 void GroupCoordinator::write_group(const std::string& id, std::vector<StateLog::Entry> entries,
-                                   Function<void(bool)> done) {
+                                   Function<void(bool)> done, const std::vector<OffsetKey>& forgotten) {
+  for (const OffsetKey& key : forgotten) entries.push_back({encode_offset_key(key), std::nullopt});
   uint64_t newest = 0;
   {
     std::lock_guard lock(mutex_);
@@ -247,17 +251,19 @@ void GroupCoordinator::write_group(const std::string& id, std::vector<StateLog::
     apply_written(id, entries);
   }
   if (entries.empty()) return done(true);
-  log_of(id).write(std::move(entries), [this, id, newest, done = std::move(done)](Result<Offset> written) mutable {
-    if (written.ok() && newest > 0) {
-      std::lock_guard lock(mutex_);
-      auto ended = ended_.find(id);
-      if (ended != ended_.end()) {
-        std::erase_if(ended->second, [&](const Ended& before) { return before.number <= newest; });
-        if (ended->second.empty()) ended_.erase(ended);
-      }
-    }
-    done(written.ok());
-  });
+  log_of(id).write(std::move(entries),
+                   [this, id, newest, forgotten, done = std::move(done)](Result<Offset> written) mutable {
+                     if (written.ok()) {
+                       std::lock_guard lock(mutex_);
+                       drop({forgotten.begin(), forgotten.end()}, *written);
+                       auto ended = ended_.find(id);
+                       if (ended != ended_.end()) {
+                         std::erase_if(ended->second, [&](const Ended& before) { return before.number <= newest; });
+                         if (ended->second.empty()) ended_.erase(ended);
+                       }
+                     }
+                     done(written.ok());
+                   });
 }
 
 /// What a start would find of the group's membership, were all that has been written on the disk.
@@ -271,13 +277,6 @@ void GroupCoordinator::apply_written(const std::string& id, const std::vector<St
     }
   }
   if (records.empty()) written_.erase(id);
-}
-
-/// Takes the group's record off the disk, after those that are on their way. Inside a section.
-void GroupCoordinator::forget_classic_group(const std::string& id, Function<void(bool)> done) {
-  group_lock_.after_unlock([this, id, done = std::move(done)]() mutable {
-    write_group(id, {{encode_group_key(id), std::nullopt}}, std::move(done));
-  });
 }
 
 void GroupCoordinator::store_group(const StoredGroup& group, Function<void(bool)> done) {
@@ -314,25 +313,23 @@ GroupDescription GroupCoordinator::describe(std::string_view group_id) {
 
 void GroupCoordinator::remove(std::string_view group_id, Function<void(CoordinatorError)> done) {
   std::string id(group_id);
-  std::vector<OffsetKey> keys = keys_of(id);
   GroupLock::Section section(group_lock_);
+  std::vector<OffsetKey> keys = keys_of(id);
+  std::vector<StateLog::Entry> end;
+  CoordinatorError error = CoordinatorError::kNone;
   bool consumer = consumer_groups_.contains(id);
   bool offsets_only = !consumer && !machine_.contains(id) && !keys.empty();
-  CoordinatorError error = CoordinatorError::kNone;
-  if (consumer && consumer_groups_.has_members(id)) error = CoordinatorError::kNonEmptyGroup;
+  if (consumer) error = consumer_groups_.take_over(id, end);
   if (!consumer && !offsets_only) error = machine_.remove(id);
-  if (error != CoordinatorError::kNone) {
-    return group_lock_.after_unlock([error, done = std::move(done)]() mutable { done(error); });
-  }
-  // The membership's records go first: offsets without a group are a group without members.
-  auto forget_offsets = [this, keys = std::move(keys), done = std::move(done)](bool stored) mutable {
-    if (!stored) return done(CoordinatorError::kNotAvailable);
-    forget(keys, [done = std::move(done)](bool ok) mutable {
-      done(ok ? CoordinatorError::kNone : CoordinatorError::kNotAvailable);
-    });
-  };
-  if (!consumer) return forget_classic_group(id, std::move(forget_offsets));
-  CHECK(consumer_groups_.remove(id, std::move(forget_offsets)) == CoordinatorError::kNone);
+  if (!consumer) end.push_back({encode_group_key(id), std::nullopt});
+  group_lock_.after_unlock(
+      [this, error, id, keys = std::move(keys), end = std::move(end), done = std::move(done)]() mutable {
+        if (error != CoordinatorError::kNone) return done(error);
+        auto removed = [done = std::move(done)](bool written) mutable {
+          done(written ? CoordinatorError::kNone : CoordinatorError::kNotAvailable);
+        };
+        write_group(id, std::move(end), std::move(removed), keys);
+      });
 }
 
 std::optional<std::vector<StateLog::Entry>> GroupCoordinator::snapshot(int32_t partition) {

@@ -88,6 +88,8 @@ class GroupCoordinator final : public Groups {
   Status load_record(PartitionId partition, const record::BatchHeader& header, const record::RecordView& record,
                      Loaded& loaded);
   CoordinatorError check_commit(const GroupCaller& caller, bool transactional);
+  CoordinatorError check_nobodys_commit(const GroupCaller& caller, bool transactional);
+  bool is_full_for(const std::string& group_id);
   void write_commit(const std::string& group, std::vector<OffsetToCommit> offsets, CommitCallback done);
   void write_commit_in_transaction(const std::string& group, std::string_view transactional_id,
                                    record::ProducerFields producer, std::vector<OffsetToCommit> offsets,
@@ -97,7 +99,8 @@ class GroupCoordinator final : public Groups {
   void downgrade(const std::string& id, const StoredConsumerGroup& group, std::vector<StateLog::Entry> end);
   void supersede(const std::string& id, std::vector<StateLog::Entry> change);
   void apply_written(const std::string& id, const std::vector<StateLog::Entry>& entries);
-  void write_group(const std::string& id, std::vector<StateLog::Entry> entries, Function<void(bool)> done);
+  void write_group(const std::string& id, std::vector<StateLog::Entry> entries, Function<void(bool)> done,
+                   const std::vector<OffsetKey>& forgotten = {});
   void store_group(const StoredGroup& group, Function<void(bool)> done);
   CoordinatorLog& log_of(std::string_view group_id);
   std::optional<std::vector<StateLog::Entry>> snapshot(int32_t partition);
@@ -107,7 +110,6 @@ class GroupCoordinator final : public Groups {
   void wait_for_commits_in_flight();
   Status forget_partitions(Function<bool(const TopicPartition&)> gone);
   void drop(const std::set<OffsetKey>& keys, Offset before);
-  void forget_classic_group(const std::string& id, Function<void(bool)> done);
   std::set<TopicPartition> pending_partitions(std::string_view group_id) const;
   void expire_group(const std::string& id, int64_t before_ms);
   void forget(const std::vector<OffsetKey>& keys, Function<void(bool)> done);
@@ -124,6 +126,7 @@ class GroupCoordinator final : public Groups {
   std::map<std::string, GroupOffsets, std::less<>> offsets_;
   /// By open transaction; it has its place here until its marker, though nothing of it may be left.
   std::map<std::pair<PartitionId, ProducerId>, std::vector<Pending>> pending_;
+  bool full_ = false;                           ///< A group was refused that would have only offsets.
   std::map<uint64_t, std::string> committing_;  ///< Commits that were begun and are not answered: their groups.
   uint64_t next_commit_ = 1;
   std::condition_variable committed_;

@@ -133,6 +133,27 @@ TEST_F(GroupExpiry, OffsetsOfAConsumerGroupGoOneByOneOnceItIsEmpty) {
   EXPECT_FALSE(exists("g"));
 }
 
+TEST_F(GroupExpiry, ACommitBehindTheRemovalOfItsGroupStays) {
+  for (int i = 0; i < 20; ++i) {
+    std::string group = "g" + std::to_string(i);
+    if (i % 2 == 0) {
+      leave(group, join(group));
+    } else {
+      ASSERT_EQ(beat(group, kJoinEpoch).error, Error::kNone);
+      ASSERT_EQ(beat(group, kLeaveEpoch).error, Error::kNone);
+    }
+    commit({.group_id = group}, 0);
+    commit({.group_id = group}, 1);
+    auto removed = answer_of<Error>([&](auto done) {
+      broker_->groups().remove(group, std::move(done));
+      commit({.group_id = group}, 0);
+    });
+    EXPECT_EQ(removed, Error::kNone);
+    EXPECT_TRUE(committed(group, 0));
+    EXPECT_FALSE(committed(group, 1));
+  }
+}
+
 TEST_F(GroupExpiry, WhatAnOpenTransactionIsAboutToChangeStays) {
   commit({.group_id = "g"}, 0);
   auto producer = answer_of<IdentityAnswer>([&](auto done) {

@@ -3,6 +3,7 @@
 
 #include "base/logging.h"
 #include "broker/consumer_protocol.h"
+#include "broker/disk_space.h"
 #include "broker/group_coordinator.h"
 
 namespace headrace::broker {
@@ -25,11 +26,47 @@ void GroupCoordinator::apply(const OffsetKey& key, const CommittedOffset& offset
 }
 
 CoordinatorError GroupCoordinator::check_commit(const GroupCaller& caller, bool transactional) {
-  if (!consumer_groups_.contains(caller.group_id)) return machine_.check_commit(caller, transactional);
+  if (env_.disk_space.scarce()) return CoordinatorError::kNotAvailable;
+  if (!consumer_groups_.contains(caller.group_id)) {
+    bool known = machine_.contains(caller.group_id) || caller.group_id.empty();
+    return known ? machine_.check_commit(caller, transactional) : check_nobodys_commit(caller, transactional);
+  }
   CoordinatorError error = consumer_groups_.check_commit(caller, transactional);
   // TxnOffsetCommit knows no member epochs.
   bool translate = transactional && error == CoordinatorError::kStaleMemberEpoch;
   return translate ? CoordinatorError::kIllegalGeneration : error;
+}
+
+/// Of a group that nobody has joined: there is nothing to check but whether the caller knows that.
+CoordinatorError GroupCoordinator::check_nobodys_commit(const GroupCaller& caller, bool transactional) {
+  if (caller.generation < 0) {
+    return is_full_for(caller.group_id) ? CoordinatorError::kNotAvailable : CoordinatorError::kNone;
+  }
+  if (!keys_of(caller.group_id).empty()) return CoordinatorError::kUnknownMember;
+  bool unknown_group = caller.knows_member_epochs && !transactional;
+  return unknown_group ? CoordinatorError::kGroupIdNotFound : CoordinatorError::kIllegalGeneration;
+}
+
+/// Whether the group would be one more with offsets than there may be; told once until there may.
+bool GroupCoordinator::is_full_for(const std::string& group_id) {
+  std::lock_guard lock(mutex_);
+  if (offsets_.contains(group_id)) return false;
+  std::set<std::string_view> to_come;
+  auto add = [&](const std::string& id) {
+    if (!offsets_.contains(id)) to_come.insert(id);
+  };
+  for (const auto& [transaction, list] : pending_) {
+    for (const Pending& pending : list) add(pending.key.group_id);
+  }
+  if (to_come.contains(group_id)) return false;
+  for (const auto& [number, id] : committing_) add(id);
+  size_t groups = offsets_.size() + to_come.size();
+  bool full = groups >= env_.options.groups_max;
+  if (!std::exchange(full_, full) && full) {
+    log_warn("{} groups have committed offsets, which is the most that may have without members: new ones are refused",
+             groups);
+  }
+  return full;
 }
 
 /// `done`, after which the commit is in flight no more. Inside a section: who waits for commits in flight does for this

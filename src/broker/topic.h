@@ -30,6 +30,9 @@ struct UuidHash {
 
 /// Whose partition the broker keeps its metadata in (metadata.h); no topic is called so.
 inline constexpr std::string_view kMetadataTopic = "__cluster_metadata";
+/// Where the coordinators keep theirs.
+inline constexpr std::string_view kOffsetsTopic = "__consumer_offsets";
+inline constexpr std::string_view kTransactionsTopic = "__transaction_state";
 
 struct Topic {
   std::string name;

@@ -1,6 +1,7 @@
 #include "broker/transaction_coordinator.h"
 
 #include "base/logging.h"
+#include "broker/disk_space.h"
 
 // Requests. How a transaction ends, and recovery, are in transaction_end.cc.
 namespace headrace::broker {
@@ -57,6 +58,7 @@ Status TransactionCoordinator::load() {
 }
 
 void TransactionCoordinator::load_batch(const TopicPartition& tp, const record::Batch& batch) {
+  if (batch.header().is_control()) return;
   Offset next = batch.header().base_offset;
   record::RecordReader reader(batch, kStateRecordsBytesMax);
   while (const record::RecordView* record = reader.next()) {
@@ -111,6 +113,20 @@ TransactionCoordinator::TransactionRef TransactionCoordinator::find_or_create(st
   return transaction;
 }
 
+/// find_or_create(), or nothing where there may be no more ids; told once until there may.
+TransactionCoordinator::TransactionRef TransactionCoordinator::admit(std::string_view id) {
+  if (TransactionRef known = find(id)) return known;
+  {
+    std::lock_guard lock(mutex_);
+    size_t ids = transactions_.size();
+    bool full = ids >= env_.options.transactional_ids_max;
+    if (!std::exchange(full_, full) && full)
+      log_warn("there are {} transactional ids, which is the most that there may be: new ones are refused", ids);
+    if (full) return nullptr;
+  }
+  return find_or_create(id);
+}
+
 CoordinatorLog& TransactionCoordinator::log_of(std::string_view id) {
   auto partitions = static_cast<int32_t>(logs_.size());
   return *logs_[static_cast<size_t>(coordinator_partition(id, partitions))];
@@ -136,6 +152,14 @@ Result<ProducerIdentity> TransactionCoordinator::new_producer_id() {
   return ProducerIdentity{ProducerId(next_id_++), 0};
 }
 
+/// Whether a transaction may have a part there: of the broker's own topics only where offsets are committed.
+CoordinatorError TransactionCoordinator::check_partition(const TopicPartition& tp) const {
+  auto topic = topics_.find(tp.topic);
+  if (!topic || !topic->partition(tp.partition)) return CoordinatorError::kUnknownTopicOrPartition;
+  bool refused = topic->internal && tp.topic != kOffsetsTopic;
+  return refused ? CoordinatorError::kInternalTopic : CoordinatorError::kNone;
+}
+
 /// A higher epoch; when there is none left, a new id.
 Result<ProducerIdentity> TransactionCoordinator::next_identity(const ProducerIdentity& current) {
   if (current.id == kNoProducerId || current.epoch >= kProducerEpochMax) return new_producer_id();
@@ -148,7 +172,8 @@ void TransactionCoordinator::init(std::string_view id, std::chrono::milliseconds
   if (timeout.count() <= 0 || timeout > env_.options.transaction_timeout_max) {
     return done({CoordinatorError::kInvalidTxnTimeout, {}});
   }
-  TransactionRef transaction = find_or_create(id);
+  TransactionRef transaction = env_.disk_space.scarce() ? nullptr : admit(id);
+  if (!transaction) return done({CoordinatorError::kNotAvailable, {}});
   std::unique_lock lock(transaction->mutex);
   const StoredTransaction& stored = transaction->stored;
   bool unknown = stored.producer.id == kNoProducerId;  // New, or forgotten since: nobody is there to fence.
@@ -220,8 +245,10 @@ void TransactionCoordinator::add_partitions(std::string_view id, ProducerIdentit
                                             std::vector<TopicPartition> partitions, TransactionCallback done) {
   TransactionRef transaction = find(id);
   if (!transaction) return done(CoordinatorError::kInvalidProducerIdMapping);
+  if (env_.disk_space.scarce()) return done(CoordinatorError::kNotAvailable);
   for (const TopicPartition& tp : partitions) {
-    if (!topics_.partition(tp)) return done(CoordinatorError::kUnknownTopicOrPartition);
+    CoordinatorError error = check_partition(tp);
+    if (error != CoordinatorError::kNone) return done(error);
   }
   std::unique_lock lock(transaction->mutex);
   CoordinatorError error = check_identity(*transaction, producer);
@@ -248,11 +275,22 @@ void TransactionCoordinator::add_partitions(std::string_view id, ProducerIdentit
   bool changed = begins || stored.partitions.size() != before;
   stored.update_time_ms = env_.clock.wall_ms();
   StoredTransaction copy = stored;
+  ++transaction->appending;  // An end that comes now is behind it in the log, where the last record counts.
   lock.unlock();
   if (begins) begin_timer(transaction);
   // Not waited for: see the top of the header.
   if (changed) write(*transaction, copy, [](bool) {});
+  appended(transaction);
   done(CoordinatorError::kNone);
+}
+
+void TransactionCoordinator::appended(const TransactionRef& transaction) {
+  Function<void()> go_on;
+  {
+    std::lock_guard lock(transaction->mutex);
+    if (--transaction->appending == 0) go_on = std::move(transaction->when_appended);
+  }
+  if (go_on) go_on();
 }
 
 /// Calls `go_on` when the record of the end before is on the disk, or with false when it can't be written now.
@@ -295,12 +333,7 @@ void TransactionCoordinator::produce(std::string_view id, const std::shared_ptr<
     ++transaction->appending;
   }
   partition->produce(batches, std::move(done));
-  Function<void()> go_on;
-  {
-    std::lock_guard lock(transaction->mutex);
-    if (--transaction->appending == 0) go_on = std::move(transaction->when_appended);
-  }
-  if (go_on) go_on();
+  appended(transaction);
 }
 
 void TransactionCoordinator::end(std::string_view id, ProducerIdentity producer, bool commit, bool bump_epoch,

@@ -70,7 +70,8 @@ class TransactionCoordinator final : public Transactions {
     /// Under kEmpty: the identity that its producer had when it asked for the one that it has now (KIP-360), which it
     /// asks again when the answer was lost.
     std::optional<ProducerIdentity> replaced = std::nullopt;
-    int appending = 0;               ///< produce() calls that passed the check and have not appended yet.
+    /// Calls that passed the check and have not appended their records yet: those of produce(), and of an Ongoing.
+    int appending = 0;
     Function<void()> when_appended;  ///< What an end waits with while appending > 0.
     Timers::Id timer = 0;
     bool completing = false;         ///< Complete* is on its way to the disk: the next transaction waits for it.
@@ -100,6 +101,8 @@ class TransactionCoordinator final : public Transactions {
   std::vector<TransactionRef> all() const;
   TransactionRef find(std::string_view id) const;
   TransactionRef find_or_create(std::string_view id);
+  TransactionRef admit(std::string_view id);
+  CoordinatorError check_partition(const TopicPartition& tp) const;
   static CoordinatorError check_identity(const Transaction& transaction, const ProducerIdentity& producer);
   static TransactionDescription describe(const TransactionRef& transaction);
   std::optional<StateLog::Entry> live_entry(const TransactionRef& transaction);
@@ -112,6 +115,7 @@ class TransactionCoordinator final : public Transactions {
   void await_completion(std::unique_lock<std::mutex> lock, Transaction& transaction, Function<void(bool)> go_on);
   void abort_nothing(std::unique_lock<std::mutex> lock, const TransactionRef& transaction, ProducerIdentity producer,
                      IdentityCallback done);
+  static void appended(const TransactionRef& transaction);
   void begin_timer(const TransactionRef& transaction);
   void on_timeout(const TransactionRef& transaction, int64_t start_time_ms);
   /// Begins the end of an open transaction; its mutex is held and released by `lock`.
@@ -120,6 +124,8 @@ class TransactionCoordinator final : public Transactions {
   void prepare(const EndingRef& ending);
   void write_markers(const EndingRef& ending);
   void write_marker(const EndingRef& ending, const TopicPartition& tp);
+  void append_marker(const TopicPartition& tp, ProducerIdentity producer, bool commit, int32_t coordinator_epoch,
+                     MarkerCallback done);
   void marker_written(const EndingRef& ending, const TopicPartition& tp, const Status& written);
   void complete(const EndingRef& ending);
   /// Offsets that were committed in a transaction which ended in `tp` take effect or go.
@@ -141,6 +147,7 @@ class TransactionCoordinator final : public Transactions {
 
   mutable std::mutex mutex_;  ///< Of the map; taken after no transaction's mutex.
   std::map<std::string, TransactionRef, std::less<>> transactions_;
+  bool full_ = false;  ///< An id was refused, and none has been made since.
 
   std::mutex ids_mutex_;
   int64_t next_id_ = 0;

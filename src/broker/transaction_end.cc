@@ -93,15 +93,22 @@ void TransactionCoordinator::write_markers(const EndingRef& ending) {
   if (--ending->markers_left == 0) complete(ending);
 }
 
+/// With the epoch that the partition knows where that is higher: somebody ended a transaction there by it, whom no
+/// coordinator asked to.
 void TransactionCoordinator::write_marker(const EndingRef& ending, const TopicPartition& tp) {
-  write_marker(tp, ending->marker, ending->commit, kCoordinatorEpoch,
-               [this, ending, tp](const Status& written) { marker_written(ending, tp, written); });
+  ProducerIdentity marker = ending->marker;
+  auto partition = topics_.partition(tp);
+  auto known = partition ? partition->log().producer(marker.id) : std::nullopt;
+  if (known) marker.epoch = std::max(marker.epoch, known->epoch);
+  append_marker(tp, marker, ending->commit, kCoordinatorEpoch,
+                [this, ending, tp](const Status& written) { marker_written(ending, tp, written); });
 }
 
 void TransactionCoordinator::marker_written(const EndingRef& ending, const TopicPartition& tp, const Status& written) {
   if (!written.ok()) {
     switch (written.error().code) {
       case ErrorCode::kNotFound: break;  // The topic is gone, and the transaction's records with it.
+      case ErrorCode::kFenced: return write_marker(ending, tp);  // By an epoch that came meanwhile.
       case ErrorCode::kClosed: ending->cut_short = true; break;  // The next start goes on.
       case ErrorCode::kOutOfSpace:
       case ErrorCode::kUnavailable:
@@ -118,11 +125,19 @@ void TransactionCoordinator::marker_written(const EndingRef& ending, const Topic
 }
 
 void TransactionCoordinator::complete_offsets(const TopicPartition& tp, ProducerId producer, bool commit) {
-  if (tp.topic == groups_.partition_of("").topic) groups_.complete_transaction(tp.partition, producer, commit);
+  if (tp.topic == kOffsetsTopic) groups_.complete_transaction(tp.partition, producer, commit);
 }
 
 void TransactionCoordinator::write_marker(const TopicPartition& tp, ProducerIdentity producer, bool commit,
                                           int32_t coordinator_epoch, MarkerCallback done) {
+  if (check_partition(tp) == CoordinatorError::kInternalTopic) {
+    return done(Error{ErrorCode::kInvalidArgument, "topic '" + tp.topic + "' is the broker's own"});
+  }
+  append_marker(tp, producer, commit, coordinator_epoch, std::move(done));
+}
+
+void TransactionCoordinator::append_marker(const TopicPartition& tp, ProducerIdentity producer, bool commit,
+                                           int32_t coordinator_epoch, MarkerCallback done) {
   auto partition = topics_.partition(tp);
   if (!partition) return done(no_such_partition(tp));
   auto type = commit ? record::ControlType::kCommit : record::ControlType::kAbort;
@@ -260,7 +275,7 @@ void TransactionCoordinator::recover() {
         }
         done({});
       };
-      write_marker(tp, {producer, epochs[producer]}, /*commit=*/false, kCoordinatorEpoch, std::move(aborted));
+      append_marker(tp, {producer, epochs[producer]}, /*commit=*/false, kCoordinatorEpoch, std::move(aborted));
     }
   }
   // A full disk lets nothing end; then it goes on in the background.

@@ -1,4 +1,5 @@
 // Transactions against the coordinator itself.
+#include <future>
 #include <thread>
 
 #include "broker/broker.h"
@@ -117,6 +118,21 @@ TEST_F(TransactionTest, WhatCantWorkIsRefused) {
                }).ok());
 }
 
+TEST_F(TransactionTest, TheBrokersOwnTopicsHaveNoPartInIt) {
+  TopicPartition state{"__transaction_state", PartitionId(0)};
+  auto me = init().producer;
+  auto add_one = [&](const TopicPartition& tp) {
+    return answer_of<Error>([&](auto done) { transactions().add_partitions("tx", me, {tp}, done); });
+  };
+  EXPECT_EQ(add_one(state), Error::kInternalTopic);
+  EXPECT_EQ(add_one({"__consumer_offsets", PartitionId(0)}), Error::kNone);
+  auto marked = answer_of<Status>([&](auto done) { transactions().write_marker(state, me, true, 0, done); });
+  EXPECT_EQ(marked.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(end(me, true).error, Error::kNone);
+  restart();
+  EXPECT_EQ(this->state(), TransactionState::kCompleteCommit);
+}
+
 TEST_F(TransactionTest, CommitMakesAllPartitionsVisibleAndRepeatingItIsFine) {
   auto me = init().producer;
   add(me, 0);
@@ -145,6 +161,28 @@ TEST_F(TransactionTest, AnEndThatBumpsTheEpochRefusesWhatComesLate) {
   EXPECT_TRUE(produce_in(ended.producer, "b", 0).ok());
   EXPECT_EQ(end(ended.producer, true, true).error, Error::kNone);
   EXPECT_THAT(values_in(*partition()), ElementsAre("a", "b"));
+}
+
+// KIP-664: markers that no coordinator asked for may carry any epoch.
+TEST_F(TransactionTest, PartitionsThatKnowAHigherEpochAreEndedAllTheSame) {
+  auto me = init().producer, ahead = me;
+  ahead.epoch += 9;
+  add(me, 0);
+  add(me, 1);
+  ASSERT_TRUE(produce_in(me, "a", 0, 0).ok());
+  ASSERT_TRUE(produce_in(me, "b", 0, 1).ok());
+  auto marked = answer_of<Status>([&](auto done) {
+    transactions().write_marker({"t", PartitionId(0)}, ahead, /*commit=*/true, 0, done);
+  });
+  ASSERT_TRUE(marked.ok());
+  auto batch = record::with_producer(batch_of({"c"}), {ahead.id, ahead.epoch, 0, /*transactional=*/true});
+  ASSERT_TRUE(produce(*partition(1), batch).ok());
+  ASSERT_EQ(end(me, true, true).error, Error::kNone);
+  EXPECT_EQ(state(), TransactionState::kCompleteCommit);
+  EXPECT_THAT(values_in(*partition(0)), ElementsAre("a"));
+  EXPECT_THAT(values_in(*partition(1)), ElementsAre("b", "c"));
+  restart();
+  EXPECT_EQ(init().error, Error::kNone);
 }
 
 TEST_F(TransactionTest, AProducerMayHaveItsOwnEpochBumped) {
@@ -246,6 +284,52 @@ TEST_F(TransactionTest, AnEndWhoseAnswerARestartTookIsAnsweredAgain) {
   EXPECT_EQ(end(me, true, true).error, Error::kProducerFenced);
 }
 
+/// A clock on which something else happens when one thread asks it for the time.
+class InterruptedClock final : public os::Clock {
+ public:
+  int64_t wall_ms() override {
+    if (std::this_thread::get_id() == thread_ && --calls_ == 0) interruption_();
+    return os::system_clock().wall_ms();
+  }
+  std::chrono::nanoseconds monotonic() override { return os::system_clock().monotonic(); }
+  /// At this thread's `nth` call from now on.
+  void interrupt(int nth, Function<void()> what) {
+    calls_ = nth;
+    interruption_ = std::move(what);
+    thread_ = std::this_thread::get_id();
+  }
+
+ private:
+  std::atomic<std::thread::id> thread_;
+  int calls_ = 0;
+  Function<void()> interruption_;
+};
+
+TEST_F(TransactionTest, TheRecordOfABeginningIsNeverBehindThatOfItsEnd) {
+  InterruptedClock clock;
+  broker_.reset();
+  auto opened = Broker::open(options_in(directory_.path()), metrics_, clock);
+  ASSERT_TRUE(opened.ok()) << opened.error().message;
+  broker_ = *std::move(opened);
+  auto me = init().producer;
+  // The beginning and the change are at the first two calls, the record at the third.
+  std::future<IdentityAnswer> ended;
+  clock.interrupt(3, [&] {
+    ended = std::async(std::launch::async, [&] { return end(me, true); });
+    while (state() == TransactionState::kOngoing) std::this_thread::yield();
+    ended.wait_for(500ms);  // It is to wait for the record; where it does not, it is through by then.
+  });
+  EXPECT_EQ(add(me), Error::kNone);
+  EXPECT_EQ(ended.get().error, Error::kNone);
+  auto log = broker_->partition({"__transaction_state", PartitionId(0)});
+  while (log->high_watermark() < log->log().log_end_offset()) std::this_thread::yield();
+  std::vector<TransactionState> states;
+  for (const std::string& value : values_in(*log)) states.push_back(decode_transaction_value(value)->state);
+  EXPECT_THAT(states, ElementsAre(TransactionState::kEmpty, TransactionState::kOngoing,
+                                  TransactionState::kPrepareCommit, TransactionState::kCompleteCommit));
+  broker_.reset();  // The clock goes first otherwise.
+}
+
 /// Every state that a crash can leave, written behind the coordinator's back.
 class TransactionRestart : public TransactionTest {
  protected:
@@ -332,6 +416,42 @@ TEST_F(TransactionRestart, EpochsThatRunOutGiveWayToANewId) {
   EXPECT_NE(next.id, me.id);
   EXPECT_EQ(next.epoch, 0);
   expect_ended({});
+}
+
+TEST_F(TransactionRestart, DecidedWhereAPartitionKnowsAHigherEpochIsCommitted) {
+  auto me = init().producer;
+  auto batch = record::with_producer(batch_of({"r"}), {me.id, 9, 0, /*transactional=*/true});
+  ASSERT_TRUE(produce(*partition(), batch).ok());
+  write({.producer = me,
+         .timeout_ms = 60000,
+         .state = TransactionState::kPrepareCommit,
+         .partitions = {{"t", PartitionId(0)}}});
+  restart();
+  EXPECT_EQ(state(), TransactionState::kCompleteCommit);
+  EXPECT_THAT(values_in(*partition()), ElementsAre("r"));
+}
+
+TEST_F(TransactionRestart, WhatSaysNothingOfATransactionIsLeftOut) {
+  auto me = init().producer;
+  auto log = broker_->partition({"__transaction_state", PartitionId(0)});
+  auto marker = record::end_transaction_marker(record::ControlType::kCommit, me.id, me.epoch, 0, 1);
+  ASSERT_TRUE(answer_of<Result<Produced>>([&](auto done) { log->append_marker(marker, done); }).ok());
+  std::vector<StateLog::Entry> damaged{{encode_transaction_key("tx"), Bytes{0, 9}}, {"?", Bytes{}}};
+  ASSERT_TRUE(produce(*log, batch_of(damaged, 1)).ok());
+  restart();
+  EXPECT_EQ(transactions().describe("tx")->producer, me);
+}
+
+// A directory of before such partitions were refused.
+TEST_F(TransactionRestart, AStoredPartOfTheBrokersOwnTopicIsEnded) {
+  write({.producer = {ProducerId(5), 0},
+         .timeout_ms = 60000,
+         .state = TransactionState::kPrepareCommit,
+         .partitions = {{"__transaction_state", PartitionId(0)}}});
+  restart();
+  EXPECT_EQ(state(), TransactionState::kCompleteCommit);
+  restart();
+  EXPECT_EQ(init().error, Error::kNone);
 }
 
 TEST_F(TransactionRestart, TheLastEpochStillEndsItsTransaction) {

@@ -59,7 +59,7 @@ class Transactions {
   virtual void init(std::string_view transactional_id, std::chrono::milliseconds timeout,
                     std::optional<ProducerIdentity> current, IdentityCallback done) = 0;
   /// AddPartitionsToTxn: begins the transaction with the first ones. The record of it is written, not waited for: see
-  /// transaction_coordinator.h.
+  /// transaction_coordinator.h. kInternalTopic: of the broker's own topics only __consumer_offsets takes part.
   virtual void add_partitions(std::string_view transactional_id, ProducerIdentity producer,
                               std::vector<TopicPartition> partitions, TransactionCallback done) = 0;
   /// AddOffsetsToTxn: the same for the offsets of a consumer group.
@@ -77,7 +77,8 @@ class Transactions {
                        std::span<const record::Batch> batches, ProducedCallback done) = 0;
 
   /// Ends whatever transaction the producer has open in one partition, though no coordinator asks for it (KIP-664).
-  /// Answers when the marker is on the disk. kNotFound: no partition. kFenced: a newer epoch. Else as
+  /// Answers when the marker is on the disk. kNotFound: no partition. kInvalidArgument: one of the broker's own topics,
+  /// where no transaction has a part. kFenced: a newer epoch. Else as
   /// Partition::produce.
   virtual void write_marker(const TopicPartition& tp, ProducerIdentity producer, bool commit, int32_t coordinator_epoch,
                             MarkerCallback done) = 0;

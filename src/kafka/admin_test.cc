@@ -317,6 +317,26 @@ TEST_F(HangingTransactionTest, IsEndedByAMarkerOfItsEpoch) {
   EXPECT_EQ(end({.producer_epoch = kEpoch}, 7), wire_code(KafkaError::kUnknownTopicOrPartition));
 }
 
+TEST_F(HangingTransactionTest, TheBrokersOwnTopicsAreNotForTransactions) {
+  create("t");
+  auto c = client();
+  AddPartitionsToTxnRequest add;
+  add.v3_and_below_topics = {{"__transaction_state", {0}}, {"__consumer_offsets", {0}}, {"t", {0, 1}}};
+  auto added = c.call<24>(add, 3).results_by_topic_v3_and_below;
+  auto error = [&](size_t topic, size_t partition = 0) {
+    return static_cast<KafkaError>(added.at(topic).results_by_partition.at(partition).partition_error_code);
+  };
+  EXPECT_EQ(error(0), KafkaError::kTopicAuthorizationFailed);
+  EXPECT_EQ(error(1), KafkaError::kTopicAuthorizationFailed);
+  EXPECT_EQ(error(2), KafkaError::kOperationNotAttempted);
+  EXPECT_EQ(error(2, 1), KafkaError::kUnknownTopicOrPartition);
+  WriteTxnMarkersRequest::WritableTxnMarker marker{.producer_id = kProducer, .producer_epoch = kEpoch};
+  marker.topics = {{"__transaction_state", {0}}, {"__consumer_offsets", {0}}};
+  auto marked = c.call<27>({.markers = {marker}}, 1).markers.at(0).topics;
+  EXPECT_EQ(marked.at(0).partitions.at(0).error_code, wire_code(KafkaError::kInvalidTopic));
+  EXPECT_EQ(marked.at(1).partitions.at(0).error_code, 0);
+}
+
 TEST_F(HangingTransactionTest, OldProducersAndCoordinatorsAreFenced) {
   create("t");
   hang({"t", PartitionId(0)});

@@ -56,6 +56,7 @@ KafkaError to_kafka(broker::CoordinatorError error) {
     case E::kInvalidTxnState: return KafkaError::kInvalidTxnState;
     case E::kInvalidTxnTimeout: return KafkaError::kInvalidTransactionTimeout;
     case E::kConcurrentTransactions: return KafkaError::kConcurrentTransactions;
+    case E::kInternalTopic: return KafkaError::kTopicAuthorizationFailed;
     case E::kTransactionalIdNotFound: return KafkaError::kTransactionalIdNotFound;
   }
   return KafkaError::kUnknownServerError;
@@ -87,6 +88,7 @@ std::string_view to_string(KafkaError error) {
     case KafkaError::kUnknownMemberId: return "UNKNOWN_MEMBER_ID";
     case KafkaError::kInvalidSessionTimeout: return "INVALID_SESSION_TIMEOUT";
     case KafkaError::kRebalanceInProgress: return "REBALANCE_IN_PROGRESS";
+    case KafkaError::kTopicAuthorizationFailed: return "TOPIC_AUTHORIZATION_FAILED";
     case KafkaError::kClusterAuthorizationFailed: return "CLUSTER_AUTHORIZATION_FAILED";
     case KafkaError::kInvalidTimestamp: return "INVALID_TIMESTAMP";
     case KafkaError::kUnsupportedVersion: return "UNSUPPORTED_VERSION";

@@ -3,6 +3,7 @@
 // Behavior:
 // - Answered when the positions are on the disk.
 // - A commit without membership (generation -1, empty member id) is taken while the group has no members.
+// - With a generation, where there is no group: ILLEGAL_GENERATION, since version 9 GROUP_ID_NOT_FOUND.
 // - In a consumer group (KIP-848) the generation is the member's epoch; another answers STALE_MEMBER_EPOCH.
 // - retention_time_ms is not used: positions of groups without members live as long as the broker says (KIP-211).
 //

@@ -1,8 +1,9 @@
 // AddPartitionsToTxn (24): adds partitions to a transaction, beginning it with the first.
 //
 // Behavior:
-// - All or none: when a partition does not exist, it answers UNKNOWN_TOPIC_OR_PARTITION and the others
-//   OPERATION_NOT_ATTEMPTED.
+// - All or none: when a partition does not exist, it answers UNKNOWN_TOPIC_OR_PARTITION, and one of the broker's own
+//   topics TOPIC_AUTHORIZATION_FAILED; the others answer OPERATION_NOT_ATTEMPTED then. AddOffsetsToTxn is the way for
+//   offsets.
 //
 // Version notes:
 // - 2 answers PRODUCER_FENCED where older clients know INVALID_PRODUCER_EPOCH, 3 is flexible. 4 and above are for
@@ -36,24 +37,31 @@ void set_all(AddPartitionsToTxnResponse& response, KafkaError error) {
   }
 }
 
-/// Marks unknown partitions; false when there are some.
-bool check_known(const broker::Broker& broker, AddPartitionsToTxnResponse& response) {
-  bool all_known = true;
+KafkaError check(const broker::Topic* topic, int32_t partition) {
+  if (topic && topic->internal) return KafkaError::kTopicAuthorizationFailed;
+  bool known = topic && topic->partition(PartitionId(partition));
+  return known ? KafkaError::kNone : KafkaError::kUnknownTopicOrPartition;
+}
+
+/// Marks partitions that can't be added; false when there are some.
+bool check_all(const broker::Broker& broker, AddPartitionsToTxnResponse& response) {
+  bool all_fine = true;
   for (auto& topic : response.results_by_topic_v3_and_below) {
+    auto found = broker.topic(topic.name);
     for (auto& partition : topic.results_by_partition) {
-      bool known = broker.partition({topic.name, PartitionId(partition.partition_index)}) != nullptr;
-      partition.partition_error_code =
-          wire_code(known ? KafkaError::kOperationNotAttempted : KafkaError::kUnknownTopicOrPartition);
-      all_known = all_known && known;
+      KafkaError error = check(found.get(), partition.partition_index);
+      bool fine = error == KafkaError::kNone;
+      partition.partition_error_code = wire_code(fine ? KafkaError::kOperationNotAttempted : error);
+      all_fine = all_fine && fine;
     }
   }
-  return all_known;
+  return all_fine;
 }
 
 void add_partitions_to_txn(const Call& call, AddPartitionsToTxnRequest request,
                            Reply<AddPartitionsToTxnResponse> reply) {
   auto response = response_for(request);
-  if (!check_known(call.server.broker, response)) return reply(response);
+  if (!check_all(call.server.broker, response)) return reply(response);
   std::vector<TopicPartition> partitions;
   for (const auto& topic : request.v3_and_below_topics) {
     for (int32_t index : topic.partitions) partitions.push_back({topic.name, PartitionId(index)});

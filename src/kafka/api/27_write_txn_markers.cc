@@ -5,6 +5,7 @@
 // Behavior:
 // - Each partition on its own, answered when its marker is on the disk. A partition of offsets also takes over or
 //   forgets those that the transaction committed.
+// - INVALID_TOPIC_EXCEPTION: the broker's own topics but the one of offsets, in which no transaction has a part.
 // - INVALID_PRODUCER_EPOCH: the partition has seen a newer epoch of the producer. TRANSACTION_COORDINATOR_FENCED: its
 //   last marker came from a newer coordinator.
 // - Markers of transaction version 2 carry an epoch of their own: the one that the partition knows is an old
@@ -24,6 +25,20 @@ using wire::kafka::WriteTxnMarkersResponse;
 using Marker = WriteTxnMarkersRequest::WritableTxnMarker;
 
 constexpr int8_t kOwnEpochSince = 2;
+
+struct FoundPartition {
+  std::shared_ptr<broker::Partition> partition;  ///< Null: none.
+  KafkaError error = KafkaError::kNone;
+};
+
+/// The partition where a marker may be written.
+FoundPartition find(const broker::Broker& broker, const TopicPartition& tp) {
+  auto topic = broker.topic(tp.topic);
+  if (topic && topic->internal && tp.topic != broker::kOffsetsTopic) return {nullptr, KafkaError::kInvalidTopic};
+  auto partition = topic ? topic->partition(tp.partition) : nullptr;
+  if (!partition) return {nullptr, KafkaError::kUnknownTopicOrPartition};
+  return {std::move(partition)};
+}
 
 /// What the partition's state says before anything is written; nothing: write.
 std::optional<KafkaError> judge(const broker::Partition& partition, const Marker& marker) {
@@ -52,8 +67,8 @@ struct Work {
 
 void write(broker::Broker& broker, const Marker& marker, const TopicPartition& tp, std::shared_ptr<Work> work,
            int16_t& error_code) {
-  auto partition = broker.partition(tp);
-  auto judged = partition ? judge(*partition, marker) : KafkaError::kUnknownTopicOrPartition;
+  FoundPartition found = find(broker, tp);
+  auto judged = found.partition ? judge(*found.partition, marker) : found.error;
   if (judged) {
     error_code = wire_code(*judged);
     return work->done_one();
