@@ -120,7 +120,6 @@ def test_what_was_answered_is_there_after_each_power_loss(headrace, disk):
 
 def test_a_disk_that_lies_is_noticed(headrace, disk, monkeypatch):
     """Were the program to leave out its calls of fdatasync, the checks above would find acknowledged records missing."""
-    monkeypatch.setattr(mixed_load, "PATIENCE_S", 5)
     server = headrace(TOPICS, environment=disk.environment())
     server.kill()
     disk.lose_power(random.Random(), [Loss])
@@ -133,5 +132,6 @@ def test_a_disk_that_lies_is_noticed(headrace, disk, monkeypatch):
     server.kill()
     disk.lose_power(random.Random(), [Loss])
     server.start()
+    monkeypatch.setattr(mixed_load, "PATIENCE_S", 5)
     with pytest.raises(AssertionError, match="were answered for"):
         numbers.finish()
