@@ -1,10 +1,12 @@
 """kill -9 at random points of everything at once: produce, transactions, compaction, retention, topics that come and go, groups.
 
-HEADRACE_KILLS and HEADRACE_SEED choose how often and when; HEADRACE_DEEP=1 kills 500 times.
+Now and then the process is halted for seconds instead (SIGSTOP), longer than sessions last. HEADRACE_KILLS and HEADRACE_SEED choose
+how often and when; HEADRACE_DEEP=1 kills 500 times.
 """
 
 import os
 import random
+import signal
 import subprocess
 import time
 
@@ -12,6 +14,8 @@ from mixed_load import ACTORS, TOPICS, Members, Numbers
 
 KILLS = int(os.environ.get("HEADRACE_KILLS", "500" if os.environ.get("HEADRACE_DEEP") else "30"))
 TOLD_EVERY = 25
+HALT_EVERY = 20
+HALT_S_MAX = 9
 
 
 def kill_while_starting(server, chance):
@@ -36,6 +40,16 @@ def kill_and_check(server, actors, chance):
     return kills
 
 
+def halt_and_check(server, actors, chance):
+    """What clients were answered before is there when the process goes on."""
+    server.process.send_signal(signal.SIGSTOP)
+    answered = [actor.answered() for actor in actors]
+    time.sleep(chance.uniform(1, HALT_S_MAX))
+    server.process.send_signal(signal.SIGCONT)
+    for actor, what in zip(actors, answered):
+        actor.check(what)
+
+
 def tell(kills, began, server, actors):
     compactions = server.errors().count(" compacted ")
     print(f"{kills} kills in {time.monotonic() - began:.0f} s: " + "; ".join(actor.told() for actor in actors) +
@@ -52,9 +66,12 @@ def test_what_was_answered_is_there_after_each_kill(headrace):
     for actor in actors:
         actor.start()
     began = time.monotonic()
-    kills = told = 0
+    kills = told = halted = 0
     while kills < KILLS:
         time.sleep(chance.uniform(0.0, 0.3))
+        if kills >= (halted + 0.5) * HALT_EVERY:
+            halt_and_check(server, actors, chance)
+            halted += 1
         kills += kill_and_check(server, actors, chance)
         if kills - told >= TOLD_EVERY:
             told = kills
