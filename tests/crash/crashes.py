@@ -1,6 +1,7 @@
 """The mixed load beside a broker that crashes, however it does."""
 
 import random
+import signal
 import subprocess
 import time
 
@@ -35,6 +36,15 @@ class LoadedServer:
         while self.chance.random() < 0.1:
             self.kill_while_starting()
         self.server.start()
+        for actor, what in zip(self.actors, answered):
+            actor.check(what)
+
+    def halt_and_check(self, seconds_max):
+        """What clients were answered before is there when the process goes on."""
+        self.server.process.send_signal(signal.SIGSTOP)
+        answered = [actor.answered() for actor in self.actors]
+        time.sleep(self.chance.uniform(1, seconds_max))
+        self.server.process.send_signal(signal.SIGCONT)
         for actor, what in zip(self.actors, answered):
             actor.check(what)
 

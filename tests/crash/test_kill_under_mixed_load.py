@@ -1,6 +1,7 @@
 """kill -9 at random points of everything at once: produce, transactions, compaction, retention, topics that come and go, groups.
 
-HEADRACE_KILLS and HEADRACE_SEED choose how often and when; HEADRACE_DEEP=1 kills 500 times.
+Now and then the process is halted for seconds instead (SIGSTOP), longer than sessions last. HEADRACE_KILLS and HEADRACE_SEED choose
+how often and when; HEADRACE_DEEP=1 kills 500 times.
 """
 
 import os
@@ -11,14 +12,19 @@ from mixed_load import TOPICS
 
 KILLS = int(os.environ.get("HEADRACE_KILLS", "500" if os.environ.get("HEADRACE_DEEP") else "30"))
 TOLD_EVERY = 25
+HALT_EVERY = 20
+HALT_S_MAX = 9
 
 
 def test_what_was_answered_is_there_after_each_kill(headrace):
     seed = int(os.environ.get("HEADRACE_SEED", random.randrange(1 << 30)))
     print(f"seed {seed}")
     load = LoadedServer(headrace(TOPICS), seed)
-    told = 0
+    told = halted = 0
     while load.kills < KILLS:
+        if load.kills >= (halted + 0.5) * HALT_EVERY:
+            load.halt_and_check(HALT_S_MAX)
+            halted += 1
         load.crash_and_check()
         if load.kills - told >= TOLD_EVERY:
             told = load.kills
