@@ -72,9 +72,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   /// from a flusher thread after the fdatasync that covers them, or inside this call on an error and under flush=os.
   /// Batches are re-encoded where compression.type says so.
   /// kTooLarge: a batch over max.message.bytes. kOutOfRange: a timestamp outside the topic's bounds. kInvalidArgument:
-  /// control batches, no batches. kOutOfSpace: the disk is nearly full, try later. kFenced, kOutOfOrder,
-  /// kUnavailable, kIo: see PartitionLog::append. Transactional batches must come through TransactionCoordinator::produce, which checks that
-  /// their transaction is open.
+  /// control batches, no batches. kOutOfSpace: the disk is nearly full, try later. kFenced, kOutOfOrder, kUnavailable,
+  /// kIo: see PartitionLog::append. Transactional batches must come through TransactionCoordinator::produce, which
+  /// checks that their transaction is open.
   void produce(std::span<const record::Batch> batches, ProducedCallback done);
   /// For the broker's own control batches, which are on the disk when `done` is called whatever the topic wants: the
   /// coordinator then says for good that the transaction has ended.

@@ -187,7 +187,7 @@ class PartitionLog {
   virtual Result<CompactionBacklog> compaction_backlog() = 0;
   /// Compacts all that may be compacted, whatever its share; in as many passes as the map's room wants. Reads, appends
   /// and flushes go on beside it; one compaction at a time. kCorrupt: a segment is damaged, nothing more was done.
-  /// kUnavailable: retention took segments away amid it, or files could not be opened. kOutOfSpace: try later. After any error what is done is whole.
+  /// kUnavailable, kOutOfSpace (retention took segments away, files can't be opened): later. What is done is whole.
   virtual Result<CompactionReport> compact(CompactionOptions options) = 0;
   /// Removes the oldest segment that readers have seen the end of, whatever retention says, to make room on the disk;
   /// the bytes that it held, 0 when the log is empty. With nothing but the active one left, that is rolled and goes by

@@ -1,8 +1,6 @@
 #include "log/partition_log.h"
 
-#include <future>
 #include <thread>
-#include <utility>
 
 #include "log/log_test_support.h"
 
@@ -316,74 +314,6 @@ TEST_F(PartitionLogTest, RetentionByTimeRemovesWhatIsOlder) {
   EXPECT_FALSE(*disk.exists(file(0, ".log")));
 }
 
-TEST_F(PartitionLogTest, FilesThatCannotBeRemovedAreTriedAgain) {
-  config.segment_bytes = 200;
-  log->set_config(config);
-  for (os::DiskCall call : {os::DiskCall::kRename, os::DiskCall::kRemove}) {
-    for (int i = 0; i < 5; ++i) ASSERT_OK(append(*log, make_batch(std::string(200, 'x'))));
-    ASSERT_OK(log->flush());
-    disk.fail(call, 2, os::DiskFault::kIoError);
-    Offset start = log->log_end_offset() - 1;
-    EXPECT_EQ(log->delete_records(start)->value, start.value) << "they are gone all the same";
-    ASSERT_TRUE(disk.fault_happened());
-    EXPECT_THAT(*disk.list(directory), SizeIs(::testing::Gt(10u)));
-    EXPECT_EQ(*log->delete_old_segments(), 0);
-    EXPECT_THAT(*disk.list(directory), SizeIs(::testing::Lt(10u)));
-    EXPECT_THAT(*disk.list(directory), Not(Contains(HasSubstr(".deleted"))));
-    EXPECT_EQ(log->log_start_offset(), start);
-  }
-}
-
-/// A disk that takes its time for removals.
-class SlowRemovals final : public os::FileSystem {
- public:
-  explicit SlowRemovals(os::FileSystem& files) : files_(files) {}
-  Result<std::unique_ptr<os::File>> open(const std::string& path, os::OpenMode mode) override {
-    return files_.open(path, mode);
-  }
-  Result<bool> exists(const std::string& path) override { return files_.exists(path); }
-  Result<std::vector<std::string>> list(const std::string& path) override { return files_.list(path); }
-  Status make_directories(const std::string& path) override { return files_.make_directories(path); }
-  Status rename(const std::string& from, const std::string& to) override { return files_.rename(from, to); }
-  Status remove(const std::string& path) override {
-    if (!std::exchange(begun_, true)) {
-      begun.set_value();
-      go_on.get_future().wait();
-    }
-    return files_.remove(path);
-  }
-  Result<std::unique_ptr<os::Directory>> open_directory(const std::string& path) override {
-    return files_.open_directory(path);
-  }
-  Result<std::unique_ptr<os::FileLock>> lock(const std::string& path) override { return files_.lock(path); }
-  Result<os::SpaceInfo> space(const std::string& path) override { return files_.space(path); }
-
-  std::promise<void> begun, go_on;
-
- private:
-  os::FileSystem& files_;
-  bool begun_ = false;
-};
-
-TEST_F(PartitionLogTest, NoFlushWaitsForTheRemovalOfFiles) {
-  SlowRemovals slow(disk);
-  config.segment_bytes = 200;
-  log.reset();
-  log = *PartitionLog::open(slow, clock, directory, config);
-  for (int i = 0; i < 3; ++i) ASSERT_OK(append(*log, make_batch(std::string(200, 'x'))));
-  ASSERT_OK(log->flush());
-  std::thread remover([&] { EXPECT_OK(log->delete_records(Offset(2))); });
-  slow.begun.get_future().wait();
-  ASSERT_OK(append(*log, make_batch("y")));
-  ASSERT_OK(log->flush());
-  EXPECT_EQ(log->durable_end().value, 4);
-  EXPECT_EQ(log->log_start_offset().value, 2);
-  slow.go_on.set_value();
-  remover.join();
-  EXPECT_FALSE(*disk.exists(file(0, ".log")));
-  log.reset();
-}
-
 TEST_F(PartitionLogTest, RecordsWithoutATimeAreAsOldAsTheirSegment) {
   config.segment_bytes = 1;
   config.retention_ms = 60'000;
@@ -513,70 +443,6 @@ TEST_F(PartitionLogTest, AFailedFsyncTakesTheLogOutOfService) {
   EXPECT_TRUE(log->read(Offset(0), 100, log->high_watermark()).ok());
 }
 
-TEST_F(PartitionLogTest, WithoutDescriptorsAFlushAfterARollWaitsAndIsDoneLater) {
-  config.segment_bytes = 200;
-  log->set_config(config);
-  ASSERT_OK(append(*log, make_batch(std::string(200, 'a'))));
-  ASSERT_OK(append(*log, make_batch("b")));
-  disk.set_descriptors_left(false);
-  EXPECT_EQ(log->flush().error().code, ErrorCode::kUnavailable);
-  EXPECT_EQ(append(*log, make_batch(std::string(200, 'c'))).error().code, ErrorCode::kUnavailable) << "it must roll";
-  EXPECT_FALSE(log->out_of_service());
-  EXPECT_EQ(log->durable_end().value, 0);
-  disk.set_descriptors_left(true);
-  ASSERT_OK(append(*log, make_batch(std::string(200, 'c'))));
-  ASSERT_OK(log->flush());
-  EXPECT_EQ(log->durable_end().value, 3);
-  disk.crash();
-  disk.restart(os::CrashMode::kDrop, 1);
-  ASSERT_OK(open());
-  EXPECT_THAT(read_values(*log, Offset(0)), SizeIs(3));
-}
-
-/// A log whose files were closed to make room for others.
-class EvictedLog : public PartitionLogTest {
- protected:
-  void SetUp() override {
-    auto opened = PartitionLog::open(disk, clock, directory, config, resources_);
-    ASSERT_OK(opened);
-    log = *std::move(opened);
-    ASSERT_OK(append(*log, make_batch("a")));
-    ASSERT_OK(log->flush());
-    ASSERT_OK(append(*log, make_batch("b")));
-  }
-  ~EvictedLog() override { log.reset(); }
-  void evict() {
-    auto other = PartitionLog::open(disk, clock, "/data/other-0", config, resources_);
-    ASSERT_OK(other);
-    for (int i = 0; i < 3; ++i) {
-      ASSERT_OK(append(**other, make_batch("x")));
-      ASSERT_OK((*other)->flush());
-    }
-  }
-
-  const std::shared_ptr<LogResources> resources_{new LogResources{.open_files = OpenFiles(1)}};
-};
-
-TEST_F(EvictedLog, NeedsNoDescriptorForAFlush) {
-  evict();
-  disk.set_descriptors_left(false);
-  ASSERT_OK(log->flush());
-  EXPECT_EQ(log->durable_end().value, 2);
-}
-
-TEST_F(EvictedLog, RefusesAppendsOnlyWhileItCannotBeOpened) {
-  evict();
-  disk.set_descriptors_left(false);
-  EXPECT_EQ(append(*log, make_batch("c")).error().code, ErrorCode::kUnavailable);
-  EXPECT_FALSE(log->read(Offset(0), 100, Offset(2)).ok());
-  EXPECT_FALSE(log->out_of_service());
-  EXPECT_THAT(log->damaged_ranges(), IsEmpty());
-  disk.set_descriptors_left(true);
-  ASSERT_OK(append(*log, make_batch("c")));
-  ASSERT_OK(log->flush());
-  EXPECT_THAT(read_values(*log, Offset(0)), ElementsAre("a-0", "b-0", "c-0"));
-}
-
 TEST_F(PartitionLogTest, ConcurrentAppendsFlushesAndReadsAgree) {
   constexpr int kThreads = 4, kEach = 100;
   config.segment_bytes = 5000;
@@ -597,30 +463,6 @@ TEST_F(PartitionLogTest, ConcurrentAppendsFlushesAndReadsAgree) {
   }
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(log->log_end_offset().value, kThreads * kEach);
-}
-
-TEST_F(PartitionLogTest, DestroyLeavesNothing) {
-  ASSERT_OK(append(*log, make_batch("a")));
-  ASSERT_OK(log->destroy());
-  EXPECT_FALSE(*disk.exists(directory));
-  DestroyedLogs destroyed(disk, "/data");
-  EXPECT_FALSE(destroyed.remove([] { return true; }));
-  EXPECT_THAT(*disk.list("/data"), SizeIs(1));
-  EXPECT_TRUE(destroyed.remove());
-  EXPECT_THAT(*disk.list("/data"), IsEmpty());
-  EXPECT_EQ(append(*log, make_batch("b")).error().code, ErrorCode::kClosed);
-}
-
-TEST_F(PartitionLogTest, WhatCannotBeRemovedOfADestroyedLogKeepsNoOtherAndIsTriedAgain) {
-  ASSERT_OK(log->destroy());
-  ASSERT_OK(open());
-  ASSERT_OK(log->destroy());
-  DestroyedLogs destroyed(disk, "/data");
-  disk.fail(os::DiskCall::kRemove, 1, os::DiskFault::kIoError);
-  EXPECT_TRUE(destroyed.remove());
-  EXPECT_THAT(*disk.list("/data"), SizeIs(1));
-  EXPECT_TRUE(destroyed.remove());
-  EXPECT_THAT(*disk.list("/data"), IsEmpty());
 }
 
 TEST_F(PartitionLogTest, DropsItsOldestSegmentWhateverRetentionSays) {

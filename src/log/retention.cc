@@ -148,8 +148,8 @@ PartitionLogImpl::SegmentPtr PartitionLogImpl::next_detached() const {
   return closed_ || detached_.empty() ? nullptr : detached_.front();
 }
 
-// Without flush_mutex_, as to unlink large files takes the disk a while. In their order, and no further than to one that
-// can't be removed: a log whose segments were there up to a hole would be a damaged one.
+// Without flush_mutex_, as to unlink large files takes the disk a while. In their order, and no further than to one
+// that can't be removed: a log whose segments were there up to a hole would be a damaged one.
 Status PartitionLogImpl::remove_detached() {
   std::lock_guard removing(removal_mutex_);
   bool removed = false;

@@ -1,19 +1,20 @@
 """Connections take all the descriptors that the program may have, while segments roll: the log goes on all the same."""
 
+import random
 import socket
+import threading
 
-import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from harness import Headrace
 
 DESCRIPTORS = 300
-CONNECTIONS = 600
+CONNECTIONS = 400
 PARTITIONS = 20
-ROUNDS = 5
-RECORDS = 400  # A round.
+RECORDS = 5000
+SEGMENT_BYTES = 16 << 10
 CONFIG = f"""
 topics:
-  t: {{partitions: {PARTITIONS}, segment.bytes: 16KiB}}
+  t: {{partitions: {PARTITIONS}, segment.bytes: {SEGMENT_BYTES}}}
 """
 
 
@@ -22,17 +23,41 @@ class Limited(Headrace):
         return ["prlimit", f"--nofile={DESCRIPTORS}:{DESCRIPTORS}", *super().command()]
 
 
-def flood(address):
-    """As many connections as the server takes; those that it refuses are of no interest."""
-    host, port = address.rsplit(":", 1)
-    connections = []
-    for _ in range(CONNECTIONS):
+class Flood(threading.Thread):
+    """Holds as many connections as the server takes, and gives up some for new ones all the time."""
+
+    def __init__(self, address):
+        super().__init__()
+        host, port = address.rsplit(":", 1)
+        self.address = (host, int(port))
+        self.stopping = threading.Event()
+
+    def connect(self):
         try:
-            connections.append(socket.create_connection((host, int(port)), timeout=10))
-        except OSError as error:
-            if error.errno == 24:
-                pytest.skip(f"this user may not open {CONNECTIONS} files")
-    return connections
+            return socket.create_connection(self.address, timeout=10)
+        except OSError:
+            return None  # Refused, or reset.
+
+    def run(self):
+        connections = [self.connect() for _ in range(CONNECTIONS)]
+        while not self.stopping.is_set():
+            for _ in range(20):
+                at = random.randrange(CONNECTIONS)
+                if connections[at]:
+                    connections[at].close()
+                connections[at] = self.connect()
+            self.stopping.wait(0.005)
+        for connection in connections:
+            if connection:
+                connection.close()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *exc):
+        self.stopping.set()
+        self.join()
 
 
 def read_all(server, count):
@@ -51,19 +76,20 @@ def test_the_log_outlives_a_flood_of_connections(tmp_path):
     with Limited(tmp_path, CONFIG) as server:
         failed = []
         producer = Producer({"bootstrap.servers": server.kafka, "enable.idempotence": True, "linger.ms": 1,
-                             "message.timeout.ms": 120_000, "retry.backoff.ms": 50})
-        sent = 0
-        for _ in range(ROUNDS):
-            connections = flood(server.kafka)
-            for _ in range(RECORDS):
-                producer.produce("t", b"%08d" % sent + b"x" * 2000, partition=sent % PARTITIONS,
+                             "message.timeout.ms": 120_000, "retry.backoff.ms": 20})
+
+        def produce(numbers):
+            for number in numbers:
+                producer.produce("t", b"%08d" % number + b"x" * 2000, partition=number % PARTITIONS,
                                  on_delivery=lambda error, _: failed.append(str(error)) if error else None)
-                sent += 1
                 producer.poll(0.001)
-            for connection in connections:
-                connection.close()
-            assert producer.flush(60) == 0
+
+        produce(range(PARTITIONS))
+        assert producer.flush(60) == 0  # Its connections are there before the others.
+        with Flood(server.kafka):
+            produce(range(PARTITIONS, RECORDS))
+        assert producer.flush(60) == 0
         assert not failed, failed[:3]
-        assert len(read_all(server, sent)) == sent
+        assert len(read_all(server, RECORDS)) == RECORDS
         assert "out of service" not in server.errors()
         assert "takes no more" not in server.errors()

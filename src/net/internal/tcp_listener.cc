@@ -16,6 +16,8 @@ constexpr int kAcceptsPerWakeMax = 256;
 constexpr int kListenBacklog = 4096;
 /// How long to leave the queue alone when the process is out of descriptors or memory.
 constexpr std::chrono::milliseconds kAcceptBackOff{100};
+/// How long to be silent about connections that can't be taken, once that was said.
+constexpr std::chrono::seconds kSayPause{10};
 
 bool out_of_resources(const error_code& error) {
   return error == asio::error::no_descriptors || error == boost::system::errc::too_many_files_open_in_system ||
@@ -196,10 +198,13 @@ class TcpListener::Acceptor : public std::enable_shared_from_this<Acceptor> {
     back_off_ = loops_[0]->after(kAcceptBackOff, [this] { accept_some(); });
   }
 
-  /// Says what is wrong once, until a connection is accepted again.
+  /// Says what is wrong once, until a connection is accepted again; that may come and go all the time.
   void say(std::string_view what) {
-    if (!std::exchange(said_, true))
-      log_warn("{} on port {}: {}", state_->options().name, state_->options().port, what);
+    auto now = std::chrono::steady_clock::now();
+    if (said_ || now < quiet_until_) return;
+    said_ = true;
+    quiet_until_ = now + kSayPause;
+    log_warn("{} on port {}: {}", state_->options().name, state_->options().port, what);
   }
 
   std::vector<Loop*> loops_;
@@ -208,6 +213,7 @@ class TcpListener::Acceptor : public std::enable_shared_from_this<Acceptor> {
   std::unique_ptr<EventLoop::Timer> back_off_;
   size_t next_ = 0;
   bool said_ = false;
+  std::chrono::steady_clock::time_point quiet_until_;
 };
 
 TcpListener::TcpListener(std::vector<Loop*> loops, tcp::acceptor acceptor, ListenOptions options,

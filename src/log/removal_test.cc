@@ -1,0 +1,115 @@
+// The files of what has gone from a log, and of logs that have gone.
+#include <future>
+#include <thread>
+#include <utility>
+
+#include "log/log_test_support.h"
+
+namespace headrace::log {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+class Removal : public ::testing::Test, public TestLog {
+ protected:
+  void SetUp() override { ASSERT_OK(open()); }
+};
+
+TEST_F(Removal, FilesThatCannotBeRemovedAreTriedAgain) {
+  config.segment_bytes = 200;
+  log->set_config(config);
+  for (os::DiskCall call : {os::DiskCall::kRename, os::DiskCall::kRemove}) {
+    for (int i = 0; i < 5; ++i) ASSERT_OK(append(*log, make_batch(std::string(200, 'x'))));
+    ASSERT_OK(log->flush());
+    disk.fail(call, 2, os::DiskFault::kIoError);
+    Offset start = log->log_end_offset() - 1;
+    EXPECT_EQ(log->delete_records(start)->value, start.value) << "they are gone all the same";
+    ASSERT_TRUE(disk.fault_happened());
+    EXPECT_THAT(*disk.list(directory), SizeIs(::testing::Gt(10u)));
+    EXPECT_EQ(*log->delete_old_segments(), 0);
+    EXPECT_THAT(*disk.list(directory), SizeIs(::testing::Lt(10u)));
+    EXPECT_THAT(*disk.list(directory), Not(Contains(HasSubstr(".deleted"))));
+    EXPECT_EQ(log->log_start_offset(), start);
+  }
+}
+
+/// A disk that takes its time for removals.
+class SlowRemovals final : public os::FileSystem {
+ public:
+  explicit SlowRemovals(os::FileSystem& files) : files_(files) {}
+  Result<std::unique_ptr<os::File>> open(const std::string& path, os::OpenMode mode) override {
+    return files_.open(path, mode);
+  }
+  Result<bool> exists(const std::string& path) override { return files_.exists(path); }
+  Result<std::vector<std::string>> list(const std::string& path) override { return files_.list(path); }
+  Status make_directories(const std::string& path) override { return files_.make_directories(path); }
+  Status rename(const std::string& from, const std::string& to) override { return files_.rename(from, to); }
+  Status remove(const std::string& path) override {
+    if (!std::exchange(begun_, true)) {
+      begun.set_value();
+      go_on.get_future().wait();
+    }
+    return files_.remove(path);
+  }
+  Result<std::unique_ptr<os::Directory>> open_directory(const std::string& path) override {
+    return files_.open_directory(path);
+  }
+  Result<std::unique_ptr<os::FileLock>> lock(const std::string& path) override { return files_.lock(path); }
+  Result<os::SpaceInfo> space(const std::string& path) override { return files_.space(path); }
+
+  std::promise<void> begun, go_on;
+
+ private:
+  os::FileSystem& files_;
+  bool begun_ = false;
+};
+
+TEST_F(Removal, NoFlushWaitsForTheRemovalOfFiles) {
+  SlowRemovals slow(disk);
+  config.segment_bytes = 200;
+  log.reset();
+  log = *PartitionLog::open(slow, clock, directory, config);
+  for (int i = 0; i < 3; ++i) ASSERT_OK(append(*log, make_batch(std::string(200, 'x'))));
+  ASSERT_OK(log->flush());
+  std::thread remover([&] { EXPECT_OK(log->delete_records(Offset(2))); });
+  slow.begun.get_future().wait();
+  ASSERT_OK(append(*log, make_batch("y")));
+  ASSERT_OK(log->flush());
+  EXPECT_EQ(log->durable_end().value, 4);
+  EXPECT_EQ(log->log_start_offset().value, 2);
+  slow.go_on.set_value();
+  remover.join();
+  EXPECT_FALSE(*disk.exists(file(0, ".log")));
+  log.reset();
+}
+
+TEST_F(Removal, DestroyLeavesNothing) {
+  ASSERT_OK(append(*log, make_batch("a")));
+  ASSERT_OK(log->destroy());
+  EXPECT_FALSE(*disk.exists(directory));
+  DestroyedLogs destroyed(disk, "/data");
+  EXPECT_FALSE(destroyed.remove([] { return true; }));
+  EXPECT_THAT(*disk.list("/data"), SizeIs(1));
+  EXPECT_TRUE(destroyed.remove());
+  EXPECT_THAT(*disk.list("/data"), IsEmpty());
+  EXPECT_EQ(append(*log, make_batch("b")).error().code, ErrorCode::kClosed);
+}
+
+TEST_F(Removal, WhatCannotBeRemovedOfADestroyedLogKeepsNoOtherAndIsTriedAgain) {
+  ASSERT_OK(log->destroy());
+  ASSERT_OK(open());
+  ASSERT_OK(log->destroy());
+  DestroyedLogs destroyed(disk, "/data");
+  disk.fail(os::DiskCall::kRemove, 1, os::DiskFault::kIoError);
+  EXPECT_TRUE(destroyed.remove());
+  EXPECT_THAT(*disk.list("/data"), SizeIs(1));
+  EXPECT_TRUE(destroyed.remove());
+  EXPECT_THAT(*disk.list("/data"), IsEmpty());
+}
+
+}  // namespace
+}  // namespace headrace::log
