@@ -60,28 +60,68 @@ def test_kafka_configs_of_groups_and_loggers(server):
     assert "root=DEBUG" in text
 
 
+def set_quotas(server, client_id, quotas):
+    run(server, "kafka-configs", "--alter", "--add-config", quotas, "--entity-type", "clients", "--entity-name", client_id)
+
+
+class Throttled(list):
+    """What a client is told to wait, in seconds."""
+
+    def properties(self, server, client_id):
+        return {"bootstrap.servers": server.kafka, "client.id": client_id,
+                "throttle_cb": lambda event: self.append(event.throttle_time)}
+
+
 def test_quotas_are_set_listed_and_enforced(server):
-    run(server, "kafka-configs", "--alter", "--add-config", "producer_byte_rate=20000,consumer_byte_rate=5000000",
-        "--entity-type", "clients", "--entity-name", "slow")
+    set_quotas(server, "slow", "producer_byte_rate=25000,consumer_byte_rate=55000")
     text = run(server, "kafka-configs", "--describe", "--entity-type", "clients")
-    assert "client-id 'slow'" in text and "producer_byte_rate=20000.0" in text
+    assert "client-id 'slow'" in text and "producer_byte_rate=25000.0" in text
     run(server, "kafka-configs", "--describe", "--entity-type", "users")
 
-    def seconds_for(client_id):
-        began = time.monotonic()
-        producer = confluent_kafka.Producer({"bootstrap.servers": server.kafka, "client.id": client_id,
-                                             "linger.ms": 0, "batch.size": 20_000})
+    def write(client_id):
+        throttled, began = Throttled(), time.monotonic()
+        producer = confluent_kafka.Producer({**throttled.properties(server, client_id), "linger.ms": 0, "batch.size": 20_000})
         for _ in range(30):
             producer.produce("t", b"x" * 10_000, partition=0)
             producer.flush(60)
-        return time.monotonic() - began
+        return throttled, time.monotonic() - began
 
-    assert seconds_for("fast") < 3
-    # 300 kB at 20 kB/s, of which ten seconds' worth are free: at least five seconds are left to wait.
-    assert seconds_for("slow") > 3
+    def read(client_id):
+        throttled, began = Throttled(), time.monotonic()
+        consumer = confluent_kafka.Consumer({**throttled.properties(server, client_id), "group.id": "x"})
+        consumer.assign([confluent_kafka.TopicPartition("t", 0, 0)])
+        messages = consumer.consume(60, 60)
+        consumer.poll(0)
+        consumer.close()
+        assert len(messages) == 60 and not any(message.error() for message in messages)
+        return throttled, time.monotonic() - began
+
+    assert write("fast")[0] == []
+    # 300 kB at 25 kB/s, of which ten seconds' worth are free: about two seconds are left to wait, and more in steps.
+    throttled, seconds = write("slow")
+    assert throttled and seconds > 1
+    assert read("fast")[0] == []
+    # 600 kB at 55 kB/s in the same way: one second.
+    throttled, seconds = read("slow")
+    assert throttled and seconds > 0.5
     server.stop()
     server.start()
-    assert "producer_byte_rate=20000.0" in run(server, "kafka-configs", "--describe", "--entity-type", "clients")
+    assert "producer_byte_rate=25000.0" in run(server, "kafka-configs", "--describe", "--entity-type", "clients")
+
+
+def test_a_quota_of_requests_holds_a_client_up(server):
+    set_quotas(server, "busy", "request_percentage=0.001")  # Of a thread's time: 0.1 ms in ten seconds.
+
+    def write(client_id):
+        throttled = Throttled()
+        producer = confluent_kafka.Producer({**throttled.properties(server, client_id), "linger.ms": 0})
+        for _ in range(5):
+            producer.produce("t", b"x", partition=0)
+            assert producer.flush(60) == 0
+        return throttled
+
+    assert write("idle") == []
+    assert max(write("busy"), default=0) > 0.1
 
 
 def test_log_dirs_reassignments_elections_features_and_cluster(server, tmp_path):
