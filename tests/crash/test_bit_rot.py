@@ -4,6 +4,7 @@ import os
 import random
 import struct
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,14 +93,14 @@ def damage(server, partition, at):
     return Damage(segment, position, first, after)
 
 
-def librdkafka(bootstrap):
+def librdkafka(bootstrap, **properties):
     return Consumer({"bootstrap.servers": bootstrap, "group.id": "x", "enable.auto.commit": False, "enable.partition.eof": True,
-                     "fetch.wait.max.ms": 10, "log_level": 0})
+                     "fetch.wait.max.ms": 10, "log_level": 0, **properties})
 
 
-def read_librdkafka(bootstrap, partition, offset):
+def read_librdkafka(bootstrap, partition, offset, **properties):
     """What the client shows of a partition from `offset` on: values, and whether it ends at damage."""
-    consumer = librdkafka(bootstrap)
+    consumer = librdkafka(bootstrap, **properties)
     consumer.assign([TopicPartition("t", partition, offset)])
     out = []
     while (message := consumer.poll(10)) and not message.error():
@@ -170,6 +171,19 @@ def test_a_damaged_partition_takes_records_and_stays_known_over_a_restart(server
         server.restart()
 
 
+def test_what_readahead_brings_back_is_checked(headrace, tmp_path):
+    """A reader of small pieces of a large segment: the kernel reads ahead of it what had left the page cache."""
+    on_a_disk(tmp_path)
+    server = headrace("topics: {t: {partitions: 3, segment.bytes: 256KiB}}\n")
+    fill(server.kafka)
+    file, = partition_files(server, 0, "0" * 20 + ".log")
+    position, first, after = next(batch for batch in batches(file) if batch[0] > 64 << 10)
+    flip(file, position + DAMAGED_BYTES["records"])
+    small = {"fetch.message.max.bytes": 48 << 10}
+    assert read_librdkafka(server.kafka, 0, 0, **small) == (VALUES[:first], True)
+    assert read_librdkafka(server.kafka, 0, after, **small) == (VALUES[after:], False)
+
+
 def offsets_for_times(bootstrap, partition, offsets):
     """What the offsets of the times of the records at `offsets` are said to be."""
     consumer = librdkafka(bootstrap)
@@ -195,5 +209,20 @@ def test_an_index_with_flipped_bits_hides_no_record(server, suffix):
             for offset in [0, *chance.sample(range(RECORDS), 4)]:
                 assert read_librdkafka(server.kafka, partition, offset) == (VALUES[offset:], False)
             offsets = list(range(0, RECORDS, 37))
-            if suffix == ".index":
-                assert offsets_for_times(server.kafka, partition, offsets) == offsets
+            assert offsets_for_times(server.kafka, partition, offsets) == offsets
+
+
+def test_a_time_index_that_lies_makes_no_segment_old(headrace):
+    """The time of a segment's last record in its index is what retention.ms goes by: one bit takes 35 years off it."""
+    server = headrace("broker: {retention_check_interval: 100ms}\n"
+                      "topics: {t: {partitions: 3, segment.bytes: 64KiB, retention.ms: 7300d}}\n")
+    fill(server.kafka)
+    assert server.stop() == 0
+    file = partition_files(server, 0, ".timeindex")[0]
+    for entry in range(0, file.stat().st_size, 12):
+        flip(file, entry + 2, bit=0)
+    server.start()
+    offsets = list(range(0, RECORDS, 37))
+    time.sleep(1)
+    assert partition_files(server, 0, ".log")[0].name == "0" * 20 + ".log", "nothing was deleted"
+    assert offsets_for_times(server.kafka, 0, offsets) == offsets
