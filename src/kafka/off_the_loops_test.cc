@@ -107,5 +107,13 @@ TEST_F(OffTheLoops, LookingARecordUpByItsTime) {
   }
 }
 
+TEST_F(OffTheLoops, ReservingAProducersId) {
+  InitProducerIdRequest request;
+  request.transactional_id = "tx";
+  request.transaction_timeout_ms = 60'000;
+  EXPECT_EQ(KafkaTestClient(server_->port()).call<22>(request, 4).error_code, 0);
+  EXPECT_FALSE(watched_.seen_on_loop());
+}
+
 }  // namespace
 }  // namespace headrace::kafka
