@@ -1,4 +1,4 @@
-// A thread for what waits for the disk or takes long (creating topics, deleting records), so that event loops don't.
+// A thread for what waits for the disk or takes long (creating topics, looking up by time), so that event loops don't.
 #pragma once
 
 #include <condition_variable>

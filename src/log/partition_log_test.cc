@@ -172,6 +172,23 @@ TEST_F(PartitionLogTest, FindsTheFirstRecordAtOrAfterATime) {
   EXPECT_EQ((*latest)->timestamp_ms, 1000 + 2990 + 2);
 }
 
+TEST_F(PartitionLogTest, HowLateSegmentsAreIsReadOnce) {
+  config.segment_bytes = 3000;
+  log->set_config(config);
+  for (int i = 0; i < 100; ++i) ASSERT_OK(append(*log, make_batch("x", 3, 1000 + 10 * i)));
+  ASSERT_OK(log->close());
+  ASSERT_OK(open());
+  for (int i = 0; i < 2; ++i) {
+    uint64_t opened = disk.calls(os::DiskCall::kOpen);
+    EXPECT_FALSE((*log->offset_for_timestamp(1'000'000)).has_value());
+    EXPECT_EQ(disk.calls(os::DiskCall::kOpen) > opened, i == 0);
+    log->release_idle_resources();
+  }
+  ASSERT_OK(append(*log, make_batch("late", 1, 1'000'000)));
+  ASSERT_OK(log->flush());
+  EXPECT_EQ((*log->offset_for_timestamp(1'000'000))->offset, Offset(300));
+}
+
 TEST_F(PartitionLogTest, TimesThatGoBackwardsAreFoundInOffsetOrder) {
   for (int64_t time : {100, 500, 200, 400, 600}) ASSERT_OK(append(*log, make_batch("x", 1, time)));
   ASSERT_OK(log->flush());

@@ -163,6 +163,7 @@ Status Segment::rebuild_indexes_locked() {
   log_info("rebuilding the indexes of {}", log_path_);
   ASSIGN_OR_RETURN(auto file, file_locked());
   auto indexes = std::make_unique<Indexes>();
+  max_timestamp_known_ = false;
   max_timestamp_ms_ = -1;
   max_timestamp_offset_ = kNoOffset;
   bytes_since_entry_ = 0;
@@ -217,7 +218,8 @@ Result<SeekPoint> Segment::seek_again(Offset offset) {
 
 Result<TimeIndexEntry> Segment::max_timestamp() {
   std::lock_guard lock(mutex_);
-  RETURN_IF_ERROR(load_indexes_locked());
+  if (!max_timestamp_known_) RETURN_IF_ERROR(load_indexes_locked());
+  max_timestamp_known_ = true;
   if (max_timestamp_ms_ < 0) return TimeIndexEntry{-1, -1};
   return TimeIndexEntry{max_timestamp_ms_, relative(max_timestamp_offset_)};
 }

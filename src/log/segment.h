@@ -180,6 +180,7 @@ class Segment final : OpenFiles::Holder {
   bool can_allocate_ = true;
   int64_t max_timestamp_ms_ = -1;
   Offset max_timestamp_offset_ = kNoOffset;
+  bool max_timestamp_known_ = false;  // From indexes that may have been released since.
   int64_t first_timestamp_ms_ = -1;
   int64_t created_ms_ = -1;
   int64_t bytes_since_entry_ = 0;

@@ -10,6 +10,9 @@
 // Version notes:
 // - 2 adds the isolation level, 4 leader epochs, 6 is flexible, 7 adds -3, 8 -4, 9 -5, 10 a time-out, 11 -6.
 #include "wire/kafka/messages/02_list_offsets.h"
+
+#include <algorithm>
+
 #include "kafka/api.h"
 #include "kafka/topics.h"
 
@@ -73,25 +76,41 @@ void answer(broker::Partition& partition, const PartitionRequest& request, bus::
   out.leader_epoch = leader_epoch(partition);
 }
 
-void list_offsets(const Call& call, ListOffsetsRequest request, Reply<ListOffsetsResponse> reply) {
+/// Whether indexes and records on the disk are to be read.
+bool needs_the_disk(const ListOffsetsRequest& request) {
+  auto by_time = [](const PartitionRequest& wanted) {
+    return wanted.timestamp >= 0 || wanted.timestamp == kMaxTimestamp;
+  };
+  return std::any_of(request.topics.begin(), request.topics.end(), [&](const ListOffsetsRequest::Topic& topic) {
+    return std::any_of(topic.partitions.begin(), topic.partitions.end(), by_time);
+  });
+}
+
+ListOffsetsResponse answer_all(const broker::Broker& broker, const ListOffsetsRequest& request, int16_t version) {
   ListOffsetsResponse response;
   auto isolation = request.isolation_level == 0 ? bus::Isolation::kReadUncommitted : bus::Isolation::kReadCommitted;
   for (const auto& topic : request.topics) {
     auto& out = response.topics.emplace_back();
     out.name = topic.name;
-    auto found = call.server.broker.topic(topic.name);
+    auto found = broker.topic(topic.name);
     for (const auto& wanted : topic.partitions) {
       auto& answered = out.partitions.emplace_back();
       answered.partition_index = wanted.partition_index;
       auto partition = found ? found->partition(PartitionId(wanted.partition_index)) : nullptr;
       if (partition) {
-        answer(*partition, wanted, isolation, call.version, answered);
+        answer(*partition, wanted, isolation, version, answered);
       } else {
         answered.error_code = wire_code(KafkaError::kUnknownTopicOrPartition);
       }
     }
   }
-  reply(response);
+  return response;
+}
+
+void list_offsets(const Call& call, ListOffsetsRequest request, Reply<ListOffsetsResponse> reply) {
+  if (!needs_the_disk(request)) return reply(answer_all(call.server.broker, request, call.version));
+  call.run_blocking([&broker = call.server.broker, request = std::move(request), reply = std::move(reply),
+                     version = call.version]() mutable { reply(answer_all(broker, request, version)); });
 }
 
 }  // namespace

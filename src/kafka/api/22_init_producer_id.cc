@@ -50,11 +50,15 @@ void init_producer_id(const Call& call, InitProducerIdRequest request, Reply<Ini
   if (request.producer_id != kNoProducerId.value) {
     current = {ProducerId(request.producer_id), request.producer_epoch};
   }
-  call.server.broker.transactions().init(
-      *request.transactional_id, std::chrono::milliseconds(request.transaction_timeout_ms), current,
-      [reply = std::move(reply), version = call.version](broker::IdentityAnswer answer) mutable {
-        reply(answer.error == CoordinatorError::kNone ? granted(answer.producer)
-                                                      : refusal(to_kafka(answer.error, version, kProducerFencedSince)));
+  auto done = [reply = std::move(reply), version = call.version](broker::IdentityAnswer answer) mutable {
+    reply(answer.error == CoordinatorError::kNone ? granted(answer.producer)
+                                                  : refusal(to_kafka(answer.error, version, kProducerFencedSince)));
+  };
+  // Now and then a new id has to be reserved on the disk.
+  call.run_blocking(
+      [&broker = call.server.broker, request = std::move(request), current, done = std::move(done)]() mutable {
+        broker.transactions().init(*request.transactional_id, std::chrono::milliseconds(request.transaction_timeout_ms),
+                                   current, std::move(done));
       });
 }
 
