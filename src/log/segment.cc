@@ -150,13 +150,38 @@ Status Segment::load_indexes_locked() {
   auto times = decode_time_index(*time_bytes);
   if (!offsets.ok() || !times.ok() || (size_ > 0 && times->empty() && offsets->empty()))
     return rebuild_indexes_locked();
-  indexes_ = std::make_unique<Indexes>(Indexes{OffsetIndex(*std::move(offsets)), TimeIndex(*std::move(times))});
+  auto indexes = std::make_unique<Indexes>(Indexes{OffsetIndex(*std::move(offsets)), TimeIndex(*std::move(times))});
+  if (!indexes->times.entries().empty()) {
+    ASSIGN_OR_RETURN(bool true_times, is_told_truly_locked(*indexes, indexes->times.entries().back()));
+    if (!true_times) return rebuild_indexes_locked();
+  }
+  indexes_ = std::move(indexes);
   indexes_on_disk_ = true;
   if (!indexes_->times.entries().empty()) {
     max_timestamp_ms_ = indexes_->times.entries().back().timestamp_ms;
     max_timestamp_offset_ = base_ + indexes_->times.entries().back().relative_offset;
   }
   return {};
+}
+
+/// Whether the batch that ends at the entry's offset has its time. Retention and lookups go by what the time index says,
+/// which has no checksum.
+Result<bool> Segment::is_told_truly_locked(const Indexes& indexes, const TimeIndexEntry& entry) {
+  ASSIGN_OR_RETURN(auto file, file_locked());
+  const OffsetIndexEntry* from = indexes.offsets.floor(entry.relative_offset);
+  uint64_t position = from ? static_cast<uint64_t>(from->position) : 0;
+  const Offset wanted = base_ + entry.relative_offset;
+  while (position + record::kBatchHeaderBytes <= size_) {
+    uint8_t bytes[record::kBatchHeaderBytes];
+    ASSIGN_OR_RETURN(size_t got, file->read_at(position, bytes));
+    auto header = record::read_header(BytesView(bytes, got));
+    if (!header.ok()) return false;
+    if (header->last_offset() >= wanted) {
+      return header->last_offset() == wanted && header->max_timestamp_ms == entry.timestamp_ms;
+    }
+    position += header->total_bytes();
+  }
+  return false;
 }
 
 Status Segment::rebuild_indexes_locked() {
@@ -229,7 +254,15 @@ Result<SeekPoint> Segment::seek_time(int64_t timestamp_ms) {
   {
     std::lock_guard lock(mutex_);
     RETURN_IF_ERROR(load_indexes_locked());
-    if (const TimeIndexEntry* entry = indexes_->times.before(timestamp_ms)) known = entry->relative_offset;
+    const TimeIndexEntry* entry = indexes_->times.before(timestamp_ms);
+    if (entry && !indexes_rebuilt_ && indexes_on_disk_) {
+      ASSIGN_OR_RETURN(bool true_time, is_told_truly_locked(*indexes_, *entry));
+      if (!true_time) {
+        RETURN_IF_ERROR(rebuild_indexes_locked());
+        entry = indexes_->times.before(timestamp_ms);
+      }
+    }
+    if (entry) known = entry->relative_offset;
   }
   if (known < 0) return SeekPoint{};
   return seek(base_ + known);
@@ -275,7 +308,12 @@ Result<bool> Segment::load_for_append(uint64_t position, Offset offset, const In
     bool inside = (offsets->empty() || static_cast<uint64_t>(offsets->back().position) < position) &&
                   (times->empty() || base_ + times->back().relative_offset < offset);
     if (!inside) return false;
+    TimeIndexEntry last = times->empty() ? TimeIndexEntry{-1, -1} : times->back();
     *indexes = {OffsetIndex(*std::move(offsets)), TimeIndex(*std::move(times))};
+    if (last.timestamp_ms >= 0) {
+      ASSIGN_OR_RETURN(bool true_times, is_told_truly_locked(*indexes, last));
+      if (!true_times) return false;
+    }
     RETURN_IF_ERROR(read_first_timestamp_locked());
   }
   max_timestamp_ms_ = -1;

@@ -146,11 +146,12 @@ class Segment final : OpenFiles::Holder {
   void make_room_locked(os::File& file, uint64_t bytes, uint64_t step_max);
   Status load_indexes_locked();
   Status rebuild_indexes_locked();
+  Result<bool> is_told_truly_locked(const Indexes& indexes, const TimeIndexEntry& entry);
   Status read_first_timestamp_locked();
   void index_batch(Indexes& indexes, const record::BatchHeader& header, uint64_t position, int64_t interval_bytes);
 
   void note_checked(uint64_t from, uint64_t to);
-  void forget_checked(uint64_t from, uint64_t to);
+  bool stayed_in_page_cache(const os::File& file, uint64_t from, uint64_t to, uint64_t limit);
   uint64_t checked_up_to(uint64_t position) const;
   std::optional<SeekPoint> last_entry_before(Offset upper, uint64_t position);
   Result<SegmentRead> read_from(os::File& file, SeekPoint start, Offset offset, size_t bytes_max, Offset upper,

@@ -10,6 +10,9 @@ namespace {
 // What the sparse index makes a read skip, about: read together with what is wanted.
 constexpr size_t kSkippedBytes = 4096 + 4096;
 
+// More than the kernel reads ahead of what is asked for (twice read_ahead_kb, 128 by default).
+constexpr size_t kReadAheadBytes = 512 << 10;
+
 enum class Walk { kFound, kEnd, kBad };
 
 // A walk over headers to the batch that holds an offset.
@@ -79,12 +82,15 @@ void Segment::note_checked(uint64_t from, uint64_t to) {
   checked_to_ = apart ? to : std::max(to, checked_to_);
 }
 
-// The bytes of a range left the page cache: what comes back from the disk was not checked.
-void Segment::forget_checked(uint64_t from, uint64_t to) {
+/// Whether [from, to) and what the kernel may read ahead of it, up to `limit`, is in the page cache; asked before anything
+/// of it is read. Where it is not, what comes back from the disk was not checked.
+bool Segment::stayed_in_page_cache(const os::File& file, uint64_t from, uint64_t to, uint64_t limit) {
+  to = std::min(to + kReadAheadBytes, limit);
+  if (from >= to || file.in_page_cache(from, to - from)) return true;
   std::lock_guard lock(mutex_);
   appended_from_ = std::max(appended_from_, std::min(to, size_));
-  if (to <= checked_from_ || from >= checked_to_) return;
-  checked_from_ = std::min(to, checked_to_);
+  if (to > checked_from_ && from < checked_to_) checked_from_ = std::min(to, checked_to_);
+  return false;
 }
 
 // The end of what is known to be good from `position` on; `position` where nothing is.
@@ -112,13 +118,16 @@ std::optional<CheckedRange> Segment::checked_range(Offset offset, size_t bytes_m
   auto opened = file();
   if (!opened.ok() || (*opened)->descriptor() < 0) return std::nullopt;
 
+  uint64_t good_to = std::min(start->position + kSkippedBytes + bytes_max, checked_up_to(start->position));
+  if (good_to < start->position + kCheckedRangeBytesMin) return std::nullopt;
+  if (!stayed_in_page_cache(**opened, start->position, good_to, limit)) return std::nullopt;
   FileWindow window(**opened, limit, kSkippedBytes);
   Walker walker{window, start->position, {base_, gaps}, start->last_offset, base_, {}};
   auto found = walker.find(offset);
   if (!found.ok() || *found != Walk::kFound || walker.header.base_offset >= upper) return std::nullopt;
 
   uint64_t begin = walker.position;
-  uint64_t end_max = std::min({begin + bytes_max, limit, checked_up_to(begin)});
+  uint64_t end_max = std::min({begin + bytes_max, limit, good_to});
   if (end_max < begin + kCheckedRangeBytesMin) return std::nullopt;
   // The index spares a look at every batch.
   auto entry = last_entry_before(upper, end_max);
@@ -136,10 +145,6 @@ std::optional<CheckedRange> Segment::checked_range(Offset offset, size_t bytes_m
   }
   size_t size = walker.position - begin;
   if (size < kCheckedRangeBytesMin) return std::nullopt;
-  if (!(*opened)->in_page_cache(begin, size)) {
-    forget_checked(begin, begin + size);
-    return std::nullopt;
-  }
   int descriptor = (*opened)->descriptor();
   return CheckedRange{{*std::move(opened), descriptor, begin, size}, walker.sequence.expected};
 }
@@ -147,6 +152,7 @@ std::optional<CheckedRange> Segment::checked_range(Offset offset, size_t bytes_m
 Result<SegmentRead> Segment::read(Offset offset, size_t bytes_max, Offset upper, uint64_t limit, bool gaps) {
   ASSIGN_OR_RETURN(SeekPoint start, seek(offset));
   ASSIGN_OR_RETURN(auto opened, file());
+  stayed_in_page_cache(*opened, start.position, start.position + kSkippedBytes + bytes_max, limit);
   ASSIGN_OR_RETURN(SegmentRead result, read_from(*opened, start, offset, bytes_max, upper, limit, gaps));
   if (!result.index_lies) return result;
   ASSIGN_OR_RETURN(start, seek_again(offset));
