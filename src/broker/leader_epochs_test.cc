@@ -12,10 +12,9 @@ class LeaderEpochs : public testing::Test {
   void SetUp() override {
     set_log_level(LogLevel::kError);
     open();
-    ASSERT_TRUE(broker_
-                    ->create_topic(
-                        {.name = "t", .partitions = 1, .configs = {{"flush", "os"}, {"segment.bytes", "2000"}}})
-                    .ok());
+    ASSERT_TRUE(
+        broker_->create_topic({.name = "t", .partitions = 1, .configs = {{"flush", "os"}, {"segment.bytes", "2000"}}})
+            .ok());
   }
   void TearDown() override { set_log_level(LogLevel::kInfo); }
   void open() {

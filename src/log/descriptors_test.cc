@@ -77,5 +77,16 @@ TEST_F(EvictedLog, RefusesAppendsOnlyWhileItCannotBeOpened) {
   EXPECT_THAT(read_values(*log, Offset(0)), ElementsAre("a-0", "b-0", "c-0"));
 }
 
+TEST_F(WithoutDescriptors, IdleResourcesAreGivenBackAndTakenAgain) {
+  ASSERT_OK(append(*log, make_batch("a", 2)));
+  ASSERT_OK(log->flush());
+  log->release_idle_resources();
+  EXPECT_THAT(read_values(*log, Offset(0)), SizeIs(2));
+  log->release_idle_resources();
+  ASSERT_OK(append(*log, make_batch("b", 2)));
+  ASSERT_OK(log->flush());
+  EXPECT_THAT(read_values(*log, Offset(0)), SizeIs(4));
+}
+
 }  // namespace
 }  // namespace headrace::log

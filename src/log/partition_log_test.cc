@@ -588,16 +588,5 @@ TEST_F(PartitionLogTest, NoRoomIsPreallocatedOnADiskThatIsNearlyFull) {
   opened->reset();
 }
 
-TEST_F(PartitionLogTest, IdleResourcesAreGivenBackAndTakenAgain) {
-  ASSERT_OK(append(*log, make_batch("a", 2)));
-  ASSERT_OK(log->flush());
-  log->release_idle_resources();
-  EXPECT_THAT(read_values(*log, Offset(0)), SizeIs(2));
-  log->release_idle_resources();
-  ASSERT_OK(append(*log, make_batch("b", 2)));
-  ASSERT_OK(log->flush());
-  EXPECT_THAT(read_values(*log, Offset(0)), SizeIs(4));
-}
-
 }  // namespace
 }  // namespace headrace::log

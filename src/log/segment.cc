@@ -164,8 +164,8 @@ Status Segment::load_indexes_locked() {
   return {};
 }
 
-/// Whether the batch that ends at the entry's offset has its time. Retention and lookups go by what the time index says,
-/// which has no checksum.
+/// Whether the batch that ends at the entry's offset has its time. Retention and lookups go by what the time index
+/// says, which has no checksum.
 Result<bool> Segment::is_told_truly_locked(const Indexes& indexes, const TimeIndexEntry& entry) {
   ASSIGN_OR_RETURN(auto file, file_locked());
   const OffsetIndexEntry* from = indexes.offsets.floor(entry.relative_offset);

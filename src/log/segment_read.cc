@@ -82,7 +82,7 @@ void Segment::note_checked(uint64_t from, uint64_t to) {
   checked_to_ = apart ? to : std::max(to, checked_to_);
 }
 
-/// Whether [from, to) and what the kernel may read ahead of it, up to `limit`, is in the page cache; asked before anything
+/// Whether [from, to) and what the kernel may read ahead of it, up to `limit`, is in the page cache; asked before any
 /// of it is read. Where it is not, what comes back from the disk was not checked.
 bool Segment::stayed_in_page_cache(const os::File& file, uint64_t from, uint64_t to, uint64_t limit) {
   to = std::min(to + kReadAheadBytes, limit);
