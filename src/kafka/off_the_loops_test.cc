@@ -34,7 +34,9 @@ class Watched final : public os::Clock, public os::FileSystem {
   Status make_directories(const std::string& directory) override { return files_.make_directories(directory); }
   Status rename(const std::string& from, const std::string& to) override { return files_.rename(from, to); }
   Status remove(const std::string& path) override { return files_.remove(path); }
-  Status sync_directory(const std::string& directory) override { return files_.sync_directory(directory); }
+  Result<std::unique_ptr<os::Directory>> open_directory(const std::string& directory) override {
+    return files_.open_directory(directory);
+  }
   Result<std::unique_ptr<os::FileLock>> lock(const std::string& path) override { return files_.lock(path); }
   Result<os::SpaceInfo> space(const std::string& path) override { return files_.space(path); }
 
