@@ -74,6 +74,7 @@ std::optional<ClassicMemberInfo> read_classic_member(codec::Reader& reader) {
     skip_tags(reader);
   }
   skip_tags(reader);
+  if (classic.protocols.empty()) reader.fail();
   return classic;
 }
 

@@ -56,6 +56,27 @@ TEST(ConsumerGroupSchema, BytesAreKafkas) {
   EXPECT_EQ(as_text(bytes), expected);
 }
 
+TEST(ConsumerGroupSchema, MembersOfTheClassicProtocolRoundTrip) {
+  ConsumerMemberInfo info = sample_info();
+  info.classic = ClassicMemberInfo{45000, {{"range", {1, 2, 3}}, {"sticky", {}}}};
+  Bytes bytes = encode_consumer_member(info);
+  EXPECT_EQ(*decode_consumer_member(as_text(bytes)), info);
+  expect_every_cut_fails(bytes, decode_consumer_member);
+  info.classic->protocols.clear();
+  EXPECT_FALSE(decode_consumer_member(as_text(encode_consumer_member(info))).ok()) << "it joined with one at least";
+}
+
+// The tagged field of ConsumerGroupMemberMetadataValue version 0 byte by byte: its number, tag, size, presence, timeout,
+// one protocol with its name and metadata.
+TEST(ConsumerGroupSchema, TheClassicProtocolsFieldIsKafkas) {
+  ConsumerMemberInfo info;
+  Bytes plain = encode_consumer_member(info);
+  info.classic = ClassicMemberInfo{1, {{"r", {9}}}};
+  Bytes bytes = encode_consumer_member(info);
+  std::string expected("\1\0\x0c\1\0\0\0\1\2\2r\2\x09\0\0", 15);
+  EXPECT_EQ(as_text(bytes).substr(plain.size() - 1), expected);
+}
+
 // Kafka 4.0 has no metadata hash, and versions to come may have more tagged fields.
 TEST(ConsumerGroupSchema, TaggedFieldsMayBeMissingOrUnknown) {
   EXPECT_EQ(*decode_consumer_epoch(std::string("\0\0\0\0\0\5\0", 7)), (StoredConsumerGroupEpoch{5, 0}));
