@@ -66,8 +66,8 @@ TEST(ConsumerGroupSchema, MembersOfTheClassicProtocolRoundTrip) {
   EXPECT_FALSE(decode_consumer_member(as_text(encode_consumer_member(info))).ok()) << "it joined with one at least";
 }
 
-// The tagged field of ConsumerGroupMemberMetadataValue version 0 byte by byte: its number, tag, size, presence, timeout,
-// one protocol with its name and metadata.
+// The tagged field of ConsumerGroupMemberMetadataValue version 0 byte by byte: its number, tag, size, presence,
+// timeout, one protocol with its name and metadata.
 TEST(ConsumerGroupSchema, TheClassicProtocolsFieldIsKafkas) {
   ConsumerMemberInfo info;
   Bytes plain = encode_consumer_member(info);
