@@ -71,19 +71,19 @@ def shared(members):
 
 def test_a_group_shares_rebalances_and_goes_on_where_it_was(server, member):
     first, second = member("g"), member("g")
-    wait_until(lambda: shared([first, second]), what="a shared assignment")
+    wait_until(lambda: shared([first, second]), 60, what="a shared assignment")
     fill(server, "t", 300)
     values = lambda: {int(v) for m in (first, second) for _, _, v in m.read}  # noqa: E731
     wait_until(lambda: values() == set(range(300)), what="every record, by one of them")
     first.leave()
-    wait_until(lambda: second.assigned == [0, 1, 2], what="the other member to take over")
+    wait_until(lambda: second.assigned == [0, 1, 2], 60, what="the other member to take over")
     fill(server, "t", 30, first=300)
     wait_until(lambda: values() == set(range(330)), what="what came after")
     second.leave()
     read = [record for m in (first, second) for record in m.read]
     assert len(read) == len(set(read)) == 330, "none twice: whoever leaves commits"
     third = member("g")
-    wait_until(lambda: third.assigned == [0, 1, 2], what="a later member")
+    wait_until(lambda: third.assigned == [0, 1, 2], 60, what="a later member")
     fill(server, "t", 1, first=330)
     wait_until(lambda: third.read)
     assert [int(v) for _, _, v in third.read] == [330]
@@ -91,9 +91,9 @@ def test_a_group_shares_rebalances_and_goes_on_where_it_was(server, member):
 
 def test_a_member_that_dies_is_replaced(server, member):
     dying, staying = member("d"), member("d")
-    wait_until(lambda: shared([dying, staying]), what="a shared assignment")
+    wait_until(lambda: shared([dying, staying]), 60, what="a shared assignment")
     dying.kill()
-    wait_until(lambda: staying.assigned == [0, 1, 2], what="the session of the dead member to end")
+    wait_until(lambda: staying.assigned == [0, 1, 2], 60, what="the session of the dead member to end")
     fill(server, "t", 30)
     wait_until(lambda: len({v for _, _, v in staying.read}) == 30)
 
