@@ -8,7 +8,8 @@ setup:
 build: setup
 	@./dev build release
 
-run: build
+run: setup
+	@./dev build release headrace
 	@examples/cabs/run
 
 test:

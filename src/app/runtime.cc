@@ -85,7 +85,9 @@ class Runtime::Impl {
       return Error{ErrorCode::kIo, fmt::format("creating the data folder {}: {}", config_.data, error.message())};
     ASSIGN_OR_RETURN(open_, open_bus(config_, metrics_));
     RETURN_IF_ERROR(create_topics(*open_.bus, topics_of(config_), kClusterPatience));
-    loops_ = net::EventLoops::start(std::max(1u, std::thread::hardware_concurrency()), open_.connections_max);
+    loops_ = net::EventLoops::start(
+        std::max(1u, std::thread::hardware_concurrency()),
+        {.connections_max = open_.connections_max, .buffer_bytes_max = config_.listen.buffer_bytes_max});
     http_ = net::make_http_server(*loops_, {.host = config_.listen.http.host, .port = config_.listen.http.port});
     RETURN_IF_ERROR(start_work());
     RETURN_IF_ERROR(start_ingest());

@@ -84,10 +84,8 @@ class ConsumerGroupMachine {
   bool contains(std::string_view group_id);
   std::vector<GroupListing> list();
   ConsumerGroupDescription describe(std::string_view group_id);
-  /// Forgets a group without members; `done` when that is stored. Otherwise kNonEmptyGroup or kGroupIdNotFound, and
-  /// `done` is not called.
-  CoordinatorError remove(std::string_view group_id, Function<void(bool stored)> done);
-  /// The same for a group that goes on by another protocol: the records of its end are the caller's to write.
+  /// Forgets a group without members, whose records' end is the caller's to write; otherwise kNonEmptyGroup or
+  /// kGroupIdNotFound.
   CoordinatorError take_over(std::string_view group_id, std::vector<StateLog::Entry>& end);
   /// Whether heartbeat() would make a group for this request, where there is none.
   bool accepts_new_group(const ConsumerHeartbeatRequest& request);

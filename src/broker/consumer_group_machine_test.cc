@@ -424,13 +424,14 @@ TEST_F(ConsumerGroupMachineTest, CommitsAndFetchesMustNameTheMembersEpoch) {
 
 TEST_F(ConsumerGroupMachineTest, OnlyEmptyGroupsAreDeletedWithAllTheirRecords) {
   Client a{"a"};
-  EXPECT_EQ(machine_->remove("g", [](bool) {}), Error::kGroupIdNotFound);
+  std::vector<StateLog::Entry> end;
+  EXPECT_EQ(machine_->take_over("g", end), Error::kGroupIdNotFound);
   join(a);
-  EXPECT_EQ(machine_->remove("g", [](bool) {}), Error::kNonEmptyGroup);
+  EXPECT_EQ(machine_->take_over("g", end), Error::kNonEmptyGroup);
   send(a, request(a, kLeaveEpoch, /*full=*/false));
-  bool removed = false;
-  EXPECT_EQ(machine_->remove("g", [&](bool ok) { removed = ok; }), Error::kNone);
-  EXPECT_TRUE(removed);
+  EXPECT_TRUE(end.empty());
+  EXPECT_EQ(machine_->take_over("g", end), Error::kNone);
+  stored_.insert(stored_.end(), end.begin(), end.end());
   auto left = replay(stored_);
   EXPECT_FALSE(left["g"].epoch);
   restart();

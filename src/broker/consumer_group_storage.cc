@@ -135,16 +135,6 @@ CoordinatorError ConsumerGroupMachine::take_over(std::string_view group_id, Reco
   return CoordinatorError::kNone;
 }
 
-CoordinatorError ConsumerGroupMachine::remove(std::string_view group_id, Function<void(bool)> done) {
-  GroupLock::Section section(lock_);
-  Records end;
-  if (auto error = take_over(group_id, end); error != CoordinatorError::kNone) return error;
-  lock_.after_unlock([this, id = std::string(group_id), end = std::move(end), done = std::move(done)]() mutable {
-    store_(id, std::move(end), std::move(done));
-  });
-  return CoordinatorError::kNone;
-}
-
 void ConsumerGroupMachine::restore(const std::string& group_id, const StoredConsumerGroup& stored) {
   GroupLock::Section section(lock_);
   if (!stored.epoch) return;

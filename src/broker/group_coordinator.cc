@@ -226,8 +226,8 @@ void GroupCoordinator::supersede(const std::string& id, std::vector<StateLog::En
   group_lock_.after_unlock([this, id, change = std::move(change)]() mutable {
     {
       std::lock_guard lock(mutex_);
-      ++next_ended_;
-      for (StateLog::Entry& entry : change) ended_[id].push_back({next_ended_, std::move(entry)});
+      ++next_change_;
+      for (StateLog::Entry& entry : change) changes_[id].push_back({next_change_, std::move(entry)});
     }
     write_group(id, {}, [](bool) {});
   });
@@ -242,9 +242,9 @@ void GroupCoordinator::write_group(const std::string& id, std::vector<StateLog::
   {
     std::lock_guard lock(mutex_);
     std::vector<StateLog::Entry> all;
-    if (auto ended = ended_.find(id); ended != ended_.end()) {
-      newest = ended->second.back().number;
-      for (const Ended& before : ended->second) all.push_back(before.entry);
+    if (auto changes = changes_.find(id); changes != changes_.end()) {
+      newest = changes->second.back().number;
+      for (const Change& before : changes->second) all.push_back(before.entry);
     }
     all.insert(all.end(), std::make_move_iterator(entries.begin()), std::make_move_iterator(entries.end()));
     entries = std::move(all);
@@ -256,10 +256,10 @@ void GroupCoordinator::write_group(const std::string& id, std::vector<StateLog::
                      if (written.ok()) {
                        std::lock_guard lock(mutex_);
                        drop({forgotten.begin(), forgotten.end()}, *written);
-                       auto ended = ended_.find(id);
-                       if (ended != ended_.end()) {
-                         std::erase_if(ended->second, [&](const Ended& before) { return before.number <= newest; });
-                         if (ended->second.empty()) ended_.erase(ended);
+                       auto changes = changes_.find(id);
+                       if (changes != changes_.end()) {
+                         std::erase_if(changes->second, [&](const Change& before) { return before.number <= newest; });
+                         if (changes->second.empty()) changes_.erase(changes);
                        }
                      }
                      done(written.ok());

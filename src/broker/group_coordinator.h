@@ -75,7 +75,7 @@ class GroupCoordinator final : public Groups {
     std::map<std::string, StoredConsumerGroup> consumer;
   };
   /// A record of a change of protocol that is not on the disk yet.
-  struct Ended {
+  struct Change {
     uint64_t number;
     StateLog::Entry entry;
   };
@@ -133,8 +133,8 @@ class GroupCoordinator final : public Groups {
   /// Records of memberships, as last written, by group and key. They lag behind the machines by what is on its way
   /// here: a log that is written anew must not be ahead of writes that come behind it.
   std::map<std::string, std::map<std::string, Bytes>> written_;
-  std::map<std::string, std::vector<Ended>> ended_;  ///< How groups went from one protocol to the other.
-  uint64_t next_ended_ = 0;
+  std::map<std::string, std::vector<Change>> changes_;  ///< How groups went from one protocol to the other.
+  uint64_t next_change_ = 0;
 
   GroupMachine machine_;
   ConsumerGroupMachine consumer_groups_;

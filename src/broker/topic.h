@@ -46,6 +46,8 @@ struct Topic {
     bool inside = id.value >= 0 && static_cast<size_t>(id.value) < partitions.size();
     return inside ? partitions[static_cast<size_t>(id.value)] : nullptr;
   }
+  /// Whether transactions of clients write to it: of the broker's own topics, only to that of committed offsets.
+  bool takes_transactions() const { return !internal || name == kOffsetsTopic; }
 };
 
 inline Error no_such_topic(std::string_view name) {

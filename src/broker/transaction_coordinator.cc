@@ -156,8 +156,7 @@ Result<ProducerIdentity> TransactionCoordinator::new_producer_id() {
 CoordinatorError TransactionCoordinator::check_partition(const TopicPartition& tp) const {
   auto topic = topics_.find(tp.topic);
   if (!topic || !topic->partition(tp.partition)) return CoordinatorError::kUnknownTopicOrPartition;
-  bool refused = topic->internal && tp.topic != kOffsetsTopic;
-  return refused ? CoordinatorError::kInternalTopic : CoordinatorError::kNone;
+  return topic->takes_transactions() ? CoordinatorError::kNone : CoordinatorError::kInternalTopic;
 }
 
 /// A higher epoch; when there is none left, a new id.

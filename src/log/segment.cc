@@ -151,17 +151,21 @@ Status Segment::load_indexes_locked() {
   if (!offsets.ok() || !times.ok() || (size_ > 0 && times->empty() && offsets->empty()))
     return rebuild_indexes_locked();
   auto indexes = std::make_unique<Indexes>(Indexes{OffsetIndex(*std::move(offsets)), TimeIndex(*std::move(times))});
-  if (!indexes->times.entries().empty()) {
-    ASSIGN_OR_RETURN(bool true_times, is_told_truly_locked(*indexes, indexes->times.entries().back()));
-    if (!true_times) return rebuild_indexes_locked();
+  ASSIGN_OR_RETURN(bool taken, take_indexes_locked(std::move(indexes)));
+  return taken ? Status() : rebuild_indexes_locked();
+}
+
+/// Makes them the segment's, as its files have them. False, and nothing done: the last time is not its batch's.
+Result<bool> Segment::take_indexes_locked(std::unique_ptr<Indexes> indexes) {
+  if (const auto& times = indexes->times.entries(); !times.empty()) {
+    ASSIGN_OR_RETURN(bool true_times, is_told_truly_locked(*indexes, times.back()));
+    if (!true_times) return false;
+    max_timestamp_ms_ = times.back().timestamp_ms;
+    max_timestamp_offset_ = base_ + times.back().relative_offset;
   }
   indexes_ = std::move(indexes);
   indexes_on_disk_ = true;
-  if (!indexes_->times.entries().empty()) {
-    max_timestamp_ms_ = indexes_->times.entries().back().timestamp_ms;
-    max_timestamp_offset_ = base_ + indexes_->times.entries().back().relative_offset;
-  }
-  return {};
+  return true;
 }
 
 /// Whether the batch that ends at the entry's offset has its time. Retention and lookups go by what the time index
@@ -308,25 +312,13 @@ Result<bool> Segment::load_for_append(uint64_t position, Offset offset, const In
     bool inside = (offsets->empty() || static_cast<uint64_t>(offsets->back().position) < position) &&
                   (times->empty() || base_ + times->back().relative_offset < offset);
     if (!inside) return false;
-    TimeIndexEntry last = times->empty() ? TimeIndexEntry{-1, -1} : times->back();
     *indexes = {OffsetIndex(*std::move(offsets)), TimeIndex(*std::move(times))};
-    if (last.timestamp_ms >= 0) {
-      ASSIGN_OR_RETURN(bool true_times, is_told_truly_locked(*indexes, last));
-      if (!true_times) return false;
-    }
     RETURN_IF_ERROR(read_first_timestamp_locked());
   }
   max_timestamp_ms_ = -1;
-  if (!indexes->times.entries().empty()) {
-    max_timestamp_ms_ = indexes->times.entries().back().timestamp_ms;
-    max_timestamp_offset_ = base_ + indexes->times.entries().back().relative_offset;
-  }
-  uint64_t indexed =
-      indexes->offsets.entries().empty() ? 0 : static_cast<uint64_t>(indexes->offsets.entries().back().position);
-  bytes_since_entry_ = static_cast<int64_t>(position - indexed);
-  indexes_ = std::move(indexes);
-  indexes_on_disk_ = true;
-  return true;
+  const auto& entries = indexes->offsets.entries();
+  bytes_since_entry_ = static_cast<int64_t>(position - (entries.empty() ? 0 : entries.back().position));
+  return take_indexes_locked(std::move(indexes));
 }
 
 Status Segment::read_first_timestamp_locked() {

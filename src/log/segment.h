@@ -145,6 +145,7 @@ class Segment final : OpenFiles::Holder {
   bool try_close(Close how) override;
   void make_room_locked(os::File& file, uint64_t bytes, uint64_t step_max);
   Status load_indexes_locked();
+  Result<bool> take_indexes_locked(std::unique_ptr<Indexes> indexes);
   Status rebuild_indexes_locked();
   Result<bool> is_told_truly_locked(const Indexes& indexes, const TimeIndexEntry& entry);
   Status read_first_timestamp_locked();
@@ -152,6 +153,7 @@ class Segment final : OpenFiles::Holder {
 
   void note_checked(uint64_t from, uint64_t to);
   bool stayed_in_page_cache(const os::File& file, uint64_t from, uint64_t to, uint64_t limit);
+  bool counts_as_checked(uint64_t from, uint64_t to) const;
   uint64_t checked_up_to(uint64_t position) const;
   std::optional<SeekPoint> last_entry_before(Offset upper, uint64_t position);
   Result<SegmentRead> read_from(os::File& file, SeekPoint start, Offset offset, size_t bytes_max, Offset upper,

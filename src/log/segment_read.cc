@@ -86,11 +86,17 @@ void Segment::note_checked(uint64_t from, uint64_t to) {
 /// of it is read. Where it is not, what comes back from the disk was not checked.
 bool Segment::stayed_in_page_cache(const os::File& file, uint64_t from, uint64_t to, uint64_t limit) {
   to = std::min(to + kReadAheadBytes, limit);
-  if (from >= to || file.in_page_cache(from, to - from)) return true;
+  if (from >= to || !counts_as_checked(from, to) || file.in_page_cache(from, to - from)) return true;
   std::lock_guard lock(mutex_);
   appended_from_ = std::max(appended_from_, std::min(to, size_));
   if (to > checked_from_ && from < checked_to_) checked_from_ = std::min(to, checked_to_);
   return false;
+}
+
+/// Whether any of [from, to) does.
+bool Segment::counts_as_checked(uint64_t from, uint64_t to) const {
+  std::lock_guard lock(mutex_);
+  return to > appended_from_ || (from < checked_to_ && to > checked_from_);
 }
 
 // The end of what is known to be good from `position` on; `position` where nothing is.

@@ -40,10 +40,11 @@ class OwnPorts {
 
 class AsioEventLoops final : public EventLoops {
  public:
-  AsioEventLoops(size_t threads, size_t connections_max)
-      : room_(std::make_shared<internal::ConnectionRoom>(connections_max)) {
+  AsioEventLoops(size_t threads, const EventLoopsOptions& options)
+      : budget_({options.buffer_bytes_max, options.stalled_max, options.starved_max}),
+        room_(std::make_shared<internal::ConnectionRoom>(options.connections_max)) {
     CHECK(threads > 0);
-    for (size_t i = 0; i < threads; ++i) loops_.push_back(std::make_unique<Loop>(i));
+    for (size_t i = 0; i < threads; ++i) loops_.push_back(std::make_unique<Loop>(i, budget_));
     for (auto& loop : loops_) threads_.emplace_back([&loop = *loop] { loop.run(); });
   }
   ~AsioEventLoops() override {
@@ -52,6 +53,7 @@ class AsioEventLoops final : public EventLoops {
   }
 
   size_t size() const override { return loops_.size(); }
+  size_t buffered_bytes() const override { return budget_.used(); }
   EventLoop& loop(size_t index) override { return *loops_.at(index); }
   EventLoop& next() override { return *loops_[next_.fetch_add(1, std::memory_order_relaxed) % loops_.size()]; }
 
@@ -76,6 +78,7 @@ class AsioEventLoops final : public EventLoops {
                                     options.name, options.host, options.port, name)};
   }
 
+  internal::BufferBudget budget_;
   std::vector<std::unique_ptr<Loop>> loops_;
   std::vector<std::thread> threads_;
   std::atomic<size_t> next_{0};
@@ -85,9 +88,9 @@ class AsioEventLoops final : public EventLoops {
 
 }  // namespace
 
-std::unique_ptr<EventLoops> EventLoops::start(size_t threads, size_t connections_max) {
+std::unique_ptr<EventLoops> EventLoops::start(size_t threads, const EventLoopsOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);  // sendfile() has no MSG_NOSIGNAL.
-  return std::make_unique<AsioEventLoops>(threads, connections_max);
+  return std::make_unique<AsioEventLoops>(threads, options);
 }
 
 }  // namespace headrace::net

@@ -45,6 +45,8 @@ class Session {
   /// The size of the frame whose beginning on_bytes() left unconsumed, where that is known: so much room is made for it
   /// at once, instead of growing with what arrives. 0: not known, or what arrives soon.
   virtual size_t frame_bytes() const { return 0; }
+  /// Memory in which the session collects what it consumed of a frame that has not come whole.
+  virtual size_t held_bytes() const { return 0; }
   /// The peer sends no more but may still read; on_bytes() has seen all that it sent. True keeps the connection until
   /// the session closes it; false closes it after what is queued was sent.
   virtual bool on_end() { return false; }
@@ -94,15 +96,27 @@ class Listener {
   virtual uint16_t port() const = 0;
 };
 
+/// What holds for all connections of the loops together.
+struct EventLoopsOptions {
+  size_t connections_max = SIZE_MAX;  ///< Of listeners.
+  /// Memory of what was received and not consumed, and of what waits to be sent; a frame more for each loop. From there
+  /// on no frame is begun to be read, and none over 2 MiB from three quarters on.
+  size_t buffer_bytes_max = SIZE_MAX;
+  /// While connections wait for memory, one that holds some is closed when it moves less than 1 MiB in this time, or in
+  /// the second if it was not read from all the while: the largest first, until a quarter is free.
+  std::chrono::milliseconds stalled_max{10'000}, starved_max{30'000};
+};
+
 class EventLoops {
  public:
-  /// `threads` loops, running. Their listeners have at most `connections_max` connections between them. The process
-  /// ignores SIGPIPE from then on: a peer that went away is an error.
-  static std::unique_ptr<EventLoops> start(size_t threads, size_t connections_max = SIZE_MAX);
+  /// `threads` loops, running. The process ignores SIGPIPE from then on: a peer that went away is an error.
+  static std::unique_ptr<EventLoops> start(size_t threads, const EventLoopsOptions& options = {});
   virtual ~EventLoops() = default;  ///< Stops and joins the threads.
   virtual size_t size() const = 0;
   virtual EventLoop& loop(size_t index) = 0;
   virtual EventLoop& next() = 0;  ///< Round robin.
+  /// Of buffer_bytes_max, what is in use. From any thread.
+  virtual size_t buffered_bytes() const = 0;
   /// kAlreadyExists: the port is in use (the message says by which listener and what to do).
   virtual Result<std::unique_ptr<Listener>> listen(const ListenOptions& options, SessionFactory factory) = 0;
 };

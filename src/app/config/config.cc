@@ -51,6 +51,7 @@ ListenConfig read_listen(const YamlNode& node, Problems& problems) {
   listen.mqtt = address("mqtt").value_or(Address{});
   listen.http = address("http").value_or(Address{});
   if (options.has("advertised.kafka")) listen.advertised_kafka = address("advertised.kafka");
+  listen.buffer_bytes_max = static_cast<size_t>(options.integer("buffer_bytes_max"));
   return listen;
 }
 

@@ -32,6 +32,7 @@ struct ListenConfig {
   Address mqtt;
   Address http;
   std::optional<Address> advertised_kafka;
+  size_t buffer_bytes_max = 0;  ///< Of all connections together.
 };
 
 /// The embedded broker's; a cluster has its own.

@@ -19,6 +19,12 @@ constexpr OptionSpec kListenOptions[] = {
     {.name = "advertised.kafka",
      .help = "What Kafka clients are told to connect to; by default the address that they dialled, which is wrong only "
              "behind something that forwards another address or port."},
+    {.name = "buffer_bytes_max",
+     .type = OptionType::kSize,
+     .fallback = "512MiB",
+     .min = 1 << 20,
+     .help = "Memory of what all connections together have sent in part and of answers that wait for their readers; "
+             "beyond it new requests wait, and what stands still for 10 s is closed (queued.max.request.bytes)."},
 };
 
 constexpr OptionSpec kBrokerOptions[] = {

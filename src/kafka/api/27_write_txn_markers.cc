@@ -34,7 +34,7 @@ struct FoundPartition {
 /// The partition where a marker may be written.
 FoundPartition find(const broker::Broker& broker, const TopicPartition& tp) {
   auto topic = broker.topic(tp.topic);
-  if (topic && topic->internal && tp.topic != broker::kOffsetsTopic) return {nullptr, KafkaError::kInvalidTopic};
+  if (topic && !topic->takes_transactions()) return {nullptr, KafkaError::kInvalidTopic};
   auto partition = topic ? topic->partition(tp.partition) : nullptr;
   if (!partition) return {nullptr, KafkaError::kUnknownTopicOrPartition};
   return {std::move(partition)};

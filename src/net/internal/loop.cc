@@ -44,8 +44,12 @@ class LoopTimer final : public EventLoop::Timer {
 
 }  // namespace
 
-Loop::Loop(size_t index)
-    : index_(index), context_(1), work_(asio::make_work_guard(context_)), receive_space_(kReceiveSpaceBytes) {}
+Loop::Loop(size_t index, BufferBudget& budget)
+    : index_(index),
+      context_(1),
+      work_(asio::make_work_guard(context_)),
+      receive_space_(kReceiveSpaceBytes),
+      buffers_(*this, budget) {}
 
 void Loop::post(Function<void()> task) {
   bool first;

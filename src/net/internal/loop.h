@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "net/event_loops.h"
+#include "net/internal/buffer_holders.h"
 
 namespace headrace::net::internal {
 
@@ -18,7 +19,7 @@ class TcpConnection;
 /// then destroys what was closed. So no session is ever called back from inside its own call.
 class Loop final : public EventLoop {
  public:
-  explicit Loop(size_t index);
+  Loop(size_t index, BufferBudget& budget);
 
   void post(Function<void()> task) override;
   std::unique_ptr<Timer> after(std::chrono::milliseconds delay, Function<void()> task) override;
@@ -33,6 +34,7 @@ class Loop final : public EventLoop {
   boost::asio::io_context& context() { return context_; }
   /// The buffer into which every connection of the loop receives.
   std::span<uint8_t> receive_space() { return receive_space_; }
+  BufferHolders& buffers() { return buffers_; }
   void flush_at_end(std::shared_ptr<TcpConnection> connection);
   void destroy_at_end(std::shared_ptr<TcpConnection> connection);
 
@@ -47,6 +49,7 @@ class Loop final : public EventLoop {
   boost::asio::io_context context_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   std::vector<uint8_t> receive_space_;
+  BufferHolders buffers_;
   // Each list has a twin that is worked off while the first one fills again.
   std::mutex posted_mutex_;
   std::vector<Function<void()>> posted_;  // What other threads post wakes the loop once, however much it is.

@@ -34,11 +34,12 @@ class ReceiveBuffer {
     size_ = bytes.size();
   }
 
-  /// Room for `bytes` more behind the content; commit() says how many were written there.
-  uint8_t* reserve_tail(size_t bytes) {
+  /// Room for `bytes` more behind the content, and for more after them unless these are `all`; commit() says how many
+  /// were written there.
+  uint8_t* reserve_tail(size_t bytes, bool all) {
     if (start_ + size_ + bytes > capacity_) {
       compact();
-      if (size_ + bytes > capacity_) reallocate(std::max(size_ + bytes, capacity_ * 2));
+      if (size_ + bytes > capacity_) reallocate(all ? size_ + bytes : std::max(size_ + bytes, capacity_ * 2));
     }
     return data_ + start_ + size_;
   }

@@ -19,17 +19,21 @@ class SendQueue {
   using Slices = std::array<boost::asio::const_buffer, kSlicesPerSendMax>;
 
   size_t bytes() const { return bytes_; }
+  /// Those of them that are in memory: what is left of a slice counts whole.
+  size_t memory_bytes() const { return memory_bytes_; }
 
   void push(Sendable bytes) {
     size_t size = size_of(bytes);
     if (size == 0) return;
     seal();
     bytes_ += size;
+    memory_bytes_ += memory_of(bytes);
     slices_.push_back(std::move(bytes));
   }
 
   void push_copy(BytesView bytes) {
     bytes_ += bytes.size();
+    memory_bytes_ += bytes.size();
     open_.insert(open_.end(), bytes.begin(), bytes.end());
   }
 
@@ -62,6 +66,7 @@ class SendQueue {
     sent += head_sent_;
     while (head_ < slices_.size() && sent >= size_of(slices_[head_])) {
       sent -= size_of(slices_[head_]);
+      memory_bytes_ -= memory_of(slices_[head_]);
       slices_[head_++] = {};
     }
     head_sent_ = sent;
@@ -70,6 +75,10 @@ class SendQueue {
   }
 
  private:
+  static size_t memory_of(const Sendable& bytes) {
+    const auto* slice = std::get_if<SharedBytes>(&bytes);
+    return slice ? slice->size() : 0;
+  }
   void seal() {
     if (open_.empty()) return;
     slices_.emplace_back(SharedBytes(std::exchange(open_, {})));
@@ -92,6 +101,7 @@ class SendQueue {
   size_t head_ = 0;       ///< Index of the first slice that is not wholly sent.
   size_t head_sent_ = 0;  ///< Bytes of it that are.
   size_t bytes_ = 0;
+  size_t memory_bytes_ = 0;
   Bytes open_;  ///< Copied bytes that more may join.
 };
 

@@ -61,7 +61,7 @@ std::string TcpConnection::local_address() const {
 // Receiving.
 
 void TcpConnection::wait_readable() {
-  if (waiting_readable_ || paused_ || peer_ended_ || doomed_) return;
+  if (waiting_readable_ || paused_ || starved_ || peer_ended_ || doomed_) return;
   waiting_readable_ = true;
   socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](const error_code& error) {
     self->waiting_readable_ = false;
@@ -73,8 +73,10 @@ void TcpConnection::on_readable() {
   if (doomed_ || phase_ == Phase::kDestroyed) return;
   if (phase_ != Phase::kOpen) {
     discard();
-  } else if (!paused_) {
+  } else if (!paused_ && !starved_) {
+    if (!may_receive()) return starve();
     receive();
+    account();
   }
   wait_readable();
 }
@@ -96,7 +98,7 @@ void TcpConnection::receive_into_loop_space() {
   std::span<uint8_t> space = loop_.receive_space();
   size_t before = rest_.size();
   if (before > 0) std::memcpy(space.data(), rest_.view().data(), before);
-  size_t received = read_some(space.data() + before, space.size() - before);
+  size_t received = read_some(space.data() + before, receive_room());
   if (received == 0) return;
   BytesView bytes(space.data(), before + received);
   size_t consumed = deliver(bytes);
@@ -105,7 +107,8 @@ void TcpConnection::receive_into_loop_space() {
 
 void TcpConnection::receive_into_rest() {
   size_t wanted = room_wanted();
-  size_t received = read_some(rest_.reserve_tail(wanted), wanted);
+  bool completes = rest_.size() < frame_bytes_ && rest_.size() + wanted == frame_bytes_;
+  size_t received = read_some(rest_.reserve_tail(wanted, completes), wanted);
   if (rest_.empty() && received == 0) rest_.clear();
   if (received == 0) return;
   rest_.commit(received);
@@ -124,6 +127,7 @@ size_t TcpConnection::room_wanted() const {
 size_t TcpConnection::read_some(uint8_t* space, size_t bytes) {
   error_code error;
   size_t received = socket_.read_some(asio::buffer(space, bytes), error);
+  moved_ += received;
   if (!error || would_block(error)) return received;
   if (error == asio::error::eof) {
     peer_ended_ = true;
@@ -137,6 +141,7 @@ size_t TcpConnection::read_some(uint8_t* space, size_t bytes) {
 size_t TcpConnection::deliver(BytesView bytes) {
   size_t consumed = session_->on_bytes(bytes);
   CHECK(consumed <= bytes.size());
+  if (consumed > 0) end_frame();
   size_t begun = session_->frame_bytes();
   if (begun > 0 || consumed <= kCopiedRestBytesMax) frame_bytes_ = begun;
   return consumed;
@@ -173,7 +178,12 @@ void TcpConnection::resume_reading() {
 void TcpConnection::redeliver() {
   redelivery_queued_ = false;
   if (doomed_ || paused_ || phase_ != Phase::kOpen) return;
+  if (queue_.memory_bytes() > 0 && is_short_of_memory()) {  // Who does not read its answers asks for more of them.
+    redelivery_starved_ = true;
+    return starve();
+  }
   if (!rest_.empty()) deliver_rest();
+  account();
   tell_peer_end();
 }
 
@@ -181,6 +191,84 @@ void TcpConnection::deliver_rest() {
   size_t consumed = deliver(rest_.view());
   if (phase_ != Phase::kOpen) return rest_.clear();
   if (consumed > 0) rest_.consume(consumed);
+}
+
+// Memory. What is received into the loop's space and consumed there takes none.
+
+/// What the rest takes: all of a frame that was begun.
+size_t TcpConnection::frame_room() const {
+  return rest_.empty() ? 0 : std::max(rest_.capacity(), frame_begun_ ? frame_bytes_ : 0);
+}
+
+bool TcpConnection::is_short_of_memory() const {
+  bool large = std::max(held_, frame_bytes_) > BufferBudget::kLargeBytes;
+  return loop_.buffers().budget().exhausted(large);
+}
+
+/// Begins a frame that is due, if there is room for it.
+bool TcpConnection::may_receive() {
+  if (frame_begun_) return true;
+  if (!is_amid_frame()) return !is_short_of_memory();
+  frame_begun_ = loop_.buffers().budget().begin_frame(frame_bytes_);
+  if (frame_begun_) counted_frame_bytes_ = frame_bytes_;
+  return frame_begun_;
+}
+
+void TcpConnection::end_frame() {
+  frame_begun_ = false;
+  size_t counted = std::exchange(counted_frame_bytes_, 0);
+  if (counted > 0) loop_.buffers().budget().end_frame(counted);
+}
+
+bool TcpConnection::is_amid_frame() const { return !rest_.empty() && frame_bytes_ > rest_.size(); }
+
+/// What may be received into the loop's space behind the rest.
+size_t TcpConnection::receive_room() const {
+  bool only_frame = is_amid_frame() && is_short_of_memory();
+  return (only_frame ? frame_bytes_ : loop_.receive_space().size()) - rest_.size();
+}
+
+void TcpConnection::starve() {
+  if (!std::exchange(starved_, true)) loop_.buffers().starve(shared_from_this());
+}
+
+void TcpConnection::end_starvation() {
+  starved_ = false;
+  if (std::exchange(redelivery_starved_, false)) redeliver();
+  on_readable();
+}
+
+void TcpConnection::account() {
+  if (doomed_ || phase_ == Phase::kDestroyed) return;
+  if (is_amid_frame() && frame_bytes_ <= kCopiedRestBytesMax) frame_begun_ = true;
+  account(frame_room() + queue_.memory_bytes() + (session_ ? session_->held_bytes() : 0));
+}
+
+void TcpConnection::account(size_t held) {
+  size_t before = std::exchange(held_, held);
+  if (before == held) return;
+  BufferHolders& holders = loop_.buffers();
+  holders.budget().change(before, held);
+  if (before == 0) {
+    mark_ = {};
+    holders.add(*this);
+  } else if (held == 0) {
+    holders.remove(*this);
+  }
+}
+
+bool TcpConnection::is_stalled(std::chrono::steady_clock::time_point now, bool short_of_memory) {
+  bool began = mark_ == std::chrono::steady_clock::time_point();
+  if (!short_of_memory) {
+    mark_ = {};
+    return false;
+  }
+  if (began || moved_ - moved_at_mark_ >= BufferBudget::kProgressBytes) {
+    mark_ = now;
+    moved_at_mark_ = moved_;
+  }
+  const auto& limits = loop_.buffers().budget().limits();
+  return now - mark_ >= (starved_ ? limits.starved_max : limits.stalled_max);
 }
 
 // Sending.
@@ -198,6 +286,7 @@ void TcpConnection::send_copy(BytesView bytes) {
 }
 
 void TcpConnection::mark_dirty() {
+  if (waiting_writable_) account();
   if (dirty_ || waiting_writable_) return;
   dirty_ = true;
   loop_.flush_at_end(shared_from_this());
@@ -220,8 +309,10 @@ void TcpConnection::flush() {
     }
     if (error) return close_now();
     queue_.pop(bytes);
+    moved_ += bytes;
     sent += bytes;
   }
+  account();
   after_flush(before);
 }
 
@@ -297,6 +388,8 @@ void TcpConnection::destroy() {
   socket_.close(error);
   deadline_.reset();
   rest_.clear();
+  end_frame();
+  account(0);
   end_session();
   listener_->remove(*this);
 }

@@ -37,8 +37,17 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
   /// The end: the session's on_close() and destruction. Called by the loop at the end of an iteration.
   void destroy();
 
+  /// Bytes of its buffers, a frame that was begun counted whole, when they last changed.
+  size_t held_bytes() const { return held_; }
+  /// Reads again, after there was no memory to read into.
+  void end_starvation();
+  /// Whether it holds memory for too long without getting on, `short_of_memory` all the while.
+  bool is_stalled(std::chrono::steady_clock::time_point now, bool short_of_memory);
+
   /// Its place in the listener's list of the loop's connections.
   size_t slot = 0;
+  /// Its place in the loop's list of those that hold memory.
+  size_t holder_slot = 0;
 
  private:
   enum class Phase { kOpen, kDraining, kLingering, kDestroyed };
@@ -55,6 +64,15 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
   size_t deliver(BytesView bytes);
   void tell_peer_end();
   void discard();
+  bool is_short_of_memory() const;
+  bool may_receive();
+  bool is_amid_frame() const;
+  void end_frame();
+  size_t receive_room() const;
+  size_t frame_room() const;
+  void starve();
+  void account();
+  void account(size_t held);
   size_t send_front(boost::system::error_code& error);
   size_t send_range(const FileRange& range, boost::system::error_code& error);
   void wait_writable();
@@ -72,16 +90,24 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
   ReceiveBuffer rest_;
   size_t frame_bytes_ = 0;  ///< Of the frame that rest_ begins or, while it is empty, of the large one before.
   SendQueue queue_;
+  size_t counted_frame_bytes_ = 0;                ///< Of the frame that was begun, where the budget knows of it.
+  size_t held_ = 0;                               ///< As the loop's budget has it.
+  uint64_t moved_ = 0;                            ///< Bytes received and sent.
+  uint64_t moved_at_mark_ = 0;                    ///< What moved_ was when it last got on well enough.
+  std::chrono::steady_clock::time_point mark_{};  ///< When that was; the epoch while memory is not short.
   std::unique_ptr<EventLoop::Timer> deadline_;
   Phase phase_ = Phase::kOpen;
   bool doomed_ = false;  ///< In the loop's list to destroy.
   bool paused_ = false;
+  bool frame_begun_ = false;  ///< The rest is of a frame that may be read to its end.
+  bool starved_ = false;      ///< Not read from until there is memory; the loop has it on a list.
   bool peer_ended_ = false;
   bool end_told_ = false;  ///< The session knows of peer_ended_.
   bool waiting_readable_ = false;
   bool waiting_writable_ = false;
   bool dirty_ = false;  ///< In the loop's list to flush.
   bool redelivery_queued_ = false;
+  bool redelivery_starved_ = false;  ///< It waits for memory, too.
 };
 
 }  // namespace headrace::net::internal

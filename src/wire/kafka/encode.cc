@@ -3,6 +3,12 @@
 #include "wire/kafka/decode.h"
 
 namespace headrace::wire::kafka {
+namespace {
+
+/// Memory beyond its bytes that a frame may hold.
+constexpr size_t kFrameSlackBytesMax = 16 << 10;
+
+}  // namespace
 
 void Encoder::splice(SharedBytes bytes) {
   if (bytes.size() < kSpliceBytesMin) return writer().write_bytes(bytes.view());
@@ -13,7 +19,9 @@ void Encoder::splice(FileRange range) {
   if (!range.empty()) splices_.push_back({buffer_.size(), std::move(range)});
 }
 
+// What grew by doubling gives back what it did not need, as the frame may wait long for its reader.
 std::vector<Sendable> Encoder::finish() {
+  if (buffer_.capacity() - buffer_.size() > kFrameSlackBytesMax) buffer_.shrink_to_fit();
   size_t size = buffer_.size() - 4;
   for (const auto& splice : splices_) size += size_of(splice.bytes);
   writer().patch<int32_t>(0, static_cast<int32_t>(size));

@@ -1,0 +1,76 @@
+// What the buffers of all connections may hold in memory together.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+
+namespace headrace::net::internal {
+
+/// Counts bytes that were received and not consumed, and those that wait for their reader. Thread-safe.
+///
+/// A frame that was begun while there was room may be read to its end, as it counts whole from its beginning on; no
+/// other is begun while the budget is exhausted. So memory is at most `bytes_max` and a frame for each loop. Large ones
+/// leave a quarter to small ones, which are answered while the large wait; one that is larger than all that is left to
+/// it comes alone.
+class BufferBudget {
+ public:
+  struct Limits {
+    size_t bytes_max = SIZE_MAX;
+    /// While memory is short, a connection that holds some and moves less than kProgressBytes in this time is closed;
+    std::chrono::milliseconds stalled_max{10'000};
+    /// and so is one that was itself not read from for want of memory.
+    std::chrono::milliseconds starved_max{30'000};
+  };
+  static constexpr size_t kProgressBytes = 1 << 20;
+  /// What is over this is large: more than a full batch of a producer with its defaults.
+  static constexpr size_t kLargeBytes = 2 << 20;
+
+  explicit BufferBudget(const Limits& limits) : limits_(limits) {}
+
+  const Limits& limits() const { return limits_; }
+  void change(size_t from, size_t to) { used_.fetch_add(to - from, std::memory_order_relaxed); }
+  size_t used() const { return used_.load(std::memory_order_relaxed); }
+  bool exhausted(bool for_large) const { return used() >= (for_large ? large_max() : limits_.bytes_max); }
+  /// Begins a frame if there is room, or if no other is under way that could make some; then end_frame() when it is
+  /// through, or its connection at its end.
+  bool begin_frame(size_t bytes) {
+    std::lock_guard lock(mutex_);
+    bool large = bytes > kLargeBytes;
+    bool fits = frames_ + bytes <= (large ? large_max() : limits_.bytes_max) && !exhausted(large);
+    if (frames_ > 0 && !fits) return false;
+    frames_ += bytes;
+    return true;
+  }
+  void end_frame(size_t bytes) {
+    std::lock_guard lock(mutex_);
+    frames_ -= bytes;
+  }
+  /// Whether it is worth asking again for those that wait.
+  bool may_have_room() {
+    if (!exhausted(/*for_large=*/false)) return true;
+    std::lock_guard lock(mutex_);
+    return frames_ == 0;
+  }
+  /// How many connections wait for memory, over all loops.
+  void change_starving(size_t from, size_t to) { starving_.fetch_add(to - from, std::memory_order_relaxed); }
+  /// Bytes that stalled connections are to give back: a quarter of all as long as somebody waits.
+  size_t wanted() const {
+    size_t excess = used() - std::min(used(), large_max());
+    return starving_.load(std::memory_order_relaxed) > 0 ? std::max(excess, limits_.bytes_max / 4) : excess;
+  }
+
+ private:
+  size_t large_max() const { return limits_.bytes_max / 4 * 3; }
+
+  const Limits limits_;
+  std::atomic<size_t> used_{0};
+  std::atomic<size_t> starving_{0};
+  std::mutex mutex_;
+  size_t frames_ = 0;  ///< Bytes of the frames that were begun.
+};
+
+}  // namespace headrace::net::internal
