@@ -1,11 +1,13 @@
 """Runs the program under test: on free ports, in a folder of its own, stopped by its process id."""
 
+import json
 import os
 import re
 import signal
 import subprocess
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,18 @@ class Headrace:
     def mqtt(self):
         host, port = self.ready["mqtt"].rsplit(":", 1)
         return host, int(port)
+
+    def get(self, path):
+        return urllib.request.urlopen(self.http + path, timeout=10).read().decode()
+
+    def metric(self, name):
+        """Of a metric without labels."""
+        return int(re.search(rf"^{name} (\d+)$", self.get("/metrics"), re.M)[1])
+
+    def component(self, name):
+        """What the console shows of a component: (state, detail); nothing where it has not been heard of."""
+        components = json.loads(self.get("/api/v1/status"))["components"]
+        return next(((each["state"], each["detail"]) for each in components if each["component"] == name), None)
 
     def kill(self):
         """kill -9."""

@@ -7,6 +7,7 @@
 #include "broker/disk_space.h"
 #include "broker/flusher.h"
 #include "broker/group_coordinator.h"
+#include "broker/partition_health.h"
 #include "broker/timers.h"
 #include "broker/topics.h"
 #include "broker/transaction_coordinator.h"
@@ -72,7 +73,8 @@ class BrokerImpl final : public Broker {
         flusher_(options_.flush_threads, clock),
         timers_(clock),
         maintenance_(clock),
-        log_resources_(new log::LogResources{.open_files = log::OpenFiles(options_.open_files_max)}),
+        log_resources_(new log::LogResources{.open_files = log::OpenFiles(options_.open_files_max),
+                                             .health = std::make_shared<PartitionHealth>(metrics)}),
         disk_space_(files, options_.data_directory, options_.disk_reserve_bytes, metrics),
         env_{options_, metrics, clock, files, flusher_, log_resources_, disk_space_},
         destroyed_logs_(files, options_.data_directory),

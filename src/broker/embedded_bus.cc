@@ -42,7 +42,7 @@ bus::TopicInfo info_of(const Topic& topic) {
   bus::TopicInfo info{.name = topic.name, .internal = topic.internal};
   for (const auto& partition : topic.partitions) {
     info.partitions.push_back({partition->tp().partition, partition->log_start(), partition->high_watermark(),
-                               partition->log().size_bytes()});
+                               partition->log().size_bytes(), partition->log().out_of_service().has_value()});
   }
   for (const ConfigEntry& entry : describe_topic_configs(topic.configs)) info.configs[entry.name] = entry.value;
   return info;

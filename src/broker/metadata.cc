@@ -137,13 +137,13 @@ std::string to_string(const Uuid& id) {
   return out;
 }
 
-Result<std::unique_ptr<Metadata>> Metadata::open(os::FileSystem& files, os::Clock& clock,
-                                                 const std::string& directory) {
+Result<std::unique_ptr<Metadata>> Metadata::open(os::FileSystem& files, os::Clock& clock, const std::string& directory,
+                                                 std::shared_ptr<log::HealthListener> health) {
   std::unique_ptr<Metadata> metadata(new Metadata());
-  ASSIGN_OR_RETURN(metadata->log_, StateLog::open(files, clock, directory,
-                                                  [&](std::string_view key, std::optional<std::string_view> value) {
-                                                    return metadata->replay(key, value);
-                                                  }));
+  auto replay = [&](std::string_view key, std::optional<std::string_view> value) {
+    return metadata->replay(key, value);
+  };
+  ASSIGN_OR_RETURN(metadata->log_, StateLog::open(files, clock, directory, replay, std::move(health)));
   if (metadata->cluster_id_.empty()) {
     metadata->cluster_id_ = to_string(random_uuid());
     RETURN_IF_ERROR(metadata->write({std::string(kClusterKey), encode_cluster(metadata->cluster_id_)}));

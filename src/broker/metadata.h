@@ -39,7 +39,9 @@ Uuid random_uuid();
 /// One thread at a time. Everything is on the disk when a call returns.
 class Metadata {
  public:
-  static Result<std::unique_ptr<Metadata>> open(os::FileSystem& files, os::Clock& clock, const std::string& directory);
+  /// `health`, where there is one, hears of the log.
+  static Result<std::unique_ptr<Metadata>> open(os::FileSystem& files, os::Clock& clock, const std::string& directory,
+                                                std::shared_ptr<log::HealthListener> health = nullptr);
 
   const std::string& cluster_id() const { return cluster_id_; }
   const std::map<std::string, StoredTopic, std::less<>>& topics() const { return topics_; }

@@ -1,6 +1,7 @@
 #include "broker/state_log.h"
 
 #include <chrono>
+#include <cstdint>
 #include <thread>
 
 #include "base/logging.h"
@@ -89,8 +90,11 @@ void tell_left_out(const TopicPartition& tp, Offset offset, const Error& error) 
 }
 
 Result<std::unique_ptr<StateLog>> StateLog::open(os::FileSystem& files, os::Clock& clock, const std::string& directory,
-                                                 Replay replay) {
-  ASSIGN_OR_RETURN(auto log, log::PartitionLog::open(files, clock, directory, state_log_config()));
+                                                 Replay replay, std::shared_ptr<log::HealthListener> health) {
+  // By itself, so that nothing else makes it close its files.
+  std::shared_ptr<log::LogResources> resources(
+      new log::LogResources{.open_files = log::OpenFiles(SIZE_MAX), .health = std::move(health)});
+  ASSIGN_OR_RETURN(auto log, log::PartitionLog::open(files, clock, directory, state_log_config(), resources));
   Status replayed = for_each_batch(*log, [&](const record::Batch& batch) -> Status {
     record::RecordReader reader(batch, kRecordsBytesMax);
     while (const record::RecordView* record = reader.next()) {

@@ -25,8 +25,9 @@ class StateLog {
   using Replay = Function<Status(std::string_view key, std::optional<std::string_view> value)>;
 
   /// Opens (or creates) the log in `directory` and gives every record of it to `replay`, oldest first.
+  /// `health`, where there is one, hears of the log.
   static Result<std::unique_ptr<StateLog>> open(os::FileSystem& files, os::Clock& clock, const std::string& directory,
-                                                Replay replay);
+                                                Replay replay, std::shared_ptr<log::HealthListener> health = nullptr);
 
   /// Appends the entries as one batch, so all or none survive a crash; durable on return.
   Status write(std::span<const Entry> entries);

@@ -28,7 +28,8 @@ Result<std::unique_ptr<Topics>> Topics::open(const Environment& environment) {
   std::unique_ptr<Topics> topics(new Topics(environment));
   const std::string& data = environment.options.data_directory;
   ASSIGN_OR_RETURN(topics->metadata_,
-                   Metadata::open(environment.files, environment.clock, data + "/" + std::string(kMetadataDirectory)));
+                   Metadata::open(environment.files, environment.clock, data + "/" + std::string(kMetadataDirectory),
+                                  environment.log_resources->health));
   topics->finish_deletions();
   topics->begin_leader_epoch();
   RETURN_IF_ERROR(topics->recover());

@@ -119,6 +119,8 @@ struct PartitionInfo {
   Offset log_start;       ///< The first offset that can be read.
   Offset high_watermark;  ///< The offset after the last one that consumers see.
   int64_t bytes = -1;     ///< Bytes on disk, -1 where the cluster does not tell.
+  /// No replica is in sync: it takes no more records until its disk is repaired. What it has can be read.
+  bool out_of_service = false;
 };
 
 struct TopicInfo {

@@ -258,7 +258,8 @@ bus::TopicInfo topic_info(const rd_kafka_metadata_topic_t& topic) {
   info.name = topic.topic;
   info.internal = is_internal(info.name);
   for (int i = 0; i < topic.partition_cnt; ++i) {
-    info.partitions.push_back({PartitionId(topic.partitions[i].id), Offset(0), Offset(0), -1});
+    const rd_kafka_metadata_partition_t& partition = topic.partitions[i];
+    info.partitions.push_back({PartitionId(partition.id), Offset(0), Offset(0), -1, partition.isr_cnt == 0});
   }
   std::sort(info.partitions.begin(), info.partitions.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   return info;

@@ -1,6 +1,7 @@
 // Topics that are created, looked up, emptied and deleted over sockets, where it does not go well.
 #include "kafka/kafka_server_test_support.h"
 #include "kafka/topics.h"
+#include "os/simulated_file_system.h"
 #include "wire/kafka/all_messages.h"
 
 namespace headrace::kafka {
@@ -120,6 +121,53 @@ TEST_F(FullBrokerTest, ANameIsNotBadForLackOfRoom) {
   EXPECT_EQ(topics[0].error_code, 0);
   EXPECT_EQ(topics[1].error_code, wire_code(KafkaError::kUnknownTopicOrPartition));
   EXPECT_EQ(topics[2].error_code, wire_code(KafkaError::kInvalidTopic));
+}
+
+class FailingDiskTest : public KafkaServerTest {
+ protected:
+  FailingDiskTest() {
+    server_.reset();
+    auto opened = broker::Broker::open({.data_directory = "/data"}, metrics_, os::system_clock(), disk_);
+    CHECK(opened.ok());
+    broker_ = *std::move(opened);
+    start({.port = 0, .metrics = &metrics_});
+  }
+  ~FailingDiskTest() override {
+    server_.reset();
+    broker_.reset();
+  }
+  static SharedBytes batch() {
+    record::BatchBuilder builder;
+    builder.add(1700000000000, "key", "value");
+    return builder.finish().bytes();
+  }
+
+  os::SimulatedFileSystem disk_;
+};
+
+TEST_F(FailingDiskTest, APartitionOutOfServiceHasALeaderAndNoReplicaInSync) {
+  create("t", 2);
+  auto c = client();
+  disk_.fail(os::DiskCall::kSync, 1, os::DiskFault::kIoError);
+  EXPECT_EQ(produce_error(c.call<0>(produce_request("t", 0, batch()), 9)), wire_code(KafkaError::kKafkaStorageError));
+  EXPECT_EQ(produce_error(c.call<0>(produce_request("t", 1, batch()), 9)), 0);
+  using Ids = std::vector<int32_t>;
+  MetadataRequest metadata;
+  metadata.topics.emplace().emplace_back().name = "t";
+  auto told = c.call<3>(metadata, 12).topics.at(0).partitions;
+  DescribeTopicPartitionsRequest describe;
+  describe.topics.push_back({"t"});
+  describe.response_partition_limit = 10;
+  auto described = c.call<75>(describe, 0).topics.at(0).partitions;
+  for (size_t i : {0, 1}) {
+    EXPECT_EQ(told.at(i).error_code, 0);
+    EXPECT_EQ(told.at(i).leader_id, 1);
+    EXPECT_EQ(told.at(i).replica_nodes, Ids{1});
+    EXPECT_EQ(told.at(i).isr_nodes, i == 0 ? Ids{} : Ids{1});
+    EXPECT_EQ(told.at(i).offline_replicas, Ids{});
+    EXPECT_EQ(described.at(i).leader_id, 1);
+    EXPECT_EQ(described.at(i).isr_nodes, told.at(i).isr_nodes);
+  }
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "broker/broker.h"
 #include "kafka/errors.h"
@@ -23,6 +24,10 @@ FoundTopic find_topic(const broker::Broker& broker, const std::string& name, con
 
 /// The epoch that clients are told for a partition's leader.
 int32_t leader_epoch(const broker::Partition& partition);
+
+/// The replicas that are in sync: this broker, unless the partition's log takes no more records. There it leads on, as
+/// what was acknowledged can be read, but what was appended last may not be on its disk.
+std::vector<int32_t> in_sync_replicas(const broker::Partition& partition);
 
 /// Whether a client's view of the leader epoch (-1: none) fits ours (KIP-320).
 KafkaError check_leader_epoch(const broker::Partition& partition, int32_t current_leader_epoch);

@@ -190,7 +190,7 @@ Status PartitionLogImpl::close() {
   }
   Status flushed = flush_held(Checkpointing::kUnsynced);
   std::lock_guard lock(mutex_);
-  closed_ = true;
+  mark_closed();
   if (!flushed.ok()) return flushed;
   return active()->trim();  // Lost in a power loss, it leaves zeros, which recovery takes for the end.
 }
@@ -199,7 +199,7 @@ Status PartitionLogImpl::destroy() {
   std::lock_guard removing(removal_mutex_);
   std::lock_guard flushing(flush_mutex_);
   std::lock_guard lock(mutex_);
-  closed_ = true;
+  mark_closed();
   loaded_.clear();
   for (const auto& [base, segment] : segments_) segment->release();
   checkpoint_file_->release();

@@ -5,7 +5,10 @@
 #include <atomic>
 #include <cstddef>
 #include <list>
+#include <memory>
 #include <mutex>
+
+#include "log/log_health.h"
 
 namespace headrace::log {
 
@@ -58,6 +61,7 @@ class OpenFiles {
 struct LogResources {
   OpenFiles open_files;
   std::atomic<bool> preallocate{true};  ///< Whether segments grow in preallocated steps: not on a disk nearly full.
+  std::shared_ptr<HealthListener> health = nullptr;  ///< Null: nobody listens.
 };
 
 }  // namespace headrace::log

@@ -31,6 +31,11 @@ PartitionLogImpl::PartitionLogImpl(os::FileSystem& files, os::Clock& clock, std:
       resources_(std::move(resources)),
       config_(config) {}
 
+PartitionLogImpl::~PartitionLogImpl() {
+  std::lock_guard lock(mutex_);
+  mark_closed();
+}
+
 Status PartitionLogImpl::writable() const {
   if (closed_) return Error{ErrorCode::kClosed, "the log in " + directory_ + " is closed"};
   if (failure_) {
@@ -198,9 +203,23 @@ void PartitionLogImpl::take_over(int64_t now_ms) {
 Error PartitionLogImpl::fail(const Error& error) {
   if (!failure_) {
     failure_ = error;
+    failed_.store(true, std::memory_order_release);
+    tell_health();
     log_error("the log in {} is out of service for writing: {}", directory_, error.message);
   }
   return writable().error();
+}
+
+void PartitionLogImpl::tell_health() const {
+  if (!resources_ || !resources_->health || closed_) return;
+  resources_->health->health_changed(directory_, {failure_, damaged_});
+}
+
+// What was wrong with a log that is gone is nobody's trouble: its directory may be another one's by now.
+void PartitionLogImpl::mark_closed() {
+  bool told = resources_ && resources_->health && !closed_ && (failure_ || !damaged_.empty());
+  closed_ = true;
+  if (told) resources_->health->health_changed(directory_, {});
 }
 
 Result<ReadResult> PartitionLogImpl::read(Offset offset, ReadLimits limits, Offset upper) {
@@ -265,6 +284,7 @@ Error PartitionLogImpl::take_out_of_service(const Segment& segment, const Segmen
   DamagedRange range{found.bad_from, std::max(to, found.bad_from + 1), segment.log_path(), *found.bad_position};
   if (!damage_at(range.from)) {
     damaged_.push_back(range);
+    tell_health();
     log_error("{}", damage_at(range.from)->message);
   }
   return *damage_at(range.from);
@@ -354,6 +374,7 @@ std::vector<DamagedRange> PartitionLogImpl::damaged_ranges() const {
 }
 
 std::optional<Error> PartitionLogImpl::out_of_service() const {
+  if (!failed_.load(std::memory_order_acquire)) return std::nullopt;
   std::lock_guard lock(mutex_);
   return failure_;
 }

@@ -32,6 +32,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "log/log_config.h"
+#include "log/log_health.h"
 #include "log/open_files.h"
 #include "log/transaction_index.h"
 #include "os/clock.h"
@@ -66,14 +67,6 @@ struct ReadResult {
 struct TimestampOffset {
   Offset offset;
   int64_t timestamp_ms;
-};
-
-/// Records that can't be read any more because bytes of theirs changed on the disk. They stay where they are.
-struct DamagedRange {
-  Offset from;  ///< The first offset that is lost.
-  Offset to;    ///< Where good records go on.
-  std::string file;
-  uint64_t position;  ///< Of the first bad byte range, in `file`.
 };
 
 /// What is known of a producer that wrote to this partition.
@@ -177,7 +170,7 @@ class PartitionLog {
   virtual std::optional<ProducerInfo> producer(ProducerId id) const = 0;
   virtual std::vector<ProducerInfo> producers() const = 0;
   virtual std::vector<DamagedRange> damaged_ranges() const = 0;
-  /// The error that took the log out of service for writing, if one did.
+  /// The error that took the log out of service for writing, if one did. Waits for nobody.
   virtual std::optional<Error> out_of_service() const = 0;
 
   /// Removes segments that retention.ms or retention.bytes no longer covers (never the active one, except that it is

@@ -2,6 +2,7 @@
 // (append, read), flush.cc, recovery.cc, lookup.cc, retention.cc, compaction.cc.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <map>
 #include <mutex>
@@ -23,6 +24,7 @@ class PartitionLogImpl final : public PartitionLog {
  public:
   PartitionLogImpl(os::FileSystem& files, os::Clock& clock, std::string directory, const LogConfig& config,
                    std::shared_ptr<LogResources> resources);
+  ~PartitionLogImpl() override;
   /// Reads what the directory holds and makes it fit to serve. Once, before anything else.
   Status recover();
 
@@ -104,6 +106,8 @@ class PartitionLogImpl final : public PartitionLog {
   Status roll(int64_t now_ms);
   void take_over(int64_t now_ms);
   Error fail(const Error& error);
+  void tell_health() const;
+  void mark_closed();
   Offset high_watermark_held() const;
   const SegmentPtr& active() const { return segments_.rbegin()->second; }
 
@@ -180,6 +184,7 @@ class PartitionLogImpl final : public PartitionLog {
   Offset durable_end_{0};
   LeaderEpoch latest_epoch_{0};
   std::optional<Error> failure_;
+  std::atomic<bool> failed_{false};  // Whether there is one, for those who must not wait for the mutex.
   std::optional<Error> compaction_failure_;
   Offset cleaned_to_{0};  // Compaction has dealt with what is below.
   bool closed_ = false;

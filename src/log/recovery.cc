@@ -65,7 +65,12 @@ Result<bool> only_zeros(os::File& file, uint64_t from, uint64_t to) {
 
 }  // namespace
 
-Status PartitionLogImpl::recover() { return Recovery(*this).run(); }
+Status PartitionLogImpl::recover() {
+  RETURN_IF_ERROR(Recovery(*this).run());
+  std::lock_guard lock(mutex_);
+  if (!damaged_.empty()) tell_health();
+  return {};
+}
 
 Status Recovery::run() {
   RETURN_IF_ERROR(take_inventory());

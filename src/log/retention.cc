@@ -139,7 +139,9 @@ std::vector<PartitionLogImpl::SegmentPtr> PartitionLogImpl::detach_before(Offset
     segments_.erase(segments_.begin());
     std::erase(loaded_, detached.back());
   }
-  std::erase_if(damaged_, [this](const DamagedRange& range) { return range.to <= segments_.begin()->first; });
+  size_t gone =
+      std::erase_if(damaged_, [this](const DamagedRange& range) { return range.to <= segments_.begin()->first; });
+  if (gone > 0) tell_health();
   return detached;
 }
 

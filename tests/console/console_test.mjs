@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, mkdirSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, mkdirSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
@@ -189,5 +189,29 @@ test("a page finds its way back to a server that was killed and started again", 
   await page.locator(".connection-lost").waitFor();
   await startServer(new URL(http).host);
   await page.locator(".connection-live").waitFor({ timeout: 60_000 });
+  await page.close();
+});
+
+test("records that can't be read are told on the page, and what to do", async () => {
+  const file = path.join(folder, "data", "cabs-0", "00000000000000000000.log");
+  const bytes = openSync(file, "r+");
+  const [at, byte] = [100, Buffer.alloc(1)];
+  readSync(bytes, byte, 0, 1, at);
+  writeSync(bytes, Buffer.from([byte[0] ^ 1]), 0, 1, at);
+  closeSync(bytes);
+  const page = await open();
+  await page.request.get(`${http}/api/v1/topics/cabs/records?partition=0&offset=0`);
+  const notice = page.locator('[data-notice="partitions"]');
+  const text = await until(() => notice.innerText(), (shown) => typeof shown === "string", "the notice");
+  assert.match(text, /damaged/);
+  assert.match(text, /cabs-0 can't give offsets 0 to \d+/);
+  assert.match(text, /Check the disk/);
+  const component = page.locator('[data-component="partitions"]');
+  await until(() => component.getAttribute("data-state"), (state) => state === "damaged", "the component's state");
+  await page.screenshot({ path: path.join(shots, "damaged.png") });
+  await page.setViewportSize({ width: 390, height: 844 });
+  const width = await page.evaluate(() => document.documentElement.scrollWidth);
+  assert.ok(width <= 390, `${width} pixels wide`);
+  await page.screenshot({ path: path.join(shots, "damaged-narrow.png") });
   await page.close();
 });

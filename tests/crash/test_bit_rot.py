@@ -11,6 +11,7 @@ from pathlib import Path
 import kafka as kafka_python
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 from kafka.errors import CorruptRecordError
 from servers.kafka import tool
 
@@ -169,6 +170,29 @@ def test_a_damaged_partition_takes_records_and_stays_known_over_a_restart(server
         assert read_librdkafka(server.kafka, 0, lost.first) == ([], True)
         assert read_librdkafka(server.kafka, 0, lost.after) == ([*VALUES[lost.after:], b"later"], False)
         server.restart()
+
+
+def test_damage_shows_in_the_metrics_and_the_console_until_it_is_gone(server):
+    assert server.metric("headrace_damaged_ranges") == 0 and server.component("partitions") is None
+    lost = damage(server, 0, DAMAGED_BYTES["records"])
+    assert read_librdkafka(server.kafka, 0, 0) == (VALUES[:lost.first], True)
+    assert server.metric("headrace_damaged_ranges") == 1
+    assert server.metric("headrace_partitions_out_of_service") == 0
+    state, detail = server.component("partitions")
+    assert state == "damaged"
+    assert f"t-0 can't give offsets {lost.first} to {lost.after - 1}: {lost.file} is damaged at byte {lost.position}" in detail
+    assert read_librdkafka(server.kafka, 1, 0) == (VALUES, False)
+    assert server.stop() == 0
+    flip(lost.file, lost.position + DAMAGED_BYTES["records"])
+    server.start()
+    assert read_librdkafka(server.kafka, 0, 0) == (VALUES, False)
+    assert server.metric("headrace_damaged_ranges") == 0 and server.component("partitions") is None
+    damage(server, 1, DAMAGED_BYTES["crc"])
+    assert read_librdkafka(server.kafka, 1, 0)[1]
+    assert server.metric("headrace_damaged_ranges") == 1
+    admin = AdminClient({"bootstrap.servers": server.kafka})
+    admin.delete_topics(["t"])["t"].result(10)
+    assert server.metric("headrace_damaged_ranges") == 0 and server.component("partitions") == ("running", "")
 
 
 def test_what_readahead_brings_back_is_checked(headrace, tmp_path):

@@ -1,7 +1,6 @@
 """A small disk is filled under load: records are refused before it is full, everything else goes on, and it recovers."""
 
 import os
-import re
 import subprocess
 import threading
 import time
@@ -81,11 +80,6 @@ class Load(threading.Thread):
         assert not self.failed, self.failed[:3]
 
 
-def metric(server, name):
-    text = urllib.request.urlopen(server.http + "/metrics", timeout=10).read().decode()
-    return int(re.search(rf"^{name} (\d+)$", text, re.M)[1])
-
-
 def free_mib(path):
     info = os.statvfs(path)
     return info.f_bavail * info.f_frsize / 2**20
@@ -121,7 +115,7 @@ def test_a_full_disk_refuses_serves_and_recovers(server, small_disk):
     doomed.finish()
     load = Load(server.kafka, "kept")
     load.start()
-    wait_until(lambda: metric(server, "headrace_disk_refusing") == 1, what="the disk to fill")
+    wait_until(lambda: server.metric("headrace_disk_refusing") == 1, what="the disk to fill")
     time.sleep(1)
     before = len(load.acknowledged)
     assert free_mib(small_disk) > RESERVE_MIB / 2, "the reserve is there"
@@ -135,7 +129,7 @@ def test_a_full_disk_refuses_serves_and_recovers(server, small_disk):
         http_produce(server, "kept")
     assert refused.value.code == 503 and refused.value.headers["Retry-After"]
     assert "disk_reserve" in refused.value.read().decode()
-    assert metric(server, "headrace_disk_refused_total") > 0
+    assert server.metric("headrace_disk_refused_total") > 0
 
     # Deleting gives room, and the producer's own retries go through.
     admin = AdminClient({"bootstrap.servers": server.kafka})
@@ -158,7 +152,7 @@ def test_drop_oldest_goes_on_and_takes_from_itself_only(server, small_disk):
     ring.start()
     wait_until(lambda: len(ring.acknowledged) > 15_000, 120, what="150 MB through a disk of 64 MiB")
     ring.finish()
-    assert metric(server, "headrace_disk_dropped_bytes_total") > 80e6
+    assert server.metric("headrace_disk_dropped_bytes_total") > 80e6
     found = numbers_in(server, "ring", 1)
     newest = max(ring.acknowledged)
     assert sorted(found) == list(range(min(found), newest + 1)), "a gapless newest part is left"

@@ -134,6 +134,28 @@ def test_a_disk_that_lies_keeps_nothing(disk):
     assert left(disk) == {"a": ""}
 
 
+def test_syncs_fail_where_they_are_to_and_make_nothing_durable(disk):
+    fails = """
+def fails(fd, sync):
+    try:
+        sync(fd)
+    except OSError as error:
+        return error.errno == 5
+    return False
+
+assert fails(make('a.log', b'a'), os.fdatasync) and fails(make('b.log', b'b'), os.fsync)
+assert not fails(make('c', b'c'), os.fdatasync) and not fails(os.open('.', os.O_RDONLY), os.fsync)
+"""
+    disk.fail_syncs("*.log")
+    run(disk, fails)
+    assert left(disk) == {"a.log": "", "b.log": "", "c": "c"}
+    run(disk, "os.fdatasync(make('a.log', b'a'))")
+    disk.fail_syncs("d")
+    disk.repair()
+    run(disk, "os.fdatasync(make('d', b'd')); sync('.')")
+    assert left(disk) == {"a.log": "a", "b.log": "", "c": "c", "d": "d"}
+
+
 def test_a_part_of_a_file_may_stay():
     page = volatile_disk.PAGE_BYTES
     changes = [(0, b"", 0), (page, b"", page), (0, b"a" * 2 * page, 2 * page)]  # a, a after it, both become b.

@@ -6,6 +6,9 @@
 //   VOLATILE_DISK_STORE  where the journal and removed files are kept: on the same file system, outside of the folder
 //   VOLATILE_DISK_LIES   when set, fdatasync makes nothing durable
 //
+// While STORE/fails exists, fsync and fdatasync of files below the folder whose path there matches the pattern in it (as
+// of fnmatch, `*` being any characters) fail with EIO, and make nothing durable.
+//
 // A file's data and size are durable once fsync or fdatasync of it has returned, a name once fsync of its directory
 // has. What other threads change during the call is not covered.
 //
@@ -24,6 +27,7 @@
 // imports against this file's calls.
 #include <dirent.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -190,6 +194,18 @@ class Disk {
 
   bool lies() const { return lies_; }
 
+  /// Whether the disk is to fail when this file is synced.
+  bool fails(int fd) const {
+    Descriptor control(raw_open(AT_FDCWD, (store_ + "/fails").c_str(), O_RDONLY | O_CLOEXEC));
+    if (control.get() < 0) return false;
+    char pattern[PATH_MAX];
+    ssize_t length = pread(control.get(), pattern, sizeof pattern - 1, 0);
+    if (length < 0) give_up("reading which files fail");
+    pattern[length] = 0;
+    std::string path = path_of(fd).substr(root_.size());
+    return fnmatch(pattern, path.c_str() + (path.starts_with('/') ? 1 : 0), 0) == 0;
+  }
+
   /// Keeps a file that is about to lose its name.
   void keep_file(const Place& place, uint64_t inode) {
     std::string kept = removed(inode);
@@ -278,6 +294,10 @@ uint64_t write_position(int fd) {
 int sync_object(int fd, long call, bool honest) {
   Disk& disk = Disk::instance();
   uint64_t inode = disk.object(fd);
+  if (inode != 0 && disk.fails(fd)) {
+    errno = EIO;
+    return -1;
+  }
   uint64_t records = inode == 0 ? 0 : disk.records();
   int result = static_cast<int>(syscall(call, fd));
   if (result == 0 && inode != 0 && honest) disk.synced(inode, records);

@@ -1,4 +1,4 @@
-"""Power losses for the real program: what volatile_disk.cc wrote down below it is taken back.
+"""Power losses for the real program, where what volatile_disk.cc wrote down below it is taken back, and disks that fail.
 
 A loss keeps, of what was changed and not synced since, nothing; or of each file and directory what came before a moment of
 its own, the change at that moment torn between pages; or each page of a file as it was at a moment of its own.
@@ -70,6 +70,15 @@ class VolatileDisk:
                     changes[object].append((index, value))
             before += len(records)
         return {object: [change for _, change in list] for object, list in changes.items() if list}
+
+    def fail_syncs(self, pattern):
+        """From now on fsync and fdatasync of files fail whose path below the folder matches; the programs run on."""
+        control = self.store / "fails"
+        control.with_name("fails.new").write_text(pattern)
+        control.with_name("fails.new").rename(control)
+
+    def repair(self):
+        (self.store / "fails").unlink()
 
     def forget(self):
         shutil.rmtree(self.store, ignore_errors=True)

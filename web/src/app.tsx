@@ -8,6 +8,7 @@ import { SeriesPanel } from "./panels/series_panel";
 import { ComponentsPanel, StatsPanel, TopicsPanel } from "./panels/table_panels";
 import { setTheme, themeChoice, type ThemeChoice } from "./theme";
 import { useChanges, useJson } from "./view/hooks";
+import { StorageNotice } from "./view/storage_notice";
 
 const kPanels = {
   map: MapPanel,
@@ -101,40 +102,43 @@ function Head({ store, dashboard, all, go }: PageProps & { store: Store }) {
   }, [status]);
   useChanges(store, "shell");
   return (
-    <header class="head">
-      <a class="brand" href="/" aria-label="Headrace, first page">
-        <img src="/assets/icon.svg" alt="" width="24" height="24" />
-        <span>Headrace</span>
-      </a>
-      <nav aria-label="Dashboards">
-        {all.map((entry) => (
-          <a
-            key={entry.name}
-            href={`/dashboards/${encodeURIComponent(entry.name)}`}
-            aria-current={entry.name === dashboard.name ? "page" : undefined}
-            onClick={(event) => {
-              if (event.metaKey || event.ctrlKey) return;
-              event.preventDefault();
-              go(entry.name);
-            }}
-          >
-            {entry.title}
-          </a>
-        ))}
-      </nav>
-      <div class="head-right">
-        {kept && (
-          <span class="muted head-facts">
-            {kept.bus} · up {formatAge(kept.uptime_ms)} · {kept.version}
+    <>
+      <header class="head">
+        <a class="brand" href="/" aria-label="Headrace, first page">
+          <img src="/assets/icon.svg" alt="" width="24" height="24" />
+          <span>Headrace</span>
+        </a>
+        <nav aria-label="Dashboards">
+          {all.map((entry) => (
+            <a
+              key={entry.name}
+              href={`/dashboards/${encodeURIComponent(entry.name)}`}
+              aria-current={entry.name === dashboard.name ? "page" : undefined}
+              onClick={(event) => {
+                if (event.metaKey || event.ctrlKey) return;
+                event.preventDefault();
+                go(entry.name);
+              }}
+            >
+              {entry.title}
+            </a>
+          ))}
+        </nav>
+        <div class="head-right">
+          {kept && (
+            <span class="muted head-facts">
+              {kept.bus} · up {formatAge(kept.uptime_ms)} · {kept.version}
+            </span>
+          )}
+          <span class={`connection connection-${store.connection}`} role="status">
+            <span class="dot" aria-hidden="true" />
+            {kConnectionText[store.connection]}
           </span>
-        )}
-        <span class={`connection connection-${store.connection}`} role="status">
-          <span class="dot" aria-hidden="true" />
-          {kConnectionText[store.connection]}
-        </span>
-        <ThemeButton />
-      </div>
-    </header>
+          <ThemeButton />
+        </div>
+      </header>
+      {kept && <StorageNotice components={kept.components} />}
+    </>
   );
 }
 

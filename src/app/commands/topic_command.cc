@@ -26,6 +26,14 @@ using Action = Status (*)(const Arguments&, bus::Admin&);
 
 int64_t records(const bus::PartitionInfo& partition) { return partition.high_watermark - partition.log_start; }
 
+/// What is to be known of a topic behind its records; nothing where all is well.
+std::string trouble(const bus::TopicInfo& topic) {
+  auto out = std::count_if(topic.partitions.begin(), topic.partitions.end(),
+                           [](const bus::PartitionInfo& partition) { return partition.out_of_service; });
+  if (out == 0) return "";
+  return fmt::format("  {} partition{} out of service", out, out == 1 ? "" : "s");
+}
+
 Status list(const Arguments& arguments, bus::Admin& admin) {
   ASSIGN_OR_RETURN(auto topics, admin.topics());
   std::sort(topics.begin(), topics.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
@@ -36,7 +44,7 @@ Status list(const Arguments& arguments, bus::Admin& admin) {
     if (topic.internal && !arguments.internal) continue;
     int64_t count = 0;
     for (const auto& partition : topic.partitions) count += records(partition);
-    fmt::print("{:<{}}  {:>10}  {:>14}\n", topic.name, width, topic.partitions.size(), count);
+    fmt::print("{:<{}}  {:>10}  {:>14}{}\n", topic.name, width, topic.partitions.size(), count, trouble(topic));
   }
   return {};
 }
@@ -64,8 +72,9 @@ Status describe(const Arguments& arguments, bus::Admin& admin) {
              topic.internal ? ", internal" : "");
   fmt::print("\n{:>9}  {:>14}  {:>14}  {:>14}\n", "PARTITION", "FIRST OFFSET", "NEXT OFFSET", "RECORDS");
   for (const auto& partition : topic.partitions) {
-    fmt::print("{:>9}  {:>14}  {:>14}  {:>14}\n", partition.id.value, partition.log_start.value,
-               partition.high_watermark.value, records(partition));
+    fmt::print("{:>9}  {:>14}  {:>14}  {:>14}{}\n", partition.id.value, partition.log_start.value,
+               partition.high_watermark.value, records(partition),
+               partition.out_of_service ? "  out of service: it can be read, and takes no more records" : "");
   }
   fmt::print("\n");
   for (const auto& [name, value] : topic.configs) fmt::print("{} = {}\n", name, value);

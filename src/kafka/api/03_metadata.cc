@@ -5,6 +5,10 @@
 // - A topic that is asked for by name and missing is created when the client and the broker both allow it (Kafka's
 //   default); creation waits for the disk off the event loop. Over the client's controller_mutation_rate the topic
 //   stays unknown, and the client is told how long to wait.
+// - A partition that is out of service for writing keeps its leader, as it can be read, and has no replica in sync:
+//   kafka-topics.sh --describe shows an empty Isr, and lists it under --under-replicated-partitions and
+//   --under-min-isr-partitions. In Kafka that is how a partition is that is read and takes no acks=all. It is not among
+//   the offline replicas: those, on a failed log directory, have no leader in Kafka and serve nothing.
 // - No list of topics means all. A topic that is named twice is told once, as by Kafka.
 //
 // Version notes:
@@ -42,7 +46,7 @@ void add_topic(MetadataResponse& response, const broker::Topic& topic, bool oper
     described.leader_id = kNodeId;
     described.leader_epoch = leader_epoch(*partition);
     described.replica_nodes = {kNodeId};
-    described.isr_nodes = {kNodeId};
+    described.isr_nodes = in_sync_replicas(*partition);
   }
 }
 

@@ -5,6 +5,9 @@
 //   all of them, the broker's own included. Unknown topics and partitions are left out, and what is named twice is told
 //   once.
 // - A partition's size is that of its batches; room that was reserved for later ones does not count.
+// - Where the disk does not answer, the directory has KAFKA_STORAGE_ERROR and no partitions, as a failed one in Kafka.
+//   Partitions that are out of service for writing by themselves are told like others, as a directory is one error or
+//   none here and serves all the others: Metadata tells them, with no replica in sync.
 //
 // Version notes:
 // - 2 is flexible, 3 adds an error code, 4 the total and usable bytes (KIP-827), 5 whether the directory is cordoned,

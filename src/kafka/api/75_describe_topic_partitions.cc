@@ -3,6 +3,7 @@
 // Behavior:
 // - Topics come sorted by name; an empty list means all. A response holds at most response_partition_limit partitions;
 //   the cursor says where the next page begins.
+// - A partition that is out of service for writing has a leader, and no replica in sync: see 03_metadata.cc.
 //
 // Version notes:
 // - Only version 0 exists.
@@ -42,7 +43,7 @@ TopicResponse::Partition describe(const broker::Partition& partition) {
   out.leader_id = kNodeId;
   out.leader_epoch = leader_epoch(partition);
   out.replica_nodes = {kNodeId};
-  out.isr_nodes = {kNodeId};
+  out.isr_nodes = in_sync_replicas(partition);
   out.eligible_leader_replicas.emplace();
   out.last_known_elr.emplace();
   return out;

@@ -90,6 +90,7 @@ export interface Status {
   bus: string;
   now: number;
   uptime_ms: number;
+  components: Component[];
 }
 
 export interface TopicRecord {

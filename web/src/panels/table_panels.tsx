@@ -88,7 +88,7 @@ export function TopicsPanel({ store, index, panel }: Props) {
   );
 }
 
-const kTrouble = ["failed", "retrying"];
+const kTrouble = ["failed", "damaged", "refusing", "retrying"];
 
 export function ComponentsPanel({ store, index, panel }: Props) {
   const { components = [] } = (store.states[index] as DocumentState<ComponentsUpdate>).value;
