@@ -197,7 +197,7 @@ void BrokerImpl::every(std::chrono::milliseconds interval, Function<void()> task
 void BrokerImpl::flush_lazy_topics() {
   auto now = clock_.monotonic();
   for (const auto& topic : topics_->all()) {
-    if (!topic->configs.contains("flush")) continue;
+    if (!topic->configs.contains("flush") && !topic->broker_defaults().contains("flush")) continue;
     for (const auto& partition : topic->partitions) {
       if (partition->lazy_flush_due(now)) flusher_.enqueue(partition);
     }
