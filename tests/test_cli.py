@@ -74,6 +74,8 @@ def test_settings_change_the_file(tmp_path):
     file.write_text("topics: {a: {partitions: 1}}\n")
     run("check", file, "--set", "topics.a.retention.ms=7d", "--set", "bus.kafka.bootstrap.servers=127.0.0.1:1")
     assert "parsecs" in run("check", file, "--set", "topics.a.retention.ms=parsecs", check=False).stderr
+    run("check", file, "--set", "listen.advertised.kafka=broker.example:9092")
+    assert "advertised.kafka: 'nowhere'" in run("check", file, "--set", "listen.advertised.kafka=nowhere", check=False).stderr
 
 
 def test_starts_ready_and_stops_clean(headrace):

@@ -149,6 +149,9 @@ class Runtime::Impl {
       options.advertised_host = config_.listen.advertised_kafka->host;
       options.advertised_port = config_.listen.advertised_kafka->port;
     }
+    options.request_bytes_max = config_.broker.request_bytes_max;
+    options.connection_idle_max = config_.broker.connection_idle_max;
+    options.fetch_bytes_max = config_.broker.fetch_bytes_max;
     options.metrics = &metrics_;
     ASSIGN_OR_RETURN(kafka_, kafka::KafkaServer::start(*open_.broker, *loops_, std::move(options)));
     http_->route("GET", "/metrics/clients",

@@ -199,7 +199,7 @@ void BrokerImpl::every(std::chrono::milliseconds interval, Function<void()> task
 void BrokerImpl::flush_lazy_topics() {
   auto now = clock_.monotonic();
   for (const auto& topic : topics_->all()) {
-    if (!topic->configs.contains("flush")) continue;
+    if (!topic->configs.contains("flush") && !topic->broker_defaults().contains("flush")) continue;
     for (const auto& partition : topic->partitions) {
       if (partition->lazy_flush_due(now)) flusher_.enqueue(partition);
     }
@@ -249,8 +249,8 @@ Status BrokerImpl::delete_topic(std::string_view name) {
 /// A turn at a time, the rest in the background: a topic of many partitions has many files, and nobody is to wait long.
 void BrokerImpl::remove_deleted_files() {
   std::lock_guard lock(removal_mutex_);
-  auto deadline = std::chrono::steady_clock::now() + kRemovalTurn;
-  bool all = destroyed_logs_.remove([&] { return std::chrono::steady_clock::now() > deadline; });
+  auto deadline = clock_.monotonic() + kRemovalTurn;
+  bool all = destroyed_logs_.remove([&] { return clock_.monotonic() > deadline; });
   if (!all) maintenance_.after(std::chrono::milliseconds(0), [this] { remove_deleted_files(); });
 }
 

@@ -24,8 +24,11 @@ namespace headrace::broker {
 
 struct BrokerOptions {
   std::string data_directory;
-  bool auto_create_topics = true;   ///< What topic_or_create() does with an unknown name.
-  int32_t default_partitions = 1;   ///< Of topics created without a count (num.partitions).
+  bool auto_create_topics = true;  ///< What topic_or_create() does with an unknown name.
+  int32_t default_partitions = 1;  ///< Of topics created without a count (num.partitions).
+  /// Topic options for all topics that don't set them; normalize_topic_config() has passed them. They are not stored
+  /// with the topics, and don't touch the broker's own.
+  ConfigMap topic_defaults = {};
   int32_t partitions_max = 100000;  ///< Over all topics; each costs about 5 KiB of memory.
   int recovery_threads = 1;         ///< Threads that open partitions at the start.
   size_t open_files_max = 4096;     ///< Descriptors that partitions' files hold at once; they are opened on demand.
@@ -48,7 +51,8 @@ struct BrokerOptions {
   std::chrono::milliseconds transactional_id_expiration{7 * 24 * 3600 * 1000};  ///< transactional.id.expiration.ms
   /// transaction.remove.expired.transaction.cleanup.interval.ms
   std::chrono::milliseconds transactional_id_cleanup_interval{3600000};
-  std::chrono::milliseconds offsets_retention{7 * 24 * 3600 * 1000};  ///< Of groups without members.
+  std::chrono::milliseconds producer_id_expiration{24 * 3600 * 1000};  ///< producer.id.expiration.ms
+  std::chrono::milliseconds offsets_retention{7 * 24 * 3600 * 1000};   ///< Of groups without members.
   size_t offset_metadata_bytes_max = 4096;
   /// A log of the coordinators is written anew from here on, when it has four times its state.
   int64_t coordinator_rewrite_bytes_min = 16 << 20;

@@ -13,6 +13,11 @@ constexpr std::chrono::milliseconds kPauseMin{10};
 /// The longest pause, so that a partition that is being closed does not wait for it.
 constexpr std::chrono::milliseconds kPauseMax{100};
 
+uint64_t random_seed() {
+  std::random_device random;
+  return uint64_t{random()} << 32 | random();
+}
+
 }  // namespace
 
 Compactor::Compactor(const CompactorOptions& options, os::Clock& clock, flow::MetricsRegistry& metrics,
@@ -30,7 +35,8 @@ Compactor::Compactor(const CompactorOptions& options, os::Clock& clock, flow::Me
       last_run_ms_(metrics.gauge("headrace_compaction_last_run_timestamp_ms", {},
                                  "When compaction last looked for work, in ms since 1970.")),
       uncleanable_count_(metrics.gauge("headrace_compaction_uncleanable_partitions", {},
-                                       "Partitions that can't be compacted until the next start.")) {}
+                                       "Partitions that can't be compacted until the next start.")),
+      random_(options.seed ? *options.seed : random_seed()) {}
 
 void Compactor::start_thread() {
   thread_ = std::thread([this] { run(); });
@@ -97,9 +103,8 @@ std::vector<Compactor::Due> Compactor::find_due() {
 }
 
 bool Compactor::compact(Partition& partition) {
-  std::random_device random;
   log::CompactionOptions options{.offset_map_bytes_max = options_.offset_map_bytes_max,
-                                 .seed = uint64_t{random()} << 32 | random(),
+                                 .seed = random_.next(),
                                  .pace = [this](int64_t bytes) { return pace(bytes); }};
   auto report = partition.compact(std::move(options));
   if (!report.ok()) {

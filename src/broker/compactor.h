@@ -8,12 +8,14 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
 #include "base/function.h"
 #include "broker/partition.h"
 #include "flow/metrics.h"
+#include "os/random.h"
 
 namespace headrace::broker {
 
@@ -21,6 +23,7 @@ struct CompactorOptions {
   std::chrono::milliseconds interval{15000};  ///< Between two rounds (log.cleaner.backoff.ms).
   size_t offset_map_bytes_max = 32 << 20;     ///< log.cleaner.dedupe.buffer.size; allocated as it is needed.
   int64_t bytes_per_second_max = 64 << 20;    ///< Read and written (log.cleaner.io.max.bytes.per.second); 0: no limit.
+  std::optional<uint64_t> seed = std::nullopt;  ///< Of the hashes of keys; by default one that nobody can know.
 };
 
 class Compactor {
@@ -63,6 +66,7 @@ class Compactor {
   flow::Metric& uncleanable_count_;
 
   std::mutex round_mutex_;
+  os::Random random_;  ///< Under round_mutex_.
   /// Partitions that can't be compacted until the next start: a damaged segment, a disk that fails.
   std::map<const Partition*, std::weak_ptr<Partition>> uncleanable_;
   std::chrono::steady_clock::time_point paid_until_;  ///< When what was read and written so far is paid for.

@@ -44,7 +44,7 @@ bus::TopicInfo info_of(const Topic& topic) {
     info.partitions.push_back({partition->tp().partition, partition->log_start(), partition->high_watermark(),
                                partition->log().size_bytes(), partition->log().out_of_service().has_value()});
   }
-  for (const ConfigEntry& entry : describe_topic_configs(topic.configs)) info.configs[entry.name] = entry.value;
+  for (const ConfigEntry& entry : topic.describe_configs()) info.configs[entry.name] = entry.value;
   return info;
 }
 

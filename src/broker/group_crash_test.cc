@@ -26,13 +26,16 @@ struct Client {
 /// What clients know: where they are, and how far their commits were answered.
 class Script {
  public:
-  explicit Script(uint64_t seed) : random_(seed) {
+  explicit Script(uint64_t seed) : seed_(seed), random_(seed) {
     for (const char* id : {"a", "b", "c"}) clients_.push_back({id, kJoinEpoch, {}, true});
   }
 
   Status open() {
     // Logs of the coordinators that are written anew and compacted all the time.
-    auto opened = Broker::open({.data_directory = "/data", .flush_threads = 1, .coordinator_rewrite_bytes_min = 6000},
+    auto opened = Broker::open({.data_directory = "/data",
+                                .flush_threads = 1,
+                                .compaction = {.seed = seed_},
+                                .coordinator_rewrite_bytes_min = 6000},
                                metrics_, clock_, disk);
     if (!opened.ok()) return opened.error();
     broker_ = *std::move(opened);
@@ -137,6 +140,7 @@ class Script {
     return answer[0] != Error::kNotAvailable;
   }
 
+  const uint64_t seed_;
   os::Random random_;
   os::ManualClock clock_{1700000000000};
   flow::MetricsRegistry metrics_;

@@ -40,6 +40,16 @@ struct Topic {
   bool internal = false;  ///< The broker's own (__consumer_offsets, __transaction_state).
   ConfigMap configs;      ///< What was set on the topic, normalised.
   std::vector<std::shared_ptr<Partition>> partitions;
+  /// What the broker sets for topics that don't set it themselves; null: nothing, as for the broker's own topics.
+  std::shared_ptr<const ConfigMap> defaults = nullptr;
+
+  /// What the broker sets for this topic.
+  const ConfigMap& broker_defaults() const {
+    static const ConfigMap kNone;
+    return defaults ? *defaults : kNone;
+  }
+  /// Every option with its effective value, sorted by name.
+  std::vector<ConfigEntry> describe_configs() const { return describe_topic_configs(configs, broker_defaults()); }
 
   /// Null outside of [0, partitions).
   std::shared_ptr<Partition> partition(PartitionId id) const {

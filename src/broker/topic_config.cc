@@ -135,16 +135,21 @@ Result<std::string> normalize_list(const ConfigSpec& spec, std::string_view valu
   return out;
 }
 
-/// Reads effective values: the override or the table's default.
+/// Reads effective values: the topic's, else the broker's, else the table's default.
 class Values {
  public:
-  explicit Values(const ConfigMap& overrides) : overrides_(overrides) {}
+  Values(const ConfigMap& overrides, const ConfigMap& defaults) : overrides_(overrides), defaults_(defaults) {}
   std::string_view text(std::string_view name) const {
-    auto found = overrides_.find(name);
-    if (found != overrides_.end()) return found->second;
+    if (auto found = overrides_.find(name); found != overrides_.end()) return found->second;
+    if (auto found = defaults_.find(name); found != defaults_.end()) return found->second;
     const ConfigSpec* spec = find_topic_config(name);
     CHECK(spec != nullptr);
     return spec->fallback;
+  }
+  bool is_set(std::string_view name) const { return overrides_.contains(name) || defaults_.contains(name); }
+  bool drops_oldest() const {
+    if (text("on_disk_pressure") != "drop_oldest") return false;
+    return overrides_.contains("on_disk_pressure") || is_choice(text("cleanup.policy"), "delete");
   }
   int64_t number(std::string_view name) const {
     auto value = parse_whole(text(name));
@@ -161,6 +166,7 @@ class Values {
 
  private:
   const ConfigMap& overrides_;
+  const ConfigMap& defaults_;
 };
 
 std::optional<codec::Compression> compression_of(std::string_view type) {
@@ -201,8 +207,22 @@ Result<std::string> normalize_topic_config(std::string_view name, std::string_vi
   return std::string(value);
 }
 
-TopicConfig apply_topic_configs(const ConfigMap& overrides) {
-  Values values(overrides);
+std::optional<ConfigConflict> find_config_conflict(const ConfigMap& overrides, const ConfigMap& defaults) {
+  constexpr std::string_view kMin = "min.compaction.lag.ms", kMax = "max.compaction.lag.ms";
+  Values values(overrides, defaults);
+  if (values.number(kMin) <= values.number(kMax)) return std::nullopt;
+  return ConfigConflict{kMin, kMax,
+                        "config " + std::string(kMin) + ": " + std::string(values.text(kMin)) + " is more than " +
+                            std::string(kMax) + ", which is " + std::string(values.text(kMax))};
+}
+
+Status check_topic_configs(const ConfigMap& overrides, const ConfigMap& defaults) {
+  auto conflict = find_config_conflict(overrides, defaults);
+  return conflict ? Status(Error{ErrorCode::kInvalidArgument, std::move(conflict->text)}) : Status();
+}
+
+TopicConfig apply_topic_configs(const ConfigMap& overrides, const ConfigMap& defaults) {
+  Values values(overrides, defaults);
   TopicConfig config;
   config.log.segment_bytes = values.number("segment.bytes");
   config.log.segment_ms = values.number("segment.ms");
@@ -221,9 +241,9 @@ TopicConfig apply_topic_configs(const ConfigMap& overrides) {
   config.max_message_bytes = values.number("max.message.bytes");
   config.timestamp_before_max_ms = values.number("message.timestamp.before.max.ms");
   config.timestamp_after_max_ms = values.number("message.timestamp.after.max.ms");
-  config.drops_oldest = values.text("on_disk_pressure") == "drop_oldest";
+  config.drops_oldest = values.drops_oldest();
   config.flush_by_interval = values.text("flush") == "interval";
-  if (overrides.contains("flush.ms")) {
+  if (values.is_set("flush.ms")) {
     // The most that a steady clock can be moved on by.
     constexpr int64_t kMsMax = 100LL * 365 * 24 * 3600 * 1000;
     config.flush_interval = std::chrono::milliseconds(std::clamp<int64_t>(values.number("flush.ms"), 1, kMsMax));
@@ -245,8 +265,15 @@ std::vector<ConfigEntry> describe_configs(std::span<const ConfigSpec> table, con
   return entries;
 }
 
-std::vector<ConfigEntry> describe_topic_configs(const ConfigMap& overrides) {
-  return describe_configs(kTable, overrides);
+std::vector<ConfigEntry> describe_topic_configs(const ConfigMap& overrides, const ConfigMap& defaults) {
+  ConfigMap set = overrides;
+  set.insert(defaults.begin(), defaults.end());
+  std::vector<ConfigEntry> entries = describe_configs(kTable, set);
+  for (ConfigEntry& entry : entries) {
+    entry.broker_wide = !entry.is_default && !overrides.contains(entry.name);
+    entry.fallback = find_topic_config(entry.name)->fallback;
+  }
+  return entries;
 }
 
 Status check_topic_name(std::string_view name) {

@@ -55,22 +55,37 @@ struct TopicConfig {
 /// the answer is the value in Kafka's own form ("604800000").
 Result<std::string> normalize_topic_config(std::string_view name, std::string_view value);
 
-/// The effective configuration of a topic with these overrides, which normalize_topic_config() has passed.
-TopicConfig apply_topic_configs(const ConfigMap& overrides);
+/// Two options that can't be together.
+struct ConfigConflict {
+  std::string_view option;
+  std::string_view other;
+  std::string text;
+};
+/// Options of a topic that contradict each other, as Kafka sees it; see apply_topic_configs() for the parameters.
+std::optional<ConfigConflict> find_config_conflict(const ConfigMap& overrides, const ConfigMap& defaults);
+/// kInvalidArgument: there is such a conflict.
+Status check_topic_configs(const ConfigMap& overrides, const ConfigMap& defaults);
+
+/// The effective configuration of a topic: `overrides` are set on it, `defaults` on the broker for topics that don't
+/// set them. normalize_topic_config() has passed both. A default of on_disk_pressure leaves topics alone that are only
+/// compacted: their oldest segments hold the only records of keys.
+TopicConfig apply_topic_configs(const ConfigMap& overrides, const ConfigMap& defaults = {});
 
 struct ConfigEntry {
   std::string name;
   std::string value;
   ConfigType type;
-  bool is_default;  ///< Not set on the topic.
+  bool is_default;  ///< Set by nobody.
   std::string_view help;
+  bool broker_wide = false;   ///< Of a topic: not set on it, but on the broker for all topics.
+  std::string fallback = {};  ///< What holds where nobody sets it; empty: not known.
 };
 
 /// Every option of a table with its value: what is set, else its default.
 std::vector<ConfigEntry> describe_configs(std::span<const ConfigSpec> table, const ConfigMap& set);
 
 /// Every option of a topic with its effective value, sorted by name.
-std::vector<ConfigEntry> describe_topic_configs(const ConfigMap& overrides);
+std::vector<ConfigEntry> describe_topic_configs(const ConfigMap& overrides, const ConfigMap& defaults = {});
 
 /// Kafka's rules for topic names: 1 to 249 of a-z A-Z 0-9 . _ -, not "." or "..".
 Status check_topic_name(std::string_view name);

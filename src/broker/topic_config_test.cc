@@ -57,6 +57,45 @@ TEST(TopicConfig, DescriptionTellsDefaultsFromOverrides) {
   EXPECT_TRUE(apply_topic_configs({{"flush", "interval"}}).flush_by_interval);
 }
 
+TEST(TopicConfig, WhatTheBrokerSetsHoldsWhereTheTopicDoesNot) {
+  ConfigMap defaults{{"flush", "os"}, {"flush.ms", "50"}, {"retention.ms", "7000"}};
+  TopicConfig config = apply_topic_configs({{"retention.ms", "9000"}}, defaults);
+  EXPECT_EQ(config.log.retention_ms, 9000);
+  EXPECT_EQ(config.log.flush_policy, log::FlushPolicy::kOs);
+  EXPECT_EQ(config.flush_interval, std::chrono::milliseconds(50));
+  EXPECT_EQ(apply_topic_configs({{"flush", "commit"}}, defaults).log.flush_policy, log::FlushPolicy::kBeforeAck);
+  for (const ConfigEntry& entry : describe_topic_configs({{"retention.ms", "9000"}}, defaults)) {
+    EXPECT_EQ(entry.is_default, entry.name != "retention.ms" && !defaults.contains(entry.name)) << entry.name;
+    EXPECT_EQ(entry.broker_wide, entry.name.starts_with("flush") && !entry.is_default) << entry.name;
+    EXPECT_EQ(entry.fallback, find_topic_config(entry.name)->fallback);
+    if (entry.name == "retention.ms") {
+      EXPECT_EQ(entry.value, "9000");
+    }
+    if (entry.name == "flush") {
+      EXPECT_EQ(entry.value, "os");
+    }
+  }
+}
+
+TEST(TopicConfig, DroppingTheOldestByDefaultIsNotForTopicsThatAreOnlyCompacted) {
+  ConfigMap defaults{{"on_disk_pressure", "drop_oldest"}};
+  EXPECT_TRUE(apply_topic_configs({}, defaults).drops_oldest);
+  EXPECT_TRUE(apply_topic_configs({{"cleanup.policy", "compact,delete"}}, defaults).drops_oldest);
+  EXPECT_FALSE(apply_topic_configs({{"cleanup.policy", "compact"}}, defaults).drops_oldest);
+  EXPECT_TRUE(apply_topic_configs({{"cleanup.policy", "compact"}, {"on_disk_pressure", "drop_oldest"}}).drops_oldest);
+  EXPECT_FALSE(apply_topic_configs({{"on_disk_pressure", "refuse"}}, defaults).drops_oldest);
+}
+
+TEST(TopicConfig, CompactionLagsThatContradictEachOtherAreRefused) {
+  EXPECT_TRUE(check_topic_configs({{"min.compaction.lag.ms", "5"}, {"max.compaction.lag.ms", "5"}}, {}).ok());
+  Status both = check_topic_configs({{"min.compaction.lag.ms", "6"}, {"max.compaction.lag.ms", "5"}}, {});
+  ASSERT_FALSE(both.ok());
+  EXPECT_EQ(both.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(both.error().message, testing::HasSubstr("min.compaction.lag.ms: 6 is more than max.compaction.lag.ms"));
+  EXPECT_FALSE(check_topic_configs({{"min.compaction.lag.ms", "6"}}, {{"max.compaction.lag.ms", "5"}}).ok());
+  EXPECT_TRUE(check_topic_configs({{"max.compaction.lag.ms", "7"}}, {{"min.compaction.lag.ms", "6"}}).ok());
+}
+
 TEST(TopicConfig, WhatIsSetReachesTheLogAndThePartition) {
   TopicConfig config = apply_topic_configs({{"cleanup.policy", "compact,delete"},
                                             {"compression.type", "lz4"},

@@ -85,19 +85,20 @@ struct Topics::Opening {
 
 Status Topics::recover() {
   std::vector<Opening> openings;
-  std::vector<std::pair<std::string, StoredTopic>> all;
+  std::vector<std::pair<std::shared_ptr<Topic>, int32_t>> all;
   for (const auto& [name, stored] : metadata_->topics()) {
-    if (!stored.deleting) all.emplace_back(name, stored);
-  }
-  for (const auto& [name, stored] : all) {
-    add_openings(name, 0, stored.partitions, stored.configs, {.internal = stored.internal}, openings);
+    if (stored.deleting) continue;
+    auto topic = std::make_shared<Topic>(
+        Topic{name, stored.id, stored.internal, stored.configs, {}, defaults_of(stored.internal)});
+    add_openings(*topic, 0, stored.partitions, /*expect_new=*/false, openings);
+    all.emplace_back(std::move(topic), stored.partitions);
   }
   ASSIGN_OR_RETURN(auto opened, open_partitions(openings));
   auto next = opened.begin();
-  for (const auto& [name, stored] : all) {
-    std::vector<std::shared_ptr<Partition>> partitions(next, next + stored.partitions);
-    next += stored.partitions;
-    publish(std::make_shared<Topic>(Topic{name, stored.id, stored.internal, stored.configs, std::move(partitions)}));
+  for (auto& [topic, partitions] : all) {
+    topic->partitions.assign(next, next + partitions);
+    next += partitions;
+    publish(std::move(topic));
   }
   return {};
 }
@@ -149,13 +150,19 @@ Result<std::unique_ptr<log::PartitionLog>> Topics::open_log(const TopicPartition
   return log::PartitionLog::open(env_.files, env_.clock, directory, config, env_.log_resources);
 }
 
-void Topics::add_openings(const std::string& topic, int32_t from, int32_t to, const ConfigMap& configs, Origin origin,
+TopicConfig Topics::config_of(const Topic& topic) const {
+  TopicConfig config = apply_topic_configs(topic.configs, topic.broker_defaults());
+  config.log.producer_id_expiration_ms = env_.options.producer_id_expiration.count();
+  return config;
+}
+
+void Topics::add_openings(const Topic& topic, int32_t from, int32_t to, bool expect_new,
                           std::vector<Opening>& openings) {
-  auto config = std::make_shared<const TopicConfig>(apply_topic_configs(configs));
-  TopicMetrics metrics = metrics_of(topic);
-  DiskSpace* space = origin.internal ? nullptr : &env_.disk_space;
+  auto config = std::make_shared<const TopicConfig>(config_of(topic));
+  TopicMetrics metrics = metrics_of(topic.name);
+  DiskSpace* space = topic.internal ? nullptr : &env_.disk_space;
   for (int32_t i = from; i < to; ++i) {
-    openings.push_back({{topic, PartitionId(i)}, config, metrics, space, origin.expect_new});
+    openings.push_back({{topic.name, PartitionId(i)}, config, metrics, space, expect_new});
   }
 }
 
@@ -234,11 +241,13 @@ Result<Topics::TopicRef> Topics::create_locked(const std::string& name, int32_t 
                  "topic '" + name + "': " + std::to_string(partitions) + " partitions; at least 1 is needed"};
   }
   RETURN_IF_ERROR(check_room(partitions));
-  auto topic = std::make_shared<Topic>(Topic{name, random_uuid(), internal, std::move(configs), {}});
+  auto topic =
+      std::make_shared<Topic>(Topic{name, random_uuid(), internal, std::move(configs), {}, defaults_of(internal)});
+  RETURN_IF_ERROR(check_topic_configs(topic->configs, topic->broker_defaults()));
   if (validate_only) return TopicRef(topic);
   if (!internal) RETURN_IF_ERROR(env_.disk_space.admit(0));
   std::vector<Opening> openings;
-  add_openings(name, 0, partitions, topic->configs, {internal, /*expect_new=*/true}, openings);
+  add_openings(*topic, 0, partitions, /*expect_new=*/true, openings);
   ASSIGN_OR_RETURN(topic->partitions, open_partitions(openings));
   if (Status status = metadata_->put_topic(name, stored(*topic)); !status.ok()) {
     for (auto& partition : topic->partitions) (void)partition->shut_down(/*destroy=*/true);
@@ -295,7 +304,7 @@ Status Topics::add_partitions(std::string_view name, int32_t total, bool validat
   if (validate_only) return {};
   RETURN_IF_ERROR(env_.disk_space.admit(0));
   std::vector<Opening> openings;
-  add_openings(topic->name, have, total, topic->configs, {topic->internal, /*expect_new=*/true}, openings);
+  add_openings(*topic, have, total, /*expect_new=*/true, openings);
   ASSIGN_OR_RETURN(auto added, open_partitions(openings));
   auto changed = std::make_shared<Topic>(*topic);
   changed->partitions.insert(changed->partitions.end(), added.begin(), added.end());
@@ -321,11 +330,12 @@ Status Topics::alter_configs(std::string_view name, const std::map<std::string, 
       changed->configs.erase(option);
     }
   }
+  RETURN_IF_ERROR(check_topic_configs(changed->configs, changed->broker_defaults()));
   if (validate_only) return {};
   if (Status status = metadata_->put_topic(topic->name, stored(*changed)); !status.ok()) {
     return status.error().in("changing the configs of topic " + topic->name);
   }
-  TopicConfig config = apply_topic_configs(changed->configs);
+  TopicConfig config = config_of(*changed);
   for (const auto& partition : changed->partitions) partition->set_config(config);
   publish(std::move(changed));
   return {};

@@ -73,12 +73,8 @@ class Topics final : public TopicView {
     size_t operator()(std::string_view name) const { return std::hash<std::string_view>()(name); }
   };
 
-  /// Whose a topic is, and whether it should hold nothing yet.
-  struct Origin {
-    bool internal = false;
-    bool expect_new = false;
-  };
-  explicit Topics(const Environment& environment) : env_(environment) {}
+  explicit Topics(const Environment& environment)
+      : env_(environment), defaults_(std::make_shared<const ConfigMap>(environment.options.topic_defaults)) {}
   Status recover();
   Status finish_deletion(const std::string& name, int32_t partitions);
   void warn_of_strangers();
@@ -88,8 +84,10 @@ class Topics final : public TopicView {
   Result<std::shared_ptr<Partition>> open_partition(const Opening& opening);
   /// In the order of `openings`; the first error where there are some.
   Result<std::vector<std::shared_ptr<Partition>>> open_partitions(const std::vector<Opening>& openings);
-  void add_openings(const std::string& topic, int32_t from, int32_t to, const ConfigMap& configs, Origin origin,
-                    std::vector<Opening>& openings);
+  /// Adds the topic's partitions from `from` up to `to`.
+  void add_openings(const Topic& topic, int32_t from, int32_t to, bool expect_new, std::vector<Opening>& openings);
+  std::shared_ptr<const ConfigMap> defaults_of(bool internal) const { return internal ? nullptr : defaults_; }
+  TopicConfig config_of(const Topic& topic) const;
   Result<std::unique_ptr<log::PartitionLog>> open_log(const TopicPartition& tp, const log::LogConfig& config,
                                                       bool expect_new);
   TopicMetrics metrics_of(const std::string& topic);
@@ -99,6 +97,7 @@ class Topics final : public TopicView {
   void begin_leader_epoch();
 
   Environment env_;
+  const std::shared_ptr<const ConfigMap> defaults_;  ///< BrokerOptions::topic_defaults, which topics may outlive.
   std::mutex change_mutex_;  ///< One change at a time, the disk included. Taken before map_mutex_.
   std::unique_ptr<Metadata> metadata_;
   LeaderEpoch leader_epoch_{0};    ///< Of all partitions, since the start.

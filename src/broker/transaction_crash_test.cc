@@ -30,11 +30,14 @@ constexpr auto kUncommitted = bus::Isolation::kReadUncommitted;
 /// A broker, its disk, and the way to call both.
 class World {
  public:
-  explicit World(uint64_t seed) : random(seed) {}
+  explicit World(uint64_t seed) : random(seed), seed_(seed) {}
 
   Status open() {
     // Logs of the coordinators that are written anew and compacted all the time.
-    BrokerOptions options{.data_directory = "/data", .flush_threads = 1, .coordinator_rewrite_bytes_min = 4000};
+    BrokerOptions options{.data_directory = "/data",
+                          .flush_threads = 1,
+                          .compaction = {.seed = seed_},
+                          .coordinator_rewrite_bytes_min = 4000};
     auto opened = Broker::open(options, metrics_, clock_, disk);
     if (!opened.ok()) return opened.error();
     broker_ = *std::move(opened);
@@ -66,6 +69,7 @@ class World {
   os::Random random;
 
  private:
+  const uint64_t seed_;
   os::ManualClock clock_{1700000000000};
   flow::MetricsRegistry metrics_;
   std::unique_ptr<Broker> broker_;

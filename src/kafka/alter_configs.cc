@@ -132,7 +132,7 @@ AlteredConfigs alter_topic(broker::Broker& broker, const std::string& name, cons
                            const AlterConfigsOptions& options) {
   auto topic = broker.topic(name);
   if (!topic) return {KafkaError::kUnknownTopicOrPartition, broker::no_such_topic(name).message};
-  auto values = values_of({topic->configs, broker::describe_topic_configs(topic->configs)}, changes, options.replace);
+  auto values = values_of({topic->configs, topic->describe_configs()}, changes, options.replace);
   if (!values.ok()) return answer(values.error());
   if (values->empty()) return {};
   return answer(broker.alter_configs(name, *values, options.validate_only));

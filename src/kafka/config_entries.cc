@@ -14,7 +14,12 @@ using broker::ConfigType;
 
 ConfigEntry number(std::string name, int64_t value, int64_t kafkas_default, std::string_view help,
                    ConfigType type = ConfigType::kInt) {
-  return {std::move(name), std::to_string(value), type, value == kafkas_default, help};
+  return {.name = std::move(name),
+          .value = std::to_string(value),
+          .type = type,
+          .is_default = value == kafkas_default,
+          .help = help,
+          .fallback = std::to_string(kafkas_default)};
 }
 
 /// Topic options and the broker-wide defaults of them (Kafka's ServerTopicConfigSynonyms), by option.
@@ -69,14 +74,15 @@ int8_t wire_type(ConfigType type) {
 }
 
 int8_t wire_source(const ConfigEntry& entry) {
-  return static_cast<int8_t>(entry.is_default ? ConfigSource::kDefault : ConfigSource::kTopic);
+  if (entry.is_default) return static_cast<int8_t>(ConfigSource::kDefault);
+  return static_cast<int8_t>(entry.broker_wide ? ConfigSource::kStaticBroker : ConfigSource::kTopic);
 }
 
-std::string_view broker_default_of(std::string_view topic_option) {
+std::optional<std::string_view> broker_default_of(std::string_view topic_option) {
   for (const auto& [option, name] : kTopicDefaults) {
     if (option == topic_option) return name;
   }
-  return topic_option;
+  return std::nullopt;
 }
 
 std::vector<ConfigEntry> describe_settings(broker::Broker& broker, broker::ResourceKind kind, std::string_view name) {
@@ -176,6 +182,8 @@ std::vector<ConfigEntry> broker_configs(const ServerContext& server, const Peer&
              std::chrono::duration_cast<std::chrono::minutes>(options.offsets_retention).count(), 10080,
              "When the positions of a group without members are forgotten."),
       number("offsets.topic.num.partitions", options.offsets_partitions, 50, "Partitions of __consumer_offsets."),
+      number("producer.id.expiration.ms", options.producer_id_expiration.count(), 86400000,
+             "When a partition forgets an idempotent producer that sends nothing."),
       number("socket.request.max.bytes", static_cast<int64_t>(server.options.request_bytes_max), 104857600,
              "The largest request."),
       number("transaction.max.timeout.ms", options.transaction_timeout_max.count(), 900000,
@@ -188,10 +196,11 @@ std::vector<ConfigEntry> broker_configs(const ServerContext& server, const Peer&
       number("transactional.id.expiration.ms", options.transactional_id_expiration.count(), 604800000,
              "When a transactional id that does nothing is forgotten."),
   };
-  for (const auto& [topic_option, name] : kTopicDefaults) {
-    if (const auto* spec = broker::find_topic_config(topic_option)) {
-      entries.push_back({std::string(name), std::string(spec->fallback), spec->type, true, spec->help});
-    }
+  for (ConfigEntry& entry : broker::describe_topic_configs({}, options.topic_defaults)) {
+    auto name = broker_default_of(entry.name);
+    if (!name) continue;
+    entry.name = *name;
+    entries.push_back(std::move(entry));
   }
   std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   return entries;

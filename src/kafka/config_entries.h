@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -27,8 +28,8 @@ int8_t wire_type(broker::ConfigType type);
 /// The source of a topic option's value.
 int8_t wire_source(const broker::ConfigEntry& entry);
 
-/// The broker-wide setting that gives a topic option its default; the option itself where there is none.
-std::string_view broker_default_of(std::string_view topic_option);
+/// Kafka's name of the broker-wide setting that gives a topic option its default; nothing for options that it lacks.
+std::optional<std::string_view> broker_default_of(std::string_view topic_option);
 
 /// The settings of a resource that Settings keeps, sorted.
 std::vector<broker::ConfigEntry> describe_settings(broker::Broker& broker, broker::ResourceKind kind,

@@ -1,11 +1,12 @@
 """Administration by Kafka's own tools, unchanged. Each start of Java costs a second or two, so tests batch what they
 can."""
 
+import re
 import time
 
 import confluent_kafka
 import pytest
-from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec
+from confluent_kafka.admin import AdminClient, ConfigResource, ConfigSource, OffsetSpec
 from servers.kafka import tool
 
 from harness import wait_until
@@ -40,6 +41,48 @@ def test_kafka_configs_of_topics_brokers_and_lists(server):
     admin = AdminClient({"bootstrap.servers": server.kafka})
     resource = ConfigResource(ConfigResource.Type.TOPIC, "t")
     assert admin.describe_configs([resource])[resource].result(10)["retention.ms"].value == "123456"
+
+
+def set_topic_defaults(server, defaults):
+    server.file.write_text(re.sub(r"topic_defaults: {.*}", f"topic_defaults: {{{defaults}}}", server.file.read_text()))
+    server.restart()
+
+
+def topic_config(server, topic, option):
+    admin = AdminClient({"bootstrap.servers": server.kafka})
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+    return admin.describe_configs([resource])[resource].result(10)[option]
+
+
+def test_topic_defaults_of_the_file_are_the_brokers_log_settings(headrace):
+    server = headrace("topics: {t: {}, own: {retention.ms: 1d}}\n"
+                      "broker:\n  retention_check_interval: 100ms\n  offsets_retention: 1d\n  topic_defaults: {}\n")
+    assert ConfigSource(topic_config(server, "t", "retention.ms").source) == ConfigSource.DEFAULT_CONFIG
+    set_topic_defaults(server, "retention.ms: 1s, segment.bytes: 1KiB")
+    entry = topic_config(server, "t", "retention.ms")
+    assert (entry.value, ConfigSource(entry.source)) == ("1000", ConfigSource.STATIC_BROKER_CONFIG)
+    entry = topic_config(server, "own", "retention.ms")
+    assert (entry.value, ConfigSource(entry.source)) == ("86400000", ConfigSource.DYNAMIC_TOPIC_CONFIG)
+    assert "log.retention.ms" in entry.synonyms
+    text = run(server, "kafka-configs", "--describe", "--all", "--entity-type", "topics", "--entity-name", "t")
+    assert ("retention.ms=1000 sensitive=false synonyms={STATIC_BROKER_CONFIG:log.retention.ms=1000, "
+            "DEFAULT_CONFIG:log.retention.ms=604800000}") in text
+    text = run(server, "kafka-configs", "--describe", "--entity-type", "topics", "--entity-name", "t")
+    assert "retention.ms" not in text, text  # Nothing is set on the topic itself.
+    text = run(server, "kafka-configs", "--describe", "--all", "--entity-type", "brokers", "--entity-name", "1")
+    assert "log.retention.ms=1000 " in text and "offsets.retention.minutes=1440 " in text, text
+
+    for topic in "t", "own":
+        for _ in range(10):  # Batches, of which a segment holds a few.
+            produce(server, 10, topic=topic)
+    admin = AdminClient({"bootstrap.servers": server.kafka})
+    start = lambda topic: next(iter(admin.list_offsets(  # noqa: E731
+        {confluent_kafka.TopicPartition(topic, 0): OffsetSpec.earliest()}).values())).result(10).offset
+    wait_until(lambda: start("t") > 0, what="retention by the default")
+    assert start("own") == 0
+    set_topic_defaults(server, "")
+    entry = topic_config(server, "t", "retention.ms")
+    assert (entry.value, ConfigSource(entry.source)) == ("604800000", ConfigSource.DEFAULT_CONFIG)
 
 
 def test_kafka_configs_of_groups_and_loggers(server):

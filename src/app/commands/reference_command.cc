@@ -47,6 +47,11 @@ std::string topic_configs_page() {
       "`on_disk_pressure` are its own. They are given in the file (`topics:`), by `headrace topic create -c`, and by\n"
       "any Kafka tool (`kafka-configs.sh --alter --entity-type topics`), also with units: `retention.ms=7d`,\n"
       "`segment.bytes=64MiB`.\n\n"
+      "What a topic does not set, the file may set for all topics: `broker: {topic_defaults: {retention.ms: 1d}}` is\n"
+      "what `log.retention.ms` and the like are in Kafka's `server.properties`. It holds from the next start on, for\n"
+      "topics that are there already, too; not for the broker's own, `__consumer_offsets` and `__transaction_state`.\n"
+      "`on_disk_pressure=drop_oldest` set so leaves topics alone that are only compacted, as their oldest segments\n"
+      "hold the only records of keys.\n\n"
       "| Property | Default | Allowed | What it does |\n|---|---|---|---|\n";
   for (const broker::ConfigSpec& spec : broker::topic_config_table()) {
     out += fmt::format("| `{}` | {} | {} | {} |\n", spec.name, spec.fallback, allowed(spec), spec.help);

@@ -6,7 +6,7 @@
 #include "app/config/option_reader.h"
 #include "app/config/readers.h"
 #include "app/config/sections.h"
-#include "broker/topic_config.h"
+#include "app/config/topic_properties.h"
 #include "flow/sink_runner.h"
 #include "ingest/ingest.h"
 #include "sinks/sinks.h"
@@ -29,6 +29,7 @@ void read_topic(const YamlEntry& entry, Config& config, Problems& problems) {
   if (!expect_kind(entry.value, YamlNode::Kind::kMap, where, problems)) return;
   bus::TopicSpec topic{.name = entry.key};
   if (auto valid = broker::check_topic_name(entry.key); !valid.ok()) problems.add(entry.place, valid.error().message);
+  broker::ConfigMap configs;
   for (const YamlEntry& property : entry.value.map) {
     if (!expect_kind(property.value, YamlNode::Kind::kScalar, where + ": " + property.key, problems)) continue;
     if (property.key == "partitions") {
@@ -37,14 +38,12 @@ void read_topic(const YamlEntry& entry, Config& config, Problems& problems) {
       topic.replication_factor =
           static_cast<int16_t>(whole_number(property.value, where + ": replication.factor", 32'767, problems));
     } else {
-      auto value = broker::normalize_topic_config(property.key, property.value.scalar);
-      if (value.ok()) {
-        topic.configs[property.key] = *value;
-      } else {
-        problems.add(property.value.place, where + ": " + value.error().message);
-      }
+      read_topic_property(property, where, configs, problems);
     }
   }
+  check_together(entry.value, where, configs,
+                 config.bus.embedded() ? config.broker.topic_defaults : broker::ConfigMap(), problems);
+  topic.configs = {configs.begin(), configs.end()};
   config.topics.push_back(std::move(topic));
 }
 

@@ -11,31 +11,6 @@
 namespace headrace::app {
 namespace {
 
-Place place_in(const YamlNode& node, std::string_view key) {
-  const YamlNode* value = node.find(key);
-  return value ? value->place : node.place;
-}
-
-BrokerConfig read_broker(const YamlNode& node, Problems& problems) {
-  flow::Options options = read_options(node, kBrokerSpec, "broker", problems);
-  BrokerConfig broker{.auto_create_topics = options.boolean("auto_create_topics"),
-                      .default_partitions = static_cast<int32_t>(options.integer("default_partitions")),
-                      .retention_check_interval = options.duration("retention_check_interval"),
-                      .compaction_interval = options.duration("compaction_interval"),
-                      .group_initial_rebalance_delay = options.duration("group_initial_rebalance_delay"),
-                      .consumer_group_session_timeout = options.duration("consumer_group_session_timeout"),
-                      .consumer_group_heartbeat_interval = options.duration("consumer_group_heartbeat_interval"),
-                      .partitions_max = static_cast<int32_t>(options.integer("partitions_max"))};
-  if (broker.consumer_group_heartbeat_interval >= broker.consumer_group_session_timeout) {
-    problems.add(place_in(node, "consumer_group_heartbeat_interval"),
-                 "broker: consumer_group_heartbeat_interval: must be less than consumer_group_session_timeout, or "
-                 "every member is silent for too long");
-  }
-  if (options.has("disk_reserve")) broker.disk_reserve_bytes = options.integer("disk_reserve");
-  if (options.has("open_files_max")) broker.open_files_max = static_cast<size_t>(options.integer("open_files_max"));
-  return broker;
-}
-
 ListenConfig read_listen(const YamlNode& node, Problems& problems) {
   flow::Options options = read_options(node, kListenSpec, "listen", problems);
   auto address = [&](std::string_view key) {
@@ -100,7 +75,7 @@ Config load_config(const std::string& text, const std::vector<std::string>& sett
     if (expect_kind(*data, YamlNode::Kind::kScalar, "data", problems)) config.data = data->scalar;
   }
   config.listen = read_listen(section(root, "listen"), problems);
-  config.broker = read_broker(section(root, "broker"), problems);
+  read_broker(section(root, "broker"), config, problems);
   read_topics(section(root, "topics"), config, problems);
   read_ingest(section(root, "ingest"), config, problems);
   read_streams(section(root, "streams"), config, problems);

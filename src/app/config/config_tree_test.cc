@@ -47,6 +47,26 @@ TEST(Overrides, ReachNestedAndDottedKeys) {
   EXPECT_EQ(root.find("sinks")->find("s")->find("enabled")->scalar, "true");
 }
 
+TEST(Overrides, KnowTheSectionsKeysWithDots) {
+  Problems problems;
+  YamlNode root = parse_yaml("listen: {kafka: 'h:1'}\n", problems);
+  apply_overrides(root, {"listen.advertised.kafka=h:2", "broker.topic_defaults.retention.ms=7d"}, problems);
+  ASSERT_TRUE(problems.empty()) << problems.render("x");
+  ASSERT_NE(root.find("listen")->find("advertised.kafka"), nullptr);
+  EXPECT_EQ(root.find("listen")->find("advertised.kafka")->scalar, "h:2");
+  EXPECT_EQ(root.find("listen")->find("kafka")->scalar, "h:1");
+  EXPECT_EQ(root.find("broker")->find("topic_defaults")->find("retention.ms")->scalar, "7d");
+}
+
+TEST(Overrides, OfAPropertyDoNotEndAtAShorterOneThatIsThere) {
+  Problems problems;
+  YamlNode root = parse_yaml("topics: {t: {flush: os}}\n", problems);
+  apply_overrides(root, {"topics.t.flush.ms=7"}, problems);
+  ASSERT_TRUE(problems.empty()) << problems.render("x");
+  EXPECT_EQ(root.find("topics")->find("t")->find("flush")->scalar, "os");
+  EXPECT_EQ(root.find("topics")->find("t")->find("flush.ms")->scalar, "7");
+}
+
 TEST(Overrides, WithoutAValueAreRefused) {
   Problems problems;
   YamlNode root;

@@ -80,6 +80,11 @@ void read_option(const YamlNode& node, const OptionSpec& option, flow::Options& 
 
 }  // namespace
 
+Place place_in(const YamlNode& map, std::string_view key) {
+  const YamlNode* value = map.find(key);
+  return value ? value->place : map.place;
+}
+
 bool expect_kind(const YamlNode& node, YamlNode::Kind kind, std::string_view where, Problems& problems) {
   if (node.kind == kind) return true;
   if (node.kind == YamlNode::Kind::kNull && kind == YamlNode::Kind::kMap) return true;

@@ -16,6 +16,9 @@ namespace headrace::app {
 flow::Options read_options(const YamlNode& node, const flow::ComponentSpec& spec, std::string_view where,
                            Problems& problems, const std::vector<std::string_view>& also = {});
 
+/// Where the value of `key` stands in the map; the map's own place when it is not there.
+Place place_in(const YamlNode& map, std::string_view key);
+
 /// Tells of every key of `node` that is not in `known`.
 void refuse_unknown_keys(const YamlNode& node, const std::vector<std::string_view>& known, std::string_view where,
                          Problems& problems);

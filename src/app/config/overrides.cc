@@ -2,25 +2,43 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <span>
 #include <string_view>
+
+#include "app/config/sections.h"
 
 namespace headrace::app {
 namespace {
 
+using Path = std::vector<std::string>;
+
 /// Whether the keys at this level are whole names with dots in them: topic properties and librdkafka properties.
-bool keys_have_dots(const std::vector<std::string>& path) {
-  return (path.size() == 2 && path[0] == "topics") || (path.size() == 2 && path[0] == "bus" && path[1] == "kafka");
+bool has_properties(const Path& path) {
+  return path.size() == 2 &&
+         (path[0] == "topics" || path == Path{"bus", "kafka"} || path == Path{"broker", "topic_defaults"});
 }
 
-/// The length of the key that `rest` begins with: the longest that `node` has, else up to the first dot.
-size_t key_length(const YamlNode& node, std::string_view rest, bool dotted) {
-  size_t best = 0;
-  for (const YamlEntry& entry : node.map) {
-    bool fits = rest.starts_with(entry.key) && (rest.size() == entry.key.size() || rest[entry.key.size()] == '.');
-    if (fits) best = std::max(best, entry.key.size());
+/// The options that a section has at this level.
+std::span<const flow::OptionSpec> options_at(const Path& path) {
+  for (const Section& section : sections()) {
+    size_t level = section.shape == Section::Shape::kNamedOptions ? 2 : 1;
+    if (section.spec && path.size() == level && path[0] == section.name) return section.spec->options;
   }
-  if (best > 0) return best;
-  return dotted ? rest.size() : std::min(rest.find('.'), rest.size());
+  return {};
+}
+
+/// The length of the key that `rest` begins with: the longest that is known, else up to the first dot.
+size_t key_length(const YamlNode& node, std::string_view rest, const Path& path) {
+  if (has_properties(path)) return rest.size();
+  size_t best = 0;
+  auto consider = [&](std::string_view key) {
+    bool fits = rest.starts_with(key) && (rest.size() == key.size() || rest[key.size()] == '.');
+    if (fits) best = std::max(best, key.size());
+  };
+  for (const YamlEntry& entry : node.map) consider(entry.key);
+  for (const flow::OptionSpec& option : options_at(path)) consider(option.name);
+  return best > 0 ? best : std::min(rest.find('.'), rest.size());
 }
 
 YamlNode& child(YamlNode& node, std::string key) {
@@ -62,9 +80,9 @@ void apply_overrides(YamlNode& root, const std::vector<std::string>& settings, P
     }
     forget_places(value);
     YamlNode* node = &root;
-    std::vector<std::string> path;
+    Path path;
     for (std::string_view rest = std::string_view(setting).substr(0, equals); !rest.empty();) {
-      size_t length = key_length(*node, rest, keys_have_dots(path));
+      size_t length = key_length(*node, rest, path);
       path.emplace_back(rest.substr(0, length));
       node = &child(*node, path.back());
       rest.remove_prefix(std::min(rest.size(), length + 1));

@@ -10,8 +10,9 @@
 namespace headrace::app {
 
 /// Applies `settings`, each `path=value`, to `root`. A path is keys joined by dots; a key may contain dots itself
-/// (`topics.cabs.retention.ms=7d`, `bus.kafka.bootstrap.servers=host:9092`): at each level the longest existing key
-/// that the path begins with is taken, then the known sections' shape decides. Values are YAML (`true`, `[a, b]`).
+/// (`topics.cabs.retention.ms=7d`, `listen.advertised.kafka=host:9092`). Properties of topics and of librdkafka are the
+/// whole rest of a path; elsewhere the longest key that the path begins with is taken, of those that are there and
+/// those that the section knows. Values are YAML (`true`, `[a, b]`).
 void apply_overrides(YamlNode& root, const std::vector<std::string>& settings, Problems& problems);
 
 }  // namespace headrace::app

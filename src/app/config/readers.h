@@ -7,6 +7,8 @@
 
 namespace headrace::app {
 
+void read_broker(const YamlNode& node, Config& config, Problems& problems);
+/// After read_broker and the bus: topics have the embedded broker's defaults.
 void read_topics(const YamlNode& node, Config& config, Problems& problems);
 void read_ingest(const YamlNode& node, Config& config, Problems& problems);
 void read_streams(const YamlNode& node, Config& config, Problems& problems);

@@ -1,5 +1,7 @@
 #include "app/config/sections.h"
 
+#include <limits>
+
 #include "columns/schema.h"
 
 namespace headrace::app {
@@ -27,6 +29,11 @@ constexpr OptionSpec kListenOptions[] = {
              "beyond it new requests wait, and what stands still for 10 s is closed (queued.max.request.bytes)."},
 };
 
+constexpr int64_t kSecond = 1000;
+constexpr int64_t kMinute = 60 * kSecond;
+constexpr int64_t kDay = 24 * 60 * kMinute;
+constexpr int64_t kKafkaInt = std::numeric_limits<int32_t>::max();  // The most that Kafka's own option takes.
+
 constexpr OptionSpec kBrokerOptions[] = {
     {.name = "auto_create_topics",
      .type = OptionType::kBoolean,
@@ -38,6 +45,10 @@ constexpr OptionSpec kBrokerOptions[] = {
      .min = 1,
      .max = 10'000,
      .help = "Partitions of topics that are created without a count (num.partitions)."},
+    {.name = "topic_defaults",
+     .type = OptionType::kStringMap,
+     .help = "Topic properties, as under `topics`, of all topics that don't set them themselves, those that are there "
+             "already included (log.retention.ms, log.segment.bytes, message.max.bytes and the like)."},
     {.name = "retention_check_interval",
      .type = OptionType::kDuration,
      .fallback = "5m",
@@ -56,6 +67,38 @@ constexpr OptionSpec kBrokerOptions[] = {
      .min = 0,
      .max = 60'000,
      .help = "How long the first member of an empty group waits for more (group.initial.rebalance.delay.ms)."},
+    {.name = "group_session_timeout_min",
+     .type = OptionType::kDuration,
+     .fallback = "100ms",
+     .min = 1,
+     .max = kDay,
+     .help =
+         "The shortest session timeout that a member of a classic group may ask for (group.min.session.timeout.ms)."},
+    {.name = "group_session_timeout_max",
+     .type = OptionType::kDuration,
+     .fallback = "30m",
+     .min = 1,
+     .max = kDay,
+     .help =
+         "The longest session timeout that a member of a classic group may ask for (group.max.session.timeout.ms)."},
+    {.name = "group_members_max",
+     .type = OptionType::kInteger,
+     .fallback = "10000",
+     .min = 1,
+     .max = 1'000'000,
+     .help = "Most members of one group (group.max.size, group.consumer.max.size)."},
+    {.name = "groups_max",
+     .type = OptionType::kInteger,
+     .fallback = "100000",
+     .min = 1,
+     .max = 10'000'000,
+     .help = "Most groups of each kind, and most groups that have committed offsets."},
+    {.name = "offsets_retention",
+     .type = OptionType::kDuration,
+     .fallback = "7d",
+     .min = kMinute,
+     .max = kKafkaInt * kMinute,
+     .help = "When committed offsets of a group without members are forgotten (offsets.retention.minutes)."},
     {.name = "consumer_group_session_timeout",
      .type = OptionType::kDuration,
      .fallback = "45s",
@@ -70,6 +113,57 @@ constexpr OptionSpec kBrokerOptions[] = {
      .max = 60'000,
      .help = "How often members of consumer groups are told to speak up, which is how fast they rebalance "
              "(group.consumer.heartbeat.interval.ms)."},
+    {.name = "transaction_timeout_max",
+     .type = OptionType::kDuration,
+     .fallback = "15m",
+     .min = kMinute,  // What the transactions of pipelines ask for.
+     .max = kKafkaInt,
+     .help = "The longest timeout that a transactional producer may ask for (transaction.max.timeout.ms)."},
+    {.name = "transactional_id_expiration",
+     .type = OptionType::kDuration,
+     .fallback = "7d",
+     .min = kSecond,
+     .max = kKafkaInt,
+     .help = "When a transactional id that does nothing is forgotten (transactional.id.expiration.ms)."},
+    {.name = "transactional_id_cleanup_interval",
+     .type = OptionType::kDuration,
+     .fallback = "1h",
+     .min = 100,
+     .max = kDay,
+     .help = "How often transactional ids are looked for that expired "
+             "(transaction.remove.expired.transaction.cleanup.interval.ms)."},
+    {.name = "transactional_ids_max",
+     .type = OptionType::kInteger,
+     .fallback = "100000",
+     .min = 1,
+     .max = 10'000'000,
+     .help = "Most transactional ids."},
+    {.name = "producer_id_expiration",
+     .type = OptionType::kDuration,
+     .fallback = "1d",
+     .min = kSecond,
+     .max = kKafkaInt,
+     .help = "When a partition forgets an idempotent producer that sends nothing, and no longer knows its duplicates "
+             "(producer.id.expiration.ms)."},
+    {.name = "connection_idle_max",
+     .type = OptionType::kDuration,
+     .fallback = "10m",
+     .min = kSecond,
+     .max = 365 * kDay,
+     .help = "Silence after which a Kafka client's connection is closed (connections.max.idle.ms)."},
+    {.name = "request_bytes_max",
+     .type = OptionType::kSize,
+     .fallback = "100MiB",
+     .min = 64 << 10,
+     .max = kKafkaInt,
+     .help = "The largest request of a Kafka client (socket.request.max.bytes)."},
+    {.name = "fetch_bytes_max",
+     .type = OptionType::kSize,
+     .fallback = "64MiB",
+     .min = 1 << 20,
+     .max = int64_t{1} << 40,
+     .help = "Memory of fetched records, over all connections, that Kafka clients have not received yet; beyond it "
+             "fetches are small."},
     {.name = "disk_reserve",
      .type = OptionType::kSize,
      .min = 0,

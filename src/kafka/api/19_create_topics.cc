@@ -5,7 +5,8 @@
 // - A topic that is named more than once is refused with INVALID_REQUEST, and told once.
 // - Partition count and replication factor -1 mean the broker's defaults; the only replication factor is 1. A manual
 //   assignment must name this broker and partitions 0 to n-1.
-// - Configs are checked against the table of topic options: an unknown name or wrong value is INVALID_CONFIG.
+// - Configs are checked against the table of topic options: an unknown name, a wrong value, or values that contradict
+//   each other or the broker's defaults are INVALID_CONFIG.
 // - Partitions over the client's controller_mutation_rate are refused with THROTTLING_QUOTA_EXCEEDED.
 //
 // Version notes:
@@ -37,7 +38,7 @@ struct Refusal {
 };
 
 /// Checks what needs an error code of its own; the broker checks everything once more.
-Refusal check(const TopicRequest& topic) {
+Refusal check(const TopicRequest& topic, const broker::ConfigMap& defaults) {
   if (auto name = broker::check_topic_name(topic.name); !name.ok()) {
     return {KafkaError::kInvalidTopic, name.error().message};
   }
@@ -66,12 +67,15 @@ Refusal check(const TopicRequest& topic) {
   if (!assigned && topic.replication_factor != -1 && topic.replication_factor != 1) {
     return {KafkaError::kInvalidReplicationFactor, "there is one broker: the replication factor is 1, or -1"};
   }
+  broker::ConfigMap configs;
   for (const auto& config : topic.configs) {
     if (!config.value) return {KafkaError::kInvalidConfig, config.name + ": null is no value"};
     auto normal = broker::normalize_topic_config(config.name, *config.value);
     if (!normal.ok()) return {KafkaError::kInvalidConfig, normal.error().message};
+    configs[config.name] = *std::move(normal);
   }
-  return {};
+  Status together = broker::check_topic_configs(configs, defaults);
+  return together.ok() ? Refusal() : Refusal{KafkaError::kInvalidConfig, together.error().message};
 }
 
 void set_created(TopicResponse& out, const broker::Topic& topic, size_t partitions) {
@@ -80,7 +84,7 @@ void set_created(TopicResponse& out, const broker::Topic& topic, size_t partitio
   out.num_partitions = static_cast<int32_t>(partitions);
   out.replication_factor = 1;
   out.configs.emplace();
-  for (const auto& entry : broker::describe_topic_configs(topic.configs)) {
+  for (const auto& entry : topic.describe_configs()) {
     out.configs->push_back({entry.name, entry.value, false, wire_source(entry), false});
   }
 }
@@ -97,7 +101,8 @@ TopicResponse create(broker::Broker& broker, const TopicRequest& topic, bool val
   // Who creates what may be there already need not know how it was created.
   if (broker.topic(topic.name))
     return refuse(KafkaError::kTopicAlreadyExists, "topic '" + topic.name + "' exists already");
-  if (auto refusal = check(topic); refusal.error != KafkaError::kNone) return refuse(refusal.error, refusal.message);
+  if (auto refusal = check(topic, broker.options().topic_defaults); refusal.error != KafkaError::kNone)
+    return refuse(refusal.error, refusal.message);
   bus::TopicSpec spec;
   spec.name = topic.name;
   spec.partitions = topic.assignments.empty() ? topic.num_partitions : static_cast<int32_t>(topic.assignments.size());

@@ -1,8 +1,8 @@
 // DescribeConfigs (32): tells the settings of resources.
 //
 // Behavior:
-// - Topics (2): every topic option with its value, whether it was set on the topic or is the default, and with
-//   include_synonyms where it comes from.
+// - Topics (2): every topic option with its value, whether it was set on the topic, comes from the broker's defaults
+//   for topics (STATIC_BROKER_CONFIG) or is the default, and with include_synonyms all of these.
 // - Brokers (4): this broker's settings, read-only; they come from the configuration file.
 // - The broker's logger (8): there is one, "root", with its level.
 // - Subscriptions to client metrics (16): their three settings. Groups (32): the timeouts of consumer groups (KIP-848).
@@ -48,15 +48,18 @@ ResourceResponse::ResourceResult entry_of(const broker::ConfigEntry& entry, bool
 
 void add_topic_configs(const broker::Topic& topic, const Resource& resource, const DescribeConfigsRequest& request,
                        ResourceResponse& out) {
-  for (const auto& entry : broker::describe_topic_configs(topic.configs)) {
+  const broker::ConfigMap& defaults = topic.broker_defaults();
+  for (const auto& entry : topic.describe_configs()) {
     if (!wanted(resource, entry.name)) continue;
     auto source = static_cast<ConfigSource>(wire_source(entry));
     auto& described = out.configs.emplace_back(entry_of(entry, false, source, request));
     if (!request.include_synonyms) continue;
-    if (!entry.is_default) described.synonyms.push_back({entry.name, entry.value, wire_source(entry)});
-    std::string fallback(broker::find_topic_config(entry.name)->fallback);
-    std::string name(broker_default_of(entry.name));
-    described.synonyms.push_back({std::move(name), fallback, static_cast<int8_t>(ConfigSource::kDefault)});
+    if (source == ConfigSource::kTopic) described.synonyms.push_back({entry.name, entry.value, wire_source(entry)});
+    std::string name(broker_default_of(entry.name).value_or(entry.name));
+    if (auto found = defaults.find(entry.name); found != defaults.end()) {
+      described.synonyms.push_back({name, found->second, static_cast<int8_t>(ConfigSource::kStaticBroker)});
+    }
+    described.synonyms.push_back({name, entry.fallback, static_cast<int8_t>(ConfigSource::kDefault)});
   }
 }
 
@@ -74,6 +77,8 @@ void add_configs(const std::vector<broker::ConfigEntry>& entries, const Telling&
     auto& described = out.configs.emplace_back(entry_of(entry, telling.read_only, source, request));
     if (!request.include_synonyms) continue;
     described.synonyms.push_back({entry.name, entry.value, static_cast<int8_t>(source)});
+    if (entry.is_default || entry.fallback.empty()) continue;
+    described.synonyms.push_back({entry.name, entry.fallback, static_cast<int8_t>(ConfigSource::kDefault)});
   }
 }
 
