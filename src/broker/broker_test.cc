@@ -309,6 +309,16 @@ TEST_F(BrokerTest, FlushOsAnswersInsideTheCall) {
   EXPECT_EQ(p->high_watermark(), Offset(1));
 }
 
+TEST_F(BrokerTest, RecordsOfTransactionsAreOnTheDiskBeforeTheyAreAcknowledgedWhateverTheTopicSays) {
+  auto p = topic("t", {{"flush", "os"}});
+  auto identity = broker_->transactions().new_producer_id();
+  ASSERT_TRUE(identity.ok());
+  auto batch = record::with_producer(batch_of({"x"}),
+                                     {.id = identity->id, .epoch = 0, .base_sequence = 0, .transactional = true});
+  ASSERT_TRUE(produce(*p, batch).ok());
+  EXPECT_EQ(p->log().durable_end(), Offset(1));
+}
+
 TEST_F(BrokerTest, FlushIntervalReachesTheDiskByItself) {
   auto p = topic("t", {{"flush", "interval"}, {"flush.ms", "20"}});
   ASSERT_TRUE(produce(*p, batch_of({"x"})).ok());

@@ -98,7 +98,8 @@ void DiskSpace::look_held(int64_t wanted_bytes) {
   } else {
     log_info("the disk of {} has room again ({}): records are taken", directory_, text);
   }
-  metrics_.set_state("disk", now ? "refusing" : "running", text);
+  metrics_.set_state("disk", now ? "refusing" : "running",
+                     now ? text + ": delete records or topics, or enlarge the disk" : text);
 }
 
 }  // namespace headrace::broker

@@ -174,7 +174,10 @@ void Partition::append(std::span<const record::Batch> batches, bool on_disk, Pro
     if (closed_) {
       failure = gone();
     } else {
-      wait_for_disk = on_disk || config_.log.flush_policy == log::FlushPolicy::kBeforeAck;
+      // A transaction is decided only when its records are on the disk, or a power loss could take a part of it.
+      bool in_transaction = std::any_of(batches.begin(), batches.end(),
+                                        [](const auto& batch) { return batch.header().is_transactional(); });
+      wait_for_disk = on_disk || in_transaction || config_.log.flush_policy == log::FlushPolicy::kBeforeAck;
       auto appended = log_->append(batches, leader_epoch_);
       if (!appended.ok()) {
         failure = appended.error().in("appending to " + to_string(tp_));
@@ -407,7 +410,7 @@ bool Partition::lazy_flush_due(std::chrono::nanoseconds now) {
   if (config.log.flush_policy != log::FlushPolicy::kOs || now < lazy_flush_at_) return false;
   auto fallback = config.flush_by_interval ? kFlushInterval : kOsFlushInterval;
   lazy_flush_at_ = now + config.flush_interval.value_or(fallback);
-  return true;
+  return log_->durable_end() < log_->log_end_offset();
 }
 
 Status Partition::shut_down(bool destroy) {

@@ -37,19 +37,17 @@ PartitionHealth::PartitionHealth(flow::MetricsRegistry& metrics)
 void PartitionHealth::health_changed(const std::string& directory, const log::LogHealth& health) {
   std::lock_guard lock(mutex_);
   std::string name = name_of(directory);
-  if (auto before = unsound_.find(name); before != unsound_.end()) {
-    count(before->second, -1);
-    unsound_.erase(before);
+  log::LogHealth before;
+  if (auto found = unsound_.find(name); found != unsound_.end()) {
+    before = std::move(found->second);
+    unsound_.erase(found);
   }
-  count(health, 1);
+  int failures = health.out_of_service.has_value() - before.out_of_service.has_value();
+  failed_ += failures;
+  out_of_service_.add(failures);
+  damaged_ranges_.add(std::ssize(health.damaged) - std::ssize(before.damaged));
   if (!health.sound()) unsound_.emplace(std::move(name), health);
-  bool failed = out_of_service_.value() > 0;
-  metrics_.set_state("partitions", failed ? "failed" : unsound_.empty() ? "running" : "damaged", summary());
-}
-
-void PartitionHealth::count(const log::LogHealth& health, int64_t by) {
-  if (health.out_of_service) out_of_service_.add(by);
-  damaged_ranges_.add(by * static_cast<int64_t>(health.damaged.size()));
+  metrics_.set_state("partitions", failed_ > 0 ? "failed" : unsound_.empty() ? "running" : "damaged", summary());
 }
 
 /// A sentence a line, and what is to be done at the end.
@@ -57,7 +55,7 @@ std::string PartitionHealth::summary() const {
   std::string text;
   size_t named = 0;
   for (bool failed : {true, false}) {
-    if (failed && out_of_service_.value() == 0) continue;
+    if (failed && failed_ == 0) continue;
     for (auto at = unsound_.begin(); at != unsound_.end() && named < kNamedMax; ++at) {
       if (at->second.out_of_service.has_value() != failed) continue;
       text += describe(at->first, at->second);
@@ -65,7 +63,7 @@ std::string PartitionHealth::summary() const {
     }
   }
   if (unsound_.size() > named) fmt::format_to(std::back_inserter(text), "And {} more.\n", unsound_.size() - named);
-  if (out_of_service_.value() > 0) {
+  if (failed_ > 0) {
     text += "What was acknowledged can be read. Repair the disk, then restart: what was not synced is written again.\n";
   }
   if (damaged_ranges_.value() > 0) text += "All other records can be read: seek behind these. Check the disk.\n";

@@ -22,7 +22,6 @@ class PartitionHealth final : public log::HealthListener {
   void health_changed(const std::string& directory, const log::LogHealth& health) override;
 
  private:
-  void count(const log::LogHealth& health, int64_t by);
   std::string summary() const;
 
   flow::MetricsRegistry& metrics_;
@@ -30,6 +29,7 @@ class PartitionHealth final : public log::HealthListener {
   flow::Metric& damaged_ranges_;
   std::mutex mutex_;
   std::map<std::string, log::LogHealth> unsound_;  ///< By the partition's name.
+  int64_t failed_ = 0;                             ///< Those of them that are out of service.
 };
 
 }  // namespace headrace::broker

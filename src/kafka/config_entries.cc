@@ -12,14 +12,14 @@ namespace {
 using broker::ConfigEntry;
 using broker::ConfigType;
 
-ConfigEntry number(std::string name, int64_t value, int64_t kafkas_default, std::string_view help,
+ConfigEntry number(std::string name, int64_t value, int64_t fallback, std::string_view help,
                    ConfigType type = ConfigType::kInt) {
   return {.name = std::move(name),
           .value = std::to_string(value),
           .type = type,
-          .is_default = value == kafkas_default,
+          .is_default = value == fallback,
           .help = help,
-          .fallback = std::to_string(kafkas_default)};
+          .fallback = std::to_string(fallback)};
 }
 
 /// Topic options and the broker-wide defaults of them (Kafka's ServerTopicConfigSynonyms), by option.
@@ -125,6 +125,7 @@ Status set_root_level(std::string_view level, bool validate_only) {
 
 std::vector<ConfigEntry> broker_configs(const ServerContext& server, const Peer& peer) {
   const auto& options = server.broker.options();
+  const broker::BrokerOptions ours;
   std::string id = std::to_string(kNodeId);
   std::string address =
       "PLAINTEXT://" + server.advertised_host(peer) + ":" + std::to_string(server.advertised_port(peer));
@@ -144,15 +145,19 @@ std::vector<ConfigEntry> broker_configs(const ServerContext& server, const Peer&
        "Assignors of consumer groups; the first is the default."},
       number("group.consumer.heartbeat.interval.ms", options.consumer_group_heartbeat_interval.count(), 5000,
              "How often members of consumer groups are told to speak up."),
-      number("group.consumer.max.size", static_cast<int64_t>(options.group_members_max), INT32_MAX,
-             "Members of one consumer group."),
-      number("group.consumer.max.heartbeat.interval.ms", broker::kConsumerHeartbeatMax.count(), 15000,
+      number("group.consumer.max.size", static_cast<int64_t>(options.group_members_max),
+             static_cast<int64_t>(ours.group_members_max), "Members of one consumer group."),
+      number("group.consumer.max.heartbeat.interval.ms", broker::kConsumerHeartbeatMax.count(),
+             broker::kConsumerHeartbeatMax.count(),
              "The longest heartbeat interval that a consumer group may be given."),
-      number("group.consumer.max.session.timeout.ms", broker::kConsumerSessionTimeoutMax.count(), 60000,
+      number("group.consumer.max.session.timeout.ms", broker::kConsumerSessionTimeoutMax.count(),
+             broker::kConsumerSessionTimeoutMax.count(),
              "The longest session time-out that a consumer group may be given."),
-      number("group.consumer.min.heartbeat.interval.ms", broker::kConsumerHeartbeatMin.count(), 5000,
+      number("group.consumer.min.heartbeat.interval.ms", broker::kConsumerHeartbeatMin.count(),
+             broker::kConsumerHeartbeatMin.count(),
              "The shortest heartbeat interval that a consumer group may be given."),
-      number("group.consumer.min.session.timeout.ms", broker::kConsumerSessionTimeoutMin.count(), 45000,
+      number("group.consumer.min.session.timeout.ms", broker::kConsumerSessionTimeoutMin.count(),
+             broker::kConsumerSessionTimeoutMin.count(),
              "The shortest session time-out that a consumer group may be given."),
       {"group.consumer.migration.policy", "bidirectional", ConfigType::kString, true,
        "Groups go from each protocol to the other while their members run."},
@@ -160,16 +165,18 @@ std::vector<ConfigEntry> broker_configs(const ServerContext& server, const Peer&
              "How long a member of a consumer group may be silent."),
       {"group.coordinator.rebalance.protocols", "classic,consumer", ConfigType::kList, true,
        "The protocols that groups may speak."},
-      number("group.initial.rebalance.delay.ms", options.group_initial_rebalance_delay.count(), 3000,
-             "How long a new group waits for more members."),
+      number("group.initial.rebalance.delay.ms", options.group_initial_rebalance_delay.count(),
+             ours.group_initial_rebalance_delay.count(), "How long a new group waits for more members."),
       number("group.max.session.timeout.ms", options.group_session_timeout_max.count(), 1800000,
              "The longest session time-out of a group member."),
-      number("group.max.size", static_cast<int64_t>(options.group_members_max), INT32_MAX, "Members of one group."),
-      number("group.min.session.timeout.ms", options.group_session_timeout_min.count(), 6000,
-             "The shortest session time-out of a group member."),
+      number("group.max.size", static_cast<int64_t>(options.group_members_max),
+             static_cast<int64_t>(ours.group_members_max), "Members of one group."),
+      number("group.min.session.timeout.ms", options.group_session_timeout_min.count(),
+             ours.group_session_timeout_min.count(), "The shortest session time-out of a group member."),
       number("log.cleaner.backoff.ms", options.compaction.interval.count(), 15000,
              "How often compaction looks for work.", ConfigType::kLong),
-      number("log.cleaner.dedupe.buffer.size", static_cast<int64_t>(options.compaction.offset_map_bytes_max), 134217728,
+      number("log.cleaner.dedupe.buffer.size", static_cast<int64_t>(options.compaction.offset_map_bytes_max),
+             static_cast<int64_t>(ours.compaction.offset_map_bytes_max),
              "Memory for the keys of one pass of compaction.", ConfigType::kLong),
       number("log.retention.check.interval.ms", options.retention_check_interval.count(), 300000,
              "How often old segments are looked for.", ConfigType::kLong),
@@ -181,7 +188,8 @@ std::vector<ConfigEntry> broker_configs(const ServerContext& server, const Peer&
       number("offsets.retention.minutes",
              std::chrono::duration_cast<std::chrono::minutes>(options.offsets_retention).count(), 10080,
              "When the positions of a group without members are forgotten."),
-      number("offsets.topic.num.partitions", options.offsets_partitions, 50, "Partitions of __consumer_offsets."),
+      number("offsets.topic.num.partitions", options.offsets_partitions, ours.offsets_partitions,
+             "Partitions of __consumer_offsets."),
       number("producer.id.expiration.ms", options.producer_id_expiration.count(), 86400000,
              "When a partition forgets an idempotent producer that sends nothing."),
       number("socket.request.max.bytes", static_cast<int64_t>(server.options.request_bytes_max), 104857600,
@@ -191,7 +199,7 @@ std::vector<ConfigEntry> broker_configs(const ServerContext& server, const Peer&
       number("transaction.remove.expired.transaction.cleanup.interval.ms",
              options.transactional_id_cleanup_interval.count(), 3600000,
              "How often transactional ids that expired are looked for."),
-      number("transaction.state.log.num.partitions", options.transaction_partitions, 50,
+      number("transaction.state.log.num.partitions", options.transaction_partitions, ours.transaction_partitions,
              "Partitions of __transaction_state."),
       number("transactional.id.expiration.ms", options.transactional_id_expiration.count(), 604800000,
              "When a transactional id that does nothing is forgotten."),

@@ -44,7 +44,7 @@ std::string_view root_level();
 /// kInvalidArgument: no such level.
 Status set_root_level(std::string_view level, bool validate_only);
 
-/// The broker's settings under Kafka's names, sorted; `is_default` where the value is Kafka's own default.
+/// The broker's settings under Kafka's names, sorted; `is_default` where the value is what holds when nobody sets it.
 std::vector<broker::ConfigEntry> broker_configs(const ServerContext& server, const Peer& peer);
 
 }  // namespace headrace::kafka

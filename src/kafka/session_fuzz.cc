@@ -101,6 +101,7 @@ class FuzzConnection final : public net::Connection {
   void send(Sendable) override {}
   void send_copy(BytesView) override {}
   size_t queued_bytes() const override { return 0; }
+  bool waits_for_memory() const override { return false; }
   void pause_reading() override { paused = true; }
   void resume_reading() override { paused = false; }
   void close() override { closed = true; }

@@ -212,7 +212,10 @@ Error PartitionLogImpl::fail(const Error& error) {
 
 void PartitionLogImpl::tell_health() const {
   if (!resources_ || !resources_->health || closed_) return;
-  resources_->health->health_changed(directory_, {failure_, damaged_});
+  LogHealth health{failure_, damaged_};
+  // What lies below the start is asked for by nobody.
+  std::erase_if(health.damaged, [this](const DamagedRange& range) { return range.to <= log_start_; });
+  resources_->health->health_changed(directory_, health);
 }
 
 // What was wrong with a log that is gone is nobody's trouble: its directory may be another one's by now.

@@ -170,7 +170,7 @@ class PartitionLog {
   virtual std::optional<ProducerInfo> producer(ProducerId id) const = 0;
   virtual std::vector<ProducerInfo> producers() const = 0;
   virtual std::vector<DamagedRange> damaged_ranges() const = 0;
-  /// The error that took the log out of service for writing, if one did. Waits for nobody.
+  /// The error that took the log out of service for writing, if one did. Of a sound log, waits for nobody.
   virtual std::optional<Error> out_of_service() const = 0;
 
   /// Removes segments that retention.ms or retention.bytes no longer covers (never the active one, except that it is

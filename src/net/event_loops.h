@@ -45,8 +45,12 @@ class Session {
   /// The size of the frame whose beginning on_bytes() left unconsumed, where that is known: so much room is made for it
   /// at once, instead of growing with what arrives. 0: not known, or what arrives soon.
   virtual size_t frame_bytes() const { return 0; }
-  /// Memory in which the session collects what it consumed of a frame that has not come whole.
-  virtual size_t held_bytes() const { return 0; }
+  /// A frame that the session consumes as it comes: bytes that it has of it, and those of all of it where that is
+  /// known (else 0).
+  struct Collected {
+    size_t bytes = 0, frame_bytes = 0;
+  };
+  virtual Collected collected() const { return {}; }
   /// The peer sends no more but may still read; on_bytes() has seen all that it sent. True keeps the connection until
   /// the session closes it; false closes it after what is queued was sent.
   virtual bool on_end() { return false; }
@@ -68,6 +72,8 @@ class Connection {
   /// The same for a few bytes that are copied: cheaper than a buffer of their own.
   virtual void send_copy(BytesView bytes) = 0;
   virtual size_t queued_bytes() const = 0;
+  /// Whether it is not read from as there is no memory to read into: its silence is not the peer's.
+  virtual bool waits_for_memory() const = 0;
   virtual void pause_reading() = 0;
   virtual void resume_reading() = 0;
   /// Closes after what is queued was sent.
@@ -99,11 +105,11 @@ class Listener {
 /// What holds for all connections of the loops together.
 struct EventLoopsOptions {
   size_t connections_max = SIZE_MAX;  ///< Of listeners.
-  /// Memory of what was received and not consumed, and of what waits to be sent; a frame more for each loop. From there
+  /// Memory of what was received and not consumed, and of what waits to be sent (internal/buffer_budget.h). From there
   /// on no frame is begun to be read, and none over 2 MiB from three quarters on.
   size_t buffer_bytes_max = SIZE_MAX;
-  /// While connections wait for memory, one that holds some is closed when it moves less than 1 MiB in this time, or in
-  /// the second if it was not read from all the while: the largest first, until a quarter is free.
+  /// A connection that holds memory for which others wait is closed when it moves less than 1 MiB in the first time, or
+  /// in the second if it was itself not read from all the while.
   std::chrono::milliseconds stalled_max{10'000}, starved_max{30'000};
 };
 

@@ -448,7 +448,7 @@ TEST_F(EventLoopsTest, TimerRunsOnItsLoopAndADestroyedOneDoesNot) {
 TEST(ReceiveBuffer, HoldsNothingWhileEmptyAndShrinksAfterALargeFrame) {
   internal::ReceiveBuffer buffer;
   EXPECT_EQ(buffer.capacity(), 0u);
-  std::memset(buffer.reserve_tail(1 << 20, /*all=*/false), 'a', 1 << 20);
+  std::memset(buffer.reserve_tail(1 << 20, SIZE_MAX), 'a', 1 << 20);
   buffer.commit(1 << 20);
   buffer.consume((1 << 20) - 3);
   EXPECT_EQ(as_text(buffer.view()), "aaa");

@@ -1,9 +1,12 @@
 """What all connections together may hold in memory: under a named bound whatever they send, and whatever they don't read.
 Requests that are large are all answered; peers that hold memory and stand still are closed when others need it."""
 
+import json
 import socket
 import struct
 import threading
+import urllib.error
+import urllib.request
 
 import pytest
 from confluent_kafka import Producer
@@ -12,10 +15,11 @@ from harness import wait_until
 MIB = 1 << 20
 LARGE = 99 * MIB
 BOUND_MIB = 256
-# Beside the bound: a request on each of the two event loops, and what the process takes anyway.
-RESIDENT_MIB_MAX = BOUND_MIB + 2 * 100 + 80
+# Beside the bound: a request that comes alone, what the allocator keeps, and what the process takes anyway.
+RESIDENT_MIB_MAX = BOUND_MIB + 100 + 180
 CONFIG = f"""
 listen: {{kafka: '127.0.0.1:0', mqtt: '127.0.0.1:0', http: '127.0.0.1:0', buffer_bytes_max: {BOUND_MIB}MiB}}
+ingest: {{http: {{}}}}
 topics:
   t: {{partitions: 1}}
 """
@@ -106,6 +110,31 @@ def test_large_requests_that_never_end_make_room_for_others(server):
     for peer in peers:
         peer.close()
     produce(server)
+
+
+def test_large_bodies_of_many_at_once_are_all_answered(headrace):
+    """Together over the bound: they are read in their turns."""
+    config = CONFIG.replace(f"{BOUND_MIB}MiB", "64MiB").replace("partitions: 1", "partitions: 1, max.message.bytes: 20MiB")
+    server = headrace(config, free_ports=False)
+    lines = (json.dumps({"x": "y" * 1000}) + "\n") * 14_000
+    answered = []
+
+    def post():
+        request = urllib.request.Request(server.http + "/v1/topics/t/records", data=lines.encode(),
+                                         headers={"content-type": "application/x-ndjson"})
+        try:
+            answered.append(urllib.request.urlopen(request, timeout=120).status)
+        except urllib.error.HTTPError as error:  # Too many requests at a time, said so.
+            answered.append(error.code)
+
+    posts = [threading.Thread(target=post) for _ in range(20)]
+    for thread in posts:
+        thread.start()
+    produce(server)
+    for thread in posts:
+        thread.join()
+    assert len(answered) == len(posts) and set(answered) <= {200, 429}, answered
+    assert "closed" not in server.errors()
 
 
 def test_answers_that_nobody_reads_make_room_for_others(headrace):

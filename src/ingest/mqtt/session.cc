@@ -57,13 +57,17 @@ void Session::send(const Packet& packet) {
 size_t Session::on_bytes(BytesView bytes) {
   wire::mqtt::FrameReader reader(bytes, connected_ ? writer_.settings().packet_bytes_max : kConnectBytesMax);
   size_t used = 0;
+  frame_bytes_ = 0;
   while (!closing_) {
     if (must_hold()) {
       hold();
       break;
     }
     const Frame* frame = reader.next();
-    if (!frame) break;
+    if (!frame) {
+      frame_bytes_ = reader.begun_bytes();
+      break;
+    }
     Handled handled = handle(*frame);
     if (handled == Handled::kHeld) break;
     if (handled == Handled::kClosed) return bytes.size();
@@ -286,6 +290,7 @@ void Session::check_deadlines(TimePoint now) {
   const Settings& settings = writer_.settings();
   if (connection_.queued_bytes() <= kSendQueueBytesMax) send_stalled_since_ = now;
   if (now - send_stalled_since_ > settings.send_timeout) return connection_.close_now();
+  if (connection_.waits_for_memory()) last_seen_ = now;
   if (closing_ || held_) return;
   milliseconds silence_max = connected_ ? silence_max_ : settings.connect_timeout;
   if (silence_max.count() > 0 && now - last_seen_ > silence_max) {

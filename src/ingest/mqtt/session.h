@@ -26,6 +26,7 @@ class Session final : public net::Session {
   ~Session() override;
 
   size_t on_bytes(BytesView bytes) override;
+  size_t frame_bytes() const override { return frame_bytes_; }
   void on_drained() override { resume(); }
   void on_close() override;
 
@@ -78,6 +79,7 @@ class Session final : public net::Session {
   /// Packet identifiers of QoS 2 messages that the client has not released; true once PUBREC was sent (4.3.3).
   std::map<uint16_t, bool> exactly_once_;
   std::chrono::milliseconds silence_max_{0};  ///< One and a half keep-alives [MQTT-3.1.2-24]; 0: any.
+  size_t frame_bytes_ = 0;                    ///< Of the packet that has begun to arrive.
   TimePoint last_seen_;
   TimePoint send_stalled_since_{};
   bool connected_ = false;

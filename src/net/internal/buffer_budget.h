@@ -12,17 +12,16 @@ namespace headrace::net::internal {
 
 /// Counts bytes that were received and not consumed, and those that wait for their reader. Thread-safe.
 ///
-/// A frame that was begun while there was room may be read to its end, as it counts whole from its beginning on; no
-/// other is begun while the budget is exhausted. So memory is at most `bytes_max` and a frame for each loop. Large ones
-/// leave a quarter to small ones, which are answered while the large wait; one that is larger than all that is left to
-/// it comes alone.
+/// A frame whose size is known counts whole once it is begun, and is then read to its end; while there is no room none
+/// is begun, unless it is the only one. Large ones leave a quarter to small ones, which are answered while the large
+/// wait. So memory is at most `bytes_max` and what a read brings of frames that wait.
 class BufferBudget {
  public:
   struct Limits {
     size_t bytes_max = SIZE_MAX;
-    /// While memory is short, a connection that holds some and moves less than kProgressBytes in this time is closed;
+    /// A connection that holds what others wait for is closed when it moves less than kProgressBytes in this time;
     std::chrono::milliseconds stalled_max{10'000};
-    /// and so is one that was itself not read from for want of memory.
+    /// in this one, if it was itself not read from for want of memory.
     std::chrono::milliseconds starved_max{30'000};
   };
   static constexpr size_t kProgressBytes = 1 << 20;
@@ -40,8 +39,8 @@ class BufferBudget {
   bool begin_frame(size_t bytes) {
     std::lock_guard lock(mutex_);
     bool large = bytes > kLargeBytes;
-    bool fits = frames_ + bytes <= (large ? large_max() : limits_.bytes_max) && !exhausted(large);
-    if (frames_ > 0 && !fits) return false;
+    bool fits = frames_ + bytes <= limits_.bytes_max && (!large || frames_ < large_max());
+    if (frames_ > 0 && (!fits || exhausted(large))) return false;
     frames_ += bytes;
     return true;
   }
@@ -57,10 +56,11 @@ class BufferBudget {
   }
   /// How many connections wait for memory, over all loops.
   void change_starving(size_t from, size_t to) { starving_.fetch_add(to - from, std::memory_order_relaxed); }
-  /// Bytes that stalled connections are to give back: a quarter of all as long as somebody waits.
+  /// Bytes that stalled connections are to give back: all over what large frames may use, and where somebody waits all
+  /// the same, any.
   size_t wanted() const {
-    size_t excess = used() - std::min(used(), large_max());
-    return starving_.load(std::memory_order_relaxed) > 0 ? std::max(excess, limits_.bytes_max / 4) : excess;
+    size_t now = used();
+    return now > large_max() ? now - large_max() : std::min<size_t>(starving_.load(std::memory_order_relaxed), 1);
   }
 
  private:

@@ -49,9 +49,9 @@ void BufferHolders::watch(milliseconds delay) {
 }
 
 void BufferHolders::look() {
-  close_stalled(steady_clock::now());
   feed_starved();
   tell_starving();
+  close_stalled(steady_clock::now());
   timer_.reset();
   if (!starved_.empty()) return watch(kFeedInterval);
   if (!holders_.empty()) watch(kLookInterval);
@@ -70,25 +70,30 @@ void BufferHolders::tell_starving() {
   budget_.change_starving(before, starved_.size());
 }
 
-/// The largest first, as many as it takes.
+/// The largest first, as many as it takes. Little ones, and those that wait themselves, are in nobody's way unless all
+/// is used up.
 void BufferHolders::close_stalled(TimePoint now) {
-  size_t wanted = budget_.wanted(), freed = 0, closed = 0;
   std::vector<TcpConnection*> stalled;
+  bool exhausted = budget_.exhausted(/*for_large=*/false);
   for (TcpConnection* holder : holders_) {
-    if (holder->is_stalled(now, wanted > 0)) stalled.push_back(holder);
+    if (holder->is_stalled(now) && (exhausted || holder->is_in_the_way())) stalled.push_back(holder);
   }
   std::sort(stalled.begin(), stalled.end(), [](auto* a, auto* b) { return a->held_bytes() > b->held_bytes(); });
-  for (TcpConnection* holder : stalled) {
-    if (freed >= wanted) break;
-    freed += holder->held_bytes();
-    ++closed;
-    holder->close_now();  // It leaves the list at the end of the iteration.
+  size_t wanted = budget_.wanted();
+  for (size_t freed = 0; !stalled.empty() && freed < wanted; stalled.erase(stalled.begin())) {
+    freed += stalled.front()->held_bytes();
+    closed_bytes_ += stalled.front()->held_bytes();
+    ++closed_;
+    stalled.front()->close_now();  // It leaves the list at the end of the iteration.
   }
-  if (closed == 0) return;
-  log_warn(
-      "memory for buffers is short: closed {} connections that held {} MiB of it and moved less than {} MiB in {} s",
-      closed, freed / kMiB, BufferBudget::kProgressBytes / kMiB,
-      std::chrono::duration<double>(budget_.limits().stalled_max).count());
+  tell_closed(now);
+}
+
+void BufferHolders::tell_closed(TimePoint now) {
+  if (closed_ == 0 || now < quiet_closed_until_) return;
+  quiet_closed_until_ = now + kSayPause;
+  log_warn("memory for buffers is short: closed {} connections that held {} MiB of it and moved too little",
+           std::exchange(closed_, 0), std::exchange(closed_bytes_, 0) / kMiB);
 }
 
 }  // namespace headrace::net::internal

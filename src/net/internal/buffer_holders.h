@@ -33,6 +33,7 @@ class BufferHolders {
   void feed_starved();
   void close_stalled(TimePoint now);
   void tell_starving();
+  void tell_closed(TimePoint now);
 
   EventLoop& loop_;
   BufferBudget& budget_;
@@ -41,7 +42,9 @@ class BufferHolders {
   size_t told_starving_ = 0;                 ///< As the budget has it.
   std::unique_ptr<EventLoop::Timer> timer_;  ///< While somebody holds or waits.
   bool quick_ = false;                       ///< The timer is a short one, for the starved.
+  size_t closed_ = 0, closed_bytes_ = 0;     ///< Closed, and not said yet.
   TimePoint quiet_until_;                    ///< Before this, not to be said again.
+  TimePoint quiet_closed_until_;
 };
 
 }  // namespace headrace::net::internal

@@ -108,6 +108,11 @@ size_t HttpSession::on_bytes(BytesView bytes) {
   return state_ == State::kClosing ? bytes.size() : used;
 }
 
+Session::Collected HttpSession::collected() const {
+  if (!parser_ || parser_->get().body().empty()) return {};
+  return {parser_->get().body().size(), parser_->content_length().value_or(0)};
+}
+
 void HttpSession::on_drained() {
   if (state_ == State::kReading) connection_.resume_reading();
   pump_events();
@@ -267,7 +272,7 @@ void HttpSession::check_deadlines(TimePoint now) {
     last_event_ = now;
     connection_.send_copy(as_bytes(": still here\n\n"));
   }
-  if (state_ != State::kReading) return;
+  if (state_ != State::kReading || connection_.waits_for_memory()) return;
   if (parser_ && now - since_ > site_.options.request_timeout) fail(408, "the request took too long to arrive");
   if (!parser_ && queued == 0 && now - since_ > site_.options.idle_timeout) connection_.close();
 }

@@ -30,7 +30,7 @@ class HttpSession final : public Session {
   ~HttpSession() override;
 
   size_t on_bytes(BytesView bytes) override;
-  size_t held_bytes() const override { return parser_ ? parser_->get().body().capacity() : 0; }
+  Collected collected() const override;
   bool on_end() override;
   void on_drained() override;
   void on_close() override;

@@ -34,12 +34,12 @@ class ReceiveBuffer {
     size_ = bytes.size();
   }
 
-  /// Room for `bytes` more behind the content, and for more after them unless these are `all`; commit() says how many
-  /// were written there.
-  uint8_t* reserve_tail(size_t bytes, bool all) {
+  /// Room for `bytes` more behind the content, and for more after them as long as all is at most `useful_bytes`;
+  /// commit() says how many were written there.
+  uint8_t* reserve_tail(size_t bytes, size_t useful_bytes) {
     if (start_ + size_ + bytes > capacity_) {
       compact();
-      if (size_ + bytes > capacity_) reallocate(all ? size_ + bytes : std::max(size_ + bytes, capacity_ * 2));
+      if (size_ + bytes > capacity_) reallocate(std::max(size_ + bytes, std::min(capacity_ * 2, useful_bytes)));
     }
     return data_ + start_ + size_;
   }

@@ -14,6 +14,7 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
 using std::chrono::milliseconds;
+using std::chrono::steady_clock;
 
 /// A rest larger than this is completed in its own buffer instead of being copied in front of each new read.
 constexpr size_t kCopiedRestBytesMax = 64 << 10;
@@ -61,7 +62,8 @@ std::string TcpConnection::local_address() const {
 // Receiving.
 
 void TcpConnection::wait_readable() {
-  if (waiting_readable_ || paused_ || starved_ || peer_ended_ || doomed_) return;
+  bool waits = paused_ || (starved_ && phase_ == Phase::kOpen);
+  if (waiting_readable_ || waits || peer_ended_ || doomed_) return;
   waiting_readable_ = true;
   socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](const error_code& error) {
     self->waiting_readable_ = false;
@@ -82,7 +84,8 @@ void TcpConnection::on_readable() {
 }
 
 void TcpConnection::receive() {
-  if (std::max(rest_.size(), frame_bytes_) <= kCopiedRestBytesMax) {
+  bool into_loop_space = rest_.empty() ? is_short_of_memory(frame_bytes_) : rest_.size() <= kCopiedRestBytesMax;
+  if (into_loop_space || std::max(rest_.size(), frame_bytes_) <= kCopiedRestBytesMax) {
     receive_into_loop_space();
   } else {
     receive_into_rest();
@@ -107,8 +110,8 @@ void TcpConnection::receive_into_loop_space() {
 
 void TcpConnection::receive_into_rest() {
   size_t wanted = room_wanted();
-  bool completes = rest_.size() < frame_bytes_ && rest_.size() + wanted == frame_bytes_;
-  size_t received = read_some(rest_.reserve_tail(wanted, completes), wanted);
+  size_t useful = rest_.size() < frame_bytes_ ? frame_bytes_ : SIZE_MAX;
+  size_t received = read_some(rest_.reserve_tail(wanted, useful), wanted);
   if (rest_.empty() && received == 0) rest_.clear();
   if (received == 0) return;
   rest_.commit(received);
@@ -143,7 +146,7 @@ size_t TcpConnection::deliver(BytesView bytes) {
   CHECK(consumed <= bytes.size());
   if (consumed > 0) end_frame();
   size_t begun = session_->frame_bytes();
-  if (begun > 0 || consumed <= kCopiedRestBytesMax) frame_bytes_ = begun;
+  if (begun > 0 || consumed <= kCopiedRestBytesMax || consumed < bytes.size()) frame_bytes_ = begun;
   return consumed;
 }
 
@@ -168,17 +171,19 @@ void TcpConnection::pause_reading() {
 
 void TcpConnection::resume_reading() {
   if (!std::exchange(paused_, false)) return;
-  if (!redelivery_queued_) {
-    redelivery_queued_ = true;
-    loop_.at_iteration_end([self = shared_from_this()] { self->redeliver(); });
-  }
+  queue_redelivery();
   wait_readable();
+}
+
+void TcpConnection::queue_redelivery() {
+  if (std::exchange(redelivery_queued_, true)) return;
+  loop_.at_iteration_end([self = shared_from_this()] { self->redeliver(); });
 }
 
 void TcpConnection::redeliver() {
   redelivery_queued_ = false;
   if (doomed_ || paused_ || phase_ != Phase::kOpen) return;
-  if (queue_.memory_bytes() > 0 && is_short_of_memory()) {  // Who does not read its answers asks for more of them.
+  if (queue_.memory_bytes() > 0 && is_short_of_memory(held_)) {  // Who does not read its answers asks for more.
     redelivery_starved_ = true;
     return starve();
   }
@@ -195,23 +200,26 @@ void TcpConnection::deliver_rest() {
 
 // Memory. What is received into the loop's space and consumed there takes none.
 
-/// What the rest takes: all of a frame that was begun.
-size_t TcpConnection::frame_room() const {
-  return rest_.empty() ? 0 : std::max(rest_.capacity(), frame_begun_ ? frame_bytes_ : 0);
+/// What has come of a frame that has not come whole, and its size where that is known.
+Session::Collected TcpConnection::frame() const {
+  if (!rest_.empty()) return {rest_.size(), frame_bytes_};
+  return session_ ? session_->collected() : Session::Collected();
 }
 
-bool TcpConnection::is_short_of_memory() const {
-  bool large = std::max(held_, frame_bytes_) > BufferBudget::kLargeBytes;
-  return loop_.buffers().budget().exhausted(large);
+bool TcpConnection::is_short_of_memory(size_t bytes) const {
+  return loop_.buffers().budget().exhausted(bytes > BufferBudget::kLargeBytes);
 }
 
-/// Begins a frame that is due, if there is room for it.
+/// A frame is begun when more of it has come than its beginning, as what is announced only takes nothing; or when it is
+/// the only one that can make room.
 bool TcpConnection::may_receive() {
   if (frame_begun_) return true;
-  if (!is_amid_frame()) return !is_short_of_memory();
-  frame_begun_ = loop_.buffers().budget().begin_frame(frame_bytes_);
-  if (frame_begun_) counted_frame_bytes_ = frame_bytes_;
-  return frame_begun_;
+  auto [bytes, frame_bytes] = frame();
+  bool little = bytes <= kCopiedRestBytesMax || frame_bytes <= bytes;
+  if (little && !is_short_of_memory(std::max(bytes, frame_bytes))) return true;
+  if (frame_bytes <= bytes || !loop_.buffers().budget().begin_frame(frame_bytes)) return false;
+  counted_frame_bytes_ = frame_bytes;
+  return frame_begun_ = true;
 }
 
 void TcpConnection::end_frame() {
@@ -220,12 +228,11 @@ void TcpConnection::end_frame() {
   if (counted > 0) loop_.buffers().budget().end_frame(counted);
 }
 
-bool TcpConnection::is_amid_frame() const { return !rest_.empty() && frame_bytes_ > rest_.size(); }
-
 /// What may be received into the loop's space behind the rest.
 size_t TcpConnection::receive_room() const {
-  bool only_frame = is_amid_frame() && is_short_of_memory();
-  return (only_frame ? frame_bytes_ : loop_.receive_space().size()) - rest_.size();
+  bool only_frame = !rest_.empty() && frame_bytes_ > rest_.size() && is_short_of_memory(frame_bytes_);
+  size_t room = loop_.receive_space().size();
+  return (only_frame ? std::min(frame_bytes_, room) : room) - rest_.size();
 }
 
 void TcpConnection::starve() {
@@ -236,12 +243,19 @@ void TcpConnection::end_starvation() {
   starved_ = false;
   if (std::exchange(redelivery_starved_, false)) redeliver();
   on_readable();
+  if (!starved_) mark_ = steady_clock::now();  // Its time begins.
 }
 
 void TcpConnection::account() {
   if (doomed_ || phase_ == Phase::kDestroyed) return;
-  if (is_amid_frame() && frame_bytes_ <= kCopiedRestBytesMax) frame_begun_ = true;
-  account(frame_room() + queue_.memory_bytes() + (session_ ? session_->held_bytes() : 0));
+  auto [bytes, frame_bytes] = frame();
+  if (frame_bytes <= bytes) {
+    end_frame();
+  } else if (frame_bytes <= kCopiedRestBytesMax) {
+    frame_begun_ = true;
+  }
+  size_t room = rest_.empty() ? bytes : rest_.capacity();
+  account(std::max(room, frame_begun_ ? frame_bytes : 0) + queue_.memory_bytes());
 }
 
 void TcpConnection::account(size_t held) {
@@ -250,26 +264,25 @@ void TcpConnection::account(size_t held) {
   BufferHolders& holders = loop_.buffers();
   holders.budget().change(before, held);
   if (before == 0) {
-    mark_ = {};
+    moved_at_mark_ = moved_;
+    mark_ = steady_clock::now();
     holders.add(*this);
   } else if (held == 0) {
     holders.remove(*this);
   }
 }
 
-bool TcpConnection::is_stalled(std::chrono::steady_clock::time_point now, bool short_of_memory) {
-  bool began = mark_ == std::chrono::steady_clock::time_point();
-  if (!short_of_memory) {
-    mark_ = {};
-    return false;
-  }
-  if (began || moved_ - moved_at_mark_ >= BufferBudget::kProgressBytes) {
+bool TcpConnection::is_stalled(steady_clock::time_point now) {
+  bool waits_for_us = paused_ && queue_.bytes() == 0;
+  if (waits_for_us || moved_ - moved_at_mark_ >= BufferBudget::kProgressBytes) {
     mark_ = now;
     moved_at_mark_ = moved_;
   }
   const auto& limits = loop_.buffers().budget().limits();
   return now - mark_ >= (starved_ ? limits.starved_max : limits.stalled_max);
 }
+
+bool TcpConnection::is_in_the_way() const { return !starved_ && held_ > kCopiedRestBytesMax; }
 
 // Sending.
 
@@ -338,6 +351,7 @@ size_t TcpConnection::send_range(const FileRange& range, error_code& error) {
 
 void TcpConnection::after_flush(size_t before) {
   if (phase_ == Phase::kDraining && queue_.bytes() == 0) return linger();
+  if (queue_.memory_bytes() == 0 && std::exchange(redelivery_starved_, false)) queue_redelivery();
   size_t low = listener_->options().send_queue_low_bytes;
   if (phase_ == Phase::kOpen && before >= low && queue_.bytes() < low) session_->on_drained();
 }

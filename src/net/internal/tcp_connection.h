@@ -41,8 +41,11 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
   size_t held_bytes() const { return held_; }
   /// Reads again, after there was no memory to read into.
   void end_starvation();
-  /// Whether it holds memory for too long without getting on, `short_of_memory` all the while.
-  bool is_stalled(std::chrono::steady_clock::time_point now, bool short_of_memory);
+  bool waits_for_memory() const override { return starved_; }
+  /// Whether it has held memory for too long without getting on.
+  bool is_stalled(std::chrono::steady_clock::time_point now);
+  /// Whether it keeps memory from large frames.
+  bool is_in_the_way() const;
 
   /// Its place in the listener's list of the loop's connections.
   size_t slot = 0;
@@ -59,17 +62,17 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
   void receive_into_rest();
   size_t room_wanted() const;
   size_t read_some(uint8_t* space, size_t bytes);
+  void queue_redelivery();
   void redeliver();
   void deliver_rest();
   size_t deliver(BytesView bytes);
   void tell_peer_end();
   void discard();
-  bool is_short_of_memory() const;
+  Session::Collected frame() const;
+  bool is_short_of_memory(size_t bytes) const;
   bool may_receive();
-  bool is_amid_frame() const;
   void end_frame();
   size_t receive_room() const;
-  size_t frame_room() const;
   void starve();
   void account();
   void account(size_t held);
@@ -94,7 +97,7 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
   size_t held_ = 0;                               ///< As the loop's budget has it.
   uint64_t moved_ = 0;                            ///< Bytes received and sent.
   uint64_t moved_at_mark_ = 0;                    ///< What moved_ was when it last got on well enough.
-  std::chrono::steady_clock::time_point mark_{};  ///< When that was; the epoch while memory is not short.
+  std::chrono::steady_clock::time_point mark_{};  ///< When that was.
   std::unique_ptr<EventLoop::Timer> deadline_;
   Phase phase_ = Phase::kOpen;
   bool doomed_ = false;  ///< In the loop's list to destroy.

@@ -150,7 +150,10 @@ const Frame* FrameReader::next() {
     return fail(ErrorCode::kTooLarge, fmt::format("{} of {} bytes is over the limit of {}", to_string(frame_.type),
                                                   at + length, packet_bytes_max_));
   }
-  if (rest.size() < at + length) return nullptr;
+  if (rest.size() < at + length) {
+    begun_bytes_ = at + length;
+    return nullptr;
+  }
   frame_.body = rest.subspan(at, length);
   consumed_ += at + length;
   return &frame_;

@@ -34,6 +34,8 @@ class FrameReader {
   /// kCorrupt: not MQTT. kTooLarge: over the limit.
   const Status& status() const { return status_; }
   size_t consumed() const { return consumed_; }
+  /// When next() gave none: the size of the packet that has begun; 0 while its length is not known.
+  size_t begun_bytes() const { return begun_bytes_; }
   void set_packet_bytes_max(size_t bytes) { packet_bytes_max_ = bytes; }
 
  private:
@@ -42,6 +44,7 @@ class FrameReader {
   BytesView bytes_;
   size_t packet_bytes_max_;
   size_t consumed_ = 0;
+  size_t begun_bytes_ = 0;
   Frame frame_{};
   Status status_;
 };
