@@ -4,6 +4,7 @@
 // how many are run (500); HEADRACE_SEED runs one alone and lets the log tell of it.
 #include <map>
 #include <optional>
+#include <set>
 
 #include "log/log_test_support.h"
 #include "os/random.h"
@@ -44,6 +45,7 @@ struct Found {
 void read_log(PartitionLog& log, const Model& model, Found& found) {
   found.start = log.log_start_offset().value;
   found.stable = log.last_stable_offset().value;
+  ASSERT_LE(found.start, found.stable);
   int64_t last = found.start - 1;
   for (Offset at = log.log_start_offset(); at < log.last_stable_offset();) {
     auto read = log.read(at, 4096, log.last_stable_offset());
@@ -202,11 +204,23 @@ class Script {
   }
   void delete_some() {
     if (!deletes_ || !random_.chance(0.3)) return;
+    if (random_.chance(0.4)) return drop_oldest();
     int64_t start = test_.log->log_start_offset().value;
     int64_t to = start + (test_.log->last_stable_offset().value - start) / 4;
     model_.deleted = std::max(model_.deleted, to);
     if (!test_.log->delete_records(Offset(to)).ok()) return note(false);
     model_.promised_deleted = std::max(model_.promised_deleted, to);
+  }
+  void drop_oldest() {
+    auto names = test_.disk.list(test_.directory);
+    if (!names.ok()) return note(false);
+    std::set<int64_t> bases;
+    for (const std::string& name : *names) {
+      if (name.ends_with(".log")) bases.insert(std::stoll(name));
+    }
+    if (bases.size() > 1) model_.deleted = std::max(model_.deleted, *std::next(bases.begin()));
+    if (!test_.log->drop_oldest_segment().ok()) return note(false);
+    model_.promised_deleted = std::max(model_.promised_deleted, test_.log->log_start_offset().value);
   }
   void read() {
     if (test_.disk.crashed()) return;

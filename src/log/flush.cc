@@ -53,15 +53,12 @@ Status PartitionLogImpl::flush_held(Checkpointing checkpointing) {
     producers_.forget_ended_before(high_watermark_held());
   }
   checkpoint_.durable = {pass->target, pass->active->base(), pass->position};
-  for (Rolled& rolled : pass->rolled) {
-    Status finished = finish_rolled(rolled);
-    if (finished.ok()) continue;
-    log_warn("after rolling {}: {}", rolled.segment->log_path(), finished.error().message);
-    unfinished_.push_back(std::move(rolled));
-  }
+  bool rolled = !pass->rolled.empty();
+  unfinished_.insert(unfinished_.end(), std::move_iterator(pass->rolled.begin()),
+                     std::move_iterator(pass->rolled.end()));
+  if (rolled) (void)finish_unfinished();
   // A roll is noted for certain: recovery judges a segment that others follow by it.
-  Status noted = pass->checkpoint ? write_checkpoint(*pass)
-                                  : checkpoint_file_->write(checkpoint_, /*synced=*/!pass->rolled.empty());
+  Status noted = pass->checkpoint ? write_checkpoint(*pass) : checkpoint_file_->write(checkpoint_, /*synced=*/rolled);
   // The log itself is safe: all that is lost is a shorter scan at the next start.
   if (!noted.ok()) log_warn("no checkpoint of the log in {}: {}", directory_, noted.error().message);
   return pass->checkpoint && checkpointing != Checkpointing::kWhenDue ? noted : Status();
@@ -123,20 +120,39 @@ Status PartitionLogImpl::sync_pass(const FlushPass& pass) {
 }
 
 // Indexes and producers of a rolled segment, written once for good. Where that fails they can be made again from the
-// batches: no checkpoint is written behind the segment until it is done.
+// batches: no checkpoint is written behind the segment until it is done. The producers are what the next segment begins
+// with, and are wanted longer than this one.
 Status PartitionLogImpl::finish_rolled(const Rolled& rolled) {
-  if (was_removed(rolled.segment)) return {};
-  ASSIGN_OR_RETURN(auto image, rolled.segment->index_image());
-  RETURN_IF_ERROR(rolled.segment->write_indexes(image));
-  if (!rolled.snapshot.empty()) {
+  if (!was_removed(rolled.segment)) {
+    ASSIGN_OR_RETURN(auto image, rolled.segment->index_image());
+    RETURN_IF_ERROR(rolled.segment->write_indexes(image));
+  }
+  if (!rolled.snapshot.empty() && begins_segment(rolled.end)) {
     RETURN_IF_ERROR(os::write_file_atomically(files_, snapshot_path(rolled.end), rolled.snapshot));
   }
   rolled.segment->release();
   return {};
 }
 
+// The first error, when all were tried.
+Status PartitionLogImpl::finish_unfinished() {
+  Status all;
+  std::erase_if(unfinished_, [&](const Rolled& rolled) {
+    Status finished = finish_rolled(rolled);
+    if (!finished.ok()) log_warn("after rolling {}: {}", rolled.segment->log_path(), finished.error().message);
+    if (all.ok()) all = finished;
+    return finished.ok();
+  });
+  return all;
+}
+
+bool PartitionLogImpl::begins_segment(Offset offset) const {
+  std::lock_guard lock(mutex_);
+  return segments_.contains(offset);
+}
+
 Status PartitionLogImpl::write_checkpoint(const FlushPass& pass) {
-  for (; !unfinished_.empty(); unfinished_.pop_back()) RETURN_IF_ERROR(finish_rolled(unfinished_.back()));
+  RETURN_IF_ERROR(finish_unfinished());
   if (!pass.image) return Error{ErrorCode::kIo, "the indexes of " + pass.active->log_path() + " can't be read"};
   RETURN_IF_ERROR(pass.active->write_indexes(*pass.image, pass.checkpoint_synced));
   if (!pass.no_producers) {

@@ -108,6 +108,7 @@ class PartitionLogImpl final : public PartitionLog {
   Error fail(const Error& error);
   void tell_health() const;
   void mark_closed();
+  bool is_closed() const;
   Offset high_watermark_held() const;
   const SegmentPtr& active() const { return segments_.rbegin()->second; }
 
@@ -128,6 +129,8 @@ class PartitionLogImpl final : public PartitionLog {
   void take_back(FlushPass pass);
   Status sync_pass(const FlushPass& pass);
   Status finish_rolled(const Rolled& rolled);
+  Status finish_unfinished();
+  bool begins_segment(Offset offset) const;
   Status write_checkpoint(const FlushPass& pass);
   std::string snapshot_path(Offset offset) const;
 
@@ -152,6 +155,7 @@ class PartitionLogImpl final : public PartitionLog {
   Result<int64_t> detach_oldest_segment();
   Result<Offset> detach_records(Offset before);
   Result<int64_t> move_start(Offset keep_from);
+  Status prepare_detaching();
   std::vector<SegmentPtr> detach_before(Offset offset);
   SegmentPtr next_detached() const;
   Status remove_detached();
@@ -168,12 +172,14 @@ class PartitionLogImpl final : public PartitionLog {
   const std::string directory_;
   const std::shared_ptr<LogResources> resources_;  // Outlives the segments.
 
-  std::mutex compaction_mutex_;  // Taken before flush_mutex_. One compaction at a time.
-  std::mutex removal_mutex_;     // Taken before flush_mutex_. Held while files of detached segments are removed.
-  std::mutex flush_mutex_;       // Taken before mutex_. Guards the checkpoint file and what is written beside the log.
+  std::mutex compaction_mutex_;    // Taken before flush_mutex_. One compaction at a time.
+  std::mutex removal_mutex_;       // Taken before flush_mutex_. Held while files of detached segments are removed.
+  bool removal_unsynced_ = false;  // Under removal_mutex_.
+  std::mutex flush_mutex_;  // Taken before mutex_. Guards the checkpoint file and what is written beside the log.
   std::unique_ptr<CheckpointFile> checkpoint_file_;
   Checkpoint checkpoint_;
   std::vector<Rolled> unfinished_;  // Whose indexes could not be written. Under flush_mutex_, as these.
+  Offset promised_start_{0};        // The log never starts below, whatever the crash.
 
   mutable std::mutex mutex_;
   LogConfig config_;

@@ -450,9 +450,13 @@ Status Recovery::write_indexes_of_scanned() {
     segment->release();
   }
   for (const auto& [offset, snapshot] : missing_snapshots_) {
-    if (!log_.segments_.contains(offset)) continue;
+    auto at = log_.segments_.find(offset);
+    if (at == log_.segments_.end()) continue;
     Status written = os::write_file_atomically(log_.files_, log_.snapshot_path(offset), snapshot);
-    if (!written.ok()) log_warn("{}", written.error().message);  // The log says the same.
+    if (written.ok()) continue;
+    // The log says the same, as long as what is before is in it.
+    log_warn("{}", written.error().message);
+    if (at != log_.segments_.begin()) log_.unfinished_.push_back({std::prev(at)->second, snapshot, offset});
   }
   return {};
 }

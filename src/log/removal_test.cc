@@ -37,6 +37,44 @@ TEST_F(Removal, FilesThatCannotBeRemovedAreTriedAgain) {
   }
 }
 
+TEST_F(Removal, ADeletionThatIsAnsweredHoldsThoughRetentionCouldNotRemoveTheFilesThatItIsAbout) {
+  config.segment_bytes = 200;
+  config.retention_bytes = 0;
+  log->set_config(config);
+  for (int i = 0; i < 5; ++i) ASSERT_OK(append(*log, make_batch(std::string(200, 'x'))));
+  ASSERT_OK(log->flush());
+  disk.fail(os::DiskCall::kRemove, 1, os::DiskFault::kIoError);
+  EXPECT_FALSE(log->delete_old_segments().ok());
+  disk.fail(os::DiskCall::kRemove, 1, os::DiskFault::kIoError);
+  EXPECT_EQ(log->delete_records(Offset(2))->value, 4);
+  disk.crash();
+  log.reset();
+  disk.restart(os::CrashMode::kDrop, 1);
+  ASSERT_OK(open());
+  EXPECT_EQ(log->log_start_offset().value, 4);
+}
+
+// The snapshot of the producers is renamed into its place when a segment is rolled: that fails.
+TEST_F(Removal, AProducerIsKnownThoughItsRecordsAreGoneAndItsSnapshotFailedAtFirst) {
+  config.segment_bytes = 200;
+  log->set_config(config);
+  for (uint64_t nth = 1; nth < 8; ++nth) {
+    SCOPED_TRACE(nth);
+    int64_t id = 100 + static_cast<int64_t>(nth);
+    ASSERT_OK(append(*log, of_producer(make_batch(std::string(200, 'x')), id, 0, 0)));
+    disk.fail(os::DiskCall::kRename, nth, os::DiskFault::kOutOfSpace);
+    ASSERT_OK(append(*log, make_batch(std::string(200, 'x'))));
+    ASSERT_OK(log->flush());
+    disk.fail(os::DiskCall::kRename, UINT64_MAX, os::DiskFault::kOutOfSpace);
+    ASSERT_OK(log->delete_records(log->log_end_offset() - 1));
+    disk.crash();
+    log.reset();
+    disk.restart(os::CrashMode::kDrop, nth);
+    ASSERT_OK(open());
+    EXPECT_TRUE(log->producer(ProducerId(id)));
+  }
+}
+
 /// A disk that takes its time for removals.
 class SlowRemovals final : public os::FileSystem {
  public:

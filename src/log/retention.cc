@@ -89,13 +89,20 @@ Result<int64_t> PartitionLogImpl::move_start(Offset keep_from) {
     if (keep_from > active()->base() && keep_from == log_end_) RETURN_IF_ERROR(roll(clock_.wall_ms()));
     keep_from = std::min(keep_from, active()->base());
   }
-  // The successor and its producer snapshot must be on the disk before the predecessors go.
-  RETURN_IF_ERROR(flush_held(Checkpointing::kWhenDue));
+  RETURN_IF_ERROR(prepare_detaching());
   std::lock_guard lock(mutex_);
   log_start_ = std::max(log_start_, keep_from);
   std::vector<SegmentPtr> detached = detach_before(log_start_);
   detached_.insert(detached_.end(), detached.begin(), detached.end());
   return static_cast<int64_t>(detached.size());
+}
+
+// The successor and its producer snapshot must be on the disk before the predecessors go. For want of room the snapshot
+// may come later: that they go makes room.
+Status PartitionLogImpl::prepare_detaching() {
+  RETURN_IF_ERROR(flush_held(Checkpointing::kWhenDue));
+  Status finished = finish_unfinished();
+  return finished.ok() || finished.error().code == ErrorCode::kOutOfSpace ? Status() : finished;
 }
 
 // The records are gone when the start has moved; their files may be later.
@@ -116,14 +123,17 @@ Result<Offset> PartitionLogImpl::detach_records(Offset before) {
       return Error{ErrorCode::kOutOfRange, "can't delete records up to offset " + std::to_string(before.value) +
                                                ": the log ends at " + std::to_string(watermark.value)};
     }
-    if (before <= log_start_) return log_start_;
+    // Where retention has moved the start, but could not remove the files, a crash would take it back.
+    before = std::max(before, log_start_);
+    if (before <= promised_start_) return log_start_;
   }
   // Under FlushPolicy::kOs the records below the new start may not be on the disk yet; a start beyond the end would be
   // the result of a crash.
-  RETURN_IF_ERROR(flush_held(Checkpointing::kWhenDue));
+  RETURN_IF_ERROR(prepare_detaching());
   checkpoint_.log_start = before;
   RETURN_IF_ERROR(checkpoint_file_->write(checkpoint_, /*synced=*/true));
   RETURN_IF_ERROR(files_.sync_directory(directory_));
+  promised_start_ = before;
   std::lock_guard lock(mutex_);
   log_start_ = before;
   std::vector<SegmentPtr> detached = detach_before(log_start_);
@@ -155,15 +165,22 @@ PartitionLogImpl::SegmentPtr PartitionLogImpl::next_detached() const {
 // that can't be removed: a log whose segments were there up to a hole would be a damaged one.
 Status PartitionLogImpl::remove_detached() {
   std::lock_guard removing(removal_mutex_);
-  bool removed = false;
   while (SegmentPtr segment = next_detached()) {
     log_info("removing {}", segment->log_path());
+    removal_unsynced_ = true;
     RETURN_IF_ERROR(segment->remove_files());
-    removed = true;
     std::lock_guard lock(mutex_);
     detached_.pop_front();
   }
-  return removed ? files_.sync_directory(directory_) : Status();
+  if (!removal_unsynced_ || is_closed()) return {};
+  RETURN_IF_ERROR(files_.sync_directory(directory_));
+  removal_unsynced_ = false;
+  return {};
+}
+
+bool PartitionLogImpl::is_closed() const {
+  std::lock_guard lock(mutex_);
+  return closed_;
 }
 
 }  // namespace headrace::log

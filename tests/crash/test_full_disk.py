@@ -1,7 +1,6 @@
 """A small disk is filled under load: records are refused before it is full, everything else goes on, and it recovers."""
 
 import os
-import subprocess
 import threading
 import time
 import urllib.error
@@ -10,9 +9,9 @@ import urllib.request
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
-from harness import Headrace, wait_until
+from harness import wait_until
+from tiny_disk import DISK_MIB
 
-DISK_MIB = 64
 RESERVE_MIB = 4
 CONFIG = f"""
 broker: {{disk_reserve: {RESERVE_MIB}MiB}}
@@ -26,22 +25,8 @@ topics:
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    mount = tmp_path / "disk"
-    mount.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m", "tmpfs", mount], capture_output=True, text=True)
-    if done.returncode != 0:
-        pytest.skip(f"this user may not mount a tmpfs: {done.stderr.strip()}")
-    yield mount
-    subprocess.run(["umount", "-l", mount], check=True)
-
-
-@pytest.fixture
-def server(small_disk):
-    server = Headrace(small_disk, CONFIG).start()
-    yield server
-    if server.process.poll() is None:
-        server.kill()
+def server(small_server):
+    return small_server(CONFIG)
 
 
 class Load(threading.Thread):
