@@ -105,6 +105,15 @@ TEST_F(LogHealthTest, DamageIsToldWhenAReadComesUponItAndGoesWithItsSegment) {
   EXPECT_THAT(ranges_told(), ElementsAre(1, 0));
 }
 
+TEST_F(LogHealthTest, DamageBelowTheLogsStartIsNobodysTroubleAnyMore) {
+  fill(/*segment_bytes=*/10'000);
+  damage(kDirectory + "/00000000000000000000.log");
+  EXPECT_FALSE(log_->read(Offset(0), 1 << 20, Offset(3)).ok());
+  ASSERT_THAT(ranges_told(), ElementsAre(1));
+  ASSERT_OK(log_->delete_records(heard_->told[0].second.damaged[0].to));
+  EXPECT_THAT(ranges_told(), ElementsAre(1, 0));
+}
+
 TEST_F(LogHealthTest, DamageThatAStartFindsIsToldThen) {
   fill(/*segment_bytes=*/10'000);
   log_.reset();

@@ -210,12 +210,18 @@ Error PartitionLogImpl::fail(const Error& error) {
   return writable().error();
 }
 
-void PartitionLogImpl::tell_health() const {
+void PartitionLogImpl::tell_health() {
   if (!resources_ || !resources_->health || closed_) return;
-  LogHealth health{failure_, damaged_};
-  // What lies below the start is asked for by nobody.
-  std::erase_if(health.damaged, [this](const DamagedRange& range) { return range.to <= log_start_; });
+  LogHealth health{failure_, damaged_in_reach()};
+  ranges_told_ = health.damaged.size();
   resources_->health->health_changed(directory_, health);
+}
+
+// What lies below the start is asked for by nobody.
+std::vector<DamagedRange> PartitionLogImpl::damaged_in_reach() const {
+  std::vector<DamagedRange> ranges = damaged_;
+  std::erase_if(ranges, [this](const DamagedRange& range) { return range.to <= log_start_; });
+  return ranges;
 }
 
 // What was wrong with a log that is gone is nobody's trouble: its directory may be another one's by now.

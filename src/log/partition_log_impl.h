@@ -106,7 +106,8 @@ class PartitionLogImpl final : public PartitionLog {
   Status roll(int64_t now_ms);
   void take_over(int64_t now_ms);
   Error fail(const Error& error);
-  void tell_health() const;
+  void tell_health();
+  std::vector<DamagedRange> damaged_in_reach() const;
   void mark_closed();
   bool is_closed() const;
   Offset high_watermark_held() const;
@@ -199,6 +200,7 @@ class PartitionLogImpl final : public PartitionLog {
   bool parent_dirty_ = false;
   std::vector<Rolled> rolled_;
   std::vector<DamagedRange> damaged_;
+  size_t ranges_told_ = 0;           ///< Of them, what the listener knows.
   std::deque<SegmentPtr> detached_;  // Out of the log; their files go oldest first.
   std::vector<SegmentPtr> loaded_;   // Inactive segments read lately, latest last.
   int64_t bytes_since_checkpoint_ = 0;

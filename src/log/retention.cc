@@ -137,7 +137,7 @@ Result<Offset> PartitionLogImpl::detach_records(Offset before) {
   std::lock_guard lock(mutex_);
   log_start_ = before;
   std::vector<SegmentPtr> detached = detach_before(log_start_);
-  if (!damaged_.empty()) tell_health();
+  if (ranges_told_ > damaged_in_reach().size()) tell_health();
   detached_.insert(detached_.end(), detached.begin(), detached.end());
   return log_start_;
 }
