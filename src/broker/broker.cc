@@ -90,6 +90,10 @@ class BrokerImpl final : public Broker {
 
   Result<std::shared_ptr<const Topic>> create_topic(const bus::TopicSpec& spec, bool validate_only) override {
     std::lock_guard lock(topic_names_mutex_);
+    if (!validate_only) {
+      if (Status forgotten = groups_->finish_forgetting(spec.name); !forgotten.ok())
+        return forgotten.error().in("creating topic " + spec.name + " where one was deleted");
+    }
     return topics_->create(spec, validate_only);
   }
   Status delete_topic(std::string_view name) override;

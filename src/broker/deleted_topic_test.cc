@@ -131,10 +131,28 @@ TEST_F(DeletedTopic, LeavesNothingWhereItsEndFailsHalfWay) {
       EXPECT_EQ(committed("plain"), 5);
     } else {
       expect_nothing_is_left();
+      bool made = create();
+      open();
+      EXPECT_TRUE(made || broker_->topic("t") || create());
+      expect_nothing_is_left();
     }
     if (HasFailure() || !failed) return;
     begin_anew();
   }
+}
+
+// The start after it knows what the disk holds.
+TEST_F(DeletedTopic, HasNoSuccessorWhileACommitThatFailedMayComeBack) {
+  disk_->fail(os::DiskCall::kSync, 1, os::DiskFault::kIoError);
+  EXPECT_THAT(answer_of<CommitAnswer>([&](auto done) { commit("late", done); }), Each(Error::kNotAvailable));
+  (void)broker_->delete_topic("t");
+  ASSERT_FALSE(broker_->topic("t"));
+  EXPECT_FALSE(create());
+  open();
+  ASSERT_TRUE(create());
+  open();
+  expect_nothing_is_left();
+  EXPECT_EQ(committed("late"), -1);
 }
 
 class UnfinishedDeletion : public DeletedTopic {

@@ -57,6 +57,9 @@ class GroupCoordinator final : public Groups {
   /// Forgets what groups committed to a topic that is gone, and returns when that is on the disk. Nobody may make a
   /// topic of that name meanwhile.
   Status topic_deleted(std::string_view topic);
+  /// Before a topic is made under a name: forgets for good what topic_deleted() could not. kUnavailable: not now, or
+  /// not before a restart.
+  Status finish_forgetting(std::string_view topic);
   /// Forgets offsets of groups without members after options.offsets_retention, and groups that have neither.
   void expire_offsets();
 
@@ -124,6 +127,8 @@ class GroupCoordinator final : public Groups {
   GroupLock group_lock_;  ///< Of both machines; a group is in one of them at most.
   std::mutex mutex_;      ///< Of the offsets; no machine is called under this one.
   std::map<std::string, GroupOffsets, std::less<>> offsets_;
+  std::set<OffsetKey> unforgotten_;              ///< Of deleted topics, and still on the disk.
+  std::set<std::string, std::less<>> in_doubt_;  ///< Deleted topics to which commits may be on the disk that failed.
   /// By open transaction; it has its place here until its marker, though nothing of it may be left.
   std::map<std::pair<PartitionId, ProducerId>, std::vector<Pending>> pending_;
   bool full_ = false;                           ///< A group was refused that would have only offsets.

@@ -1,4 +1,5 @@
 // The committed offsets of groups: commits, plain and in transactions, and what makes them be forgotten.
+#include <algorithm>
 #include <future>
 
 #include "base/logging.h"
@@ -275,7 +276,8 @@ void GroupCoordinator::drop(const std::set<OffsetKey>& keys, Offset before) {
   }
 }
 
-/// Forgets the offsets of partitions that are gone. Where that can't be written they are out of memory all the same.
+/// Forgets the offsets of partitions that are gone. Where that can't be written they count no more all the same, and
+/// are noted until it is.
 Status GroupCoordinator::forget_partitions(Function<bool(const TopicPartition&)> gone) {
   std::map<PartitionId, std::set<OffsetKey>> keys;  // By the partition of __consumer_offsets.
   {
@@ -290,6 +292,9 @@ Status GroupCoordinator::forget_partitions(Function<bool(const TopicPartition&)>
         if (gone(pending.key.tp)) keys[transaction.first].insert(pending.key);
       }
     }
+    for (const OffsetKey& key : unforgotten_) {
+      if (gone(key.tp)) keys[partition_of(key.group_id).partition].insert(key);
+    }
   }
   std::vector<std::future<bool>> writes;
   for (const auto& [partition, all] : keys) {
@@ -303,9 +308,13 @@ Status GroupCoordinator::forget_partitions(Function<bool(const TopicPartition&)>
   }
   bool written = true;
   for (std::future<bool>& write : writes) written = write.get() && written;
-  if (written) return {};
   std::lock_guard lock(mutex_);
-  for (const auto& [partition, all] : keys) drop(all, Offset(INT64_MAX));
+  std::erase_if(unforgotten_, [&](const OffsetKey& key) { return gone(key.tp); });
+  if (written) return {};
+  for (const auto& [partition, all] : keys) {
+    drop(all, Offset(INT64_MAX));
+    unforgotten_.insert(all.begin(), all.end());
+  }
   return Error{ErrorCode::kUnavailable, "the end of committed offsets could not be written to " + offsets_topic_->name};
 }
 
@@ -339,6 +348,28 @@ void GroupCoordinator::delete_offsets(std::string_view group_id, std::vector<Top
 Status GroupCoordinator::topic_deleted(std::string_view topic) {
   // Those that found the topic there and are on their way to the disk.
   wait_for_commits_in_flight();
+  bool failed = std::any_of(offsets_topic_->partitions.begin(), offsets_topic_->partitions.end(),
+                            [](const auto& partition) { return partition->log().out_of_service(); });
+  if (failed) {
+    // A commit that was refused may be found by the next start.
+    std::lock_guard lock(mutex_);
+    in_doubt_.emplace(topic);
+  }
+  return forget_partitions([&](const TopicPartition& tp) { return tp.topic == topic; });
+}
+
+Status GroupCoordinator::finish_forgetting(std::string_view topic) {
+  {
+    std::lock_guard lock(mutex_);
+    if (in_doubt_.contains(topic)) {
+      return Error{ErrorCode::kUnavailable,
+                   offsets_topic_->name + " is out of service, and what it may hold of groups' " +
+                       "offsets there is forgotten at the next start; check the disk and restart"};
+    }
+    bool any = std::any_of(unforgotten_.begin(), unforgotten_.end(),
+                           [&](const OffsetKey& key) { return key.tp.topic == topic; });
+    if (!any) return {};
+  }
   return forget_partitions([&](const TopicPartition& tp) { return tp.topic == topic; });
 }
 

@@ -316,6 +316,18 @@ TEST_F(SimulatedDisk, WhatHappenedInARenamedDirectoryGoesWithIt) {
   EXPECT_TRUE(*disk_.exists("/doomed/unsynced"));
 }
 
+TEST_F(SimulatedDisk, ADirectoryMadeWhereOneWasRenamedKeepsItsFiles) {
+  ASSERT_TRUE(disk_.make_directories("/t").ok());
+  ASSERT_TRUE(disk_.rename("/t", "/doomed").ok());
+  ASSERT_TRUE(disk_.make_directories("/t").ok());
+  ASSERT_TRUE(disk_.open("/t/new", OpenMode::kCreate).ok());
+  ASSERT_TRUE(disk_.sync_directory("/t").ok());
+  ASSERT_TRUE(disk_.sync_directory("/").ok());
+  disk_.crash();
+  disk_.restart(CrashMode::kDrop, 1);
+  EXPECT_TRUE(*disk_.exists("/t/new"));
+}
+
 TEST_F(SimulatedDisk, ADirectoryWhoseNameWasLostTakesItsFilesAlong) {
   ASSERT_TRUE(disk_.make_directories("/data/t").ok());
   ASSERT_TRUE(disk_.open("/data/t/f", OpenMode::kCreate).ok());

@@ -471,6 +471,7 @@ Status SimulatedFileSystem::make_directories(const std::string& directory) {
     if (found != names_.end() && found->second) return io_error(ENOTDIR, "creating directory", path);
     if (found == names_.end()) {
       if (int error = begin(DiskCall::kMakeDirectory, path)) return io_error(error, "creating directory", path);
+      give_way(path);
       change_name(parent_directory(path), "", path, nullptr);
     }
     if (slash == std::string::npos) return {};
@@ -526,6 +527,20 @@ Status SimulatedFileSystem::sync_names(const std::string& directory, uint64_t ge
   int error = begin(DiskCall::kSyncDirectory, directory);
   if (error == 0 && !names_.contains(directory)) error = ENOENT;
   if (error != 0) return io_error(error, "fsync of directory", directory);
+  commit_names(directory);
+  return {};
+}
+
+// Directories are known by their paths: one that was renamed has left its own for good before another one takes it, as
+// a journal may be written at any time.
+void SimulatedFileSystem::give_way(const std::string& path) {
+  bool left = std::any_of(unsynced_names_.begin(), unsynced_names_.end(), [&](const NameChange& change) {
+    return change.from == path && !change.to.empty() && !change.inode;
+  });
+  if (left) commit_names(parent_directory(path));
+}
+
+void SimulatedFileSystem::commit_names(const std::string& directory) {
   std::vector<NameChange> left;
   for (NameChange& change : unsynced_names_) {
     if (change.directory != directory) {
@@ -538,7 +553,6 @@ Status SimulatedFileSystem::sync_names(const std::string& directory, uint64_t ge
     if (!change.to.empty() && !change.from.empty() && !change.inode) follow(left, change);
   }
   unsynced_names_ = std::move(left);
-  return {};
 }
 
 Result<std::unique_ptr<FileLock>> SimulatedFileSystem::lock(const std::string& path) {

@@ -132,6 +132,8 @@ class SimulatedFileSystem final : public FileSystem {
   std::optional<DiskFault> take_fault(DiskCall call);
   void change_name(const std::string& directory, std::string from, std::string to, std::shared_ptr<Inode> inode);
   std::string bury(const std::string& directory);
+  void give_way(const std::string& path);
+  void commit_names(const std::string& directory);
   void bring_back(const std::vector<NameChange>& lost);
   static void follow(std::vector<NameChange>& changes, const NameChange& renamed);
   static void apply_name_change(Names& names, const NameChange& change);
