@@ -90,7 +90,7 @@ class BrokerImpl final : public Broker {
 
   Result<std::shared_ptr<const Topic>> create_topic(const bus::TopicSpec& spec, bool validate_only) override {
     std::lock_guard lock(topic_names_mutex_);
-    if (!validate_only) {
+    if (!validate_only && !topics_->find(spec.name)) {
       if (Status forgotten = groups_->finish_forgetting(spec.name); !forgotten.ok())
         return forgotten.error().in("creating topic " + spec.name + " where one was deleted");
     }
@@ -241,6 +241,7 @@ int64_t BrokerImpl::apply_retention() {
 
 Status BrokerImpl::delete_topic(std::string_view name) {
   std::lock_guard lock(topic_names_mutex_);
+  if (!topics_->find(name)) return no_such_topic(name);
   Status removed = topics_->remove(name);
   remove_deleted_files();
   // An error may come after the topic has gone for good.

@@ -319,6 +319,13 @@ TEST_F(BrokerTest, RecordsOfTransactionsAreOnTheDiskBeforeTheyAreAcknowledgedWha
   EXPECT_EQ(p->log().durable_end(), Offset(1));
 }
 
+TEST_F(BrokerTest, WhatCoordinatorsPromiseIsAlwaysOnTheDisk) {
+  for (std::string_view internal : {kOffsetsTopic, kTransactionsTopic}) {
+    EXPECT_EQ(broker_->alter_configs(internal, {{"flush", "os"}}).error().code, ErrorCode::kInvalidArgument);
+    EXPECT_TRUE(broker_->alter_configs(internal, {{"flush", "commit"}}).ok());
+  }
+}
+
 TEST_F(BrokerTest, FlushIntervalReachesTheDiskByItself) {
   auto p = topic("t", {{"flush", "interval"}, {"flush.ms", "20"}});
   ASSERT_TRUE(produce(*p, batch_of({"x"})).ok());

@@ -153,6 +153,7 @@ Result<std::unique_ptr<log::PartitionLog>> Topics::open_log(const TopicPartition
 TopicConfig Topics::config_of(const Topic& topic) const {
   TopicConfig config = apply_topic_configs(topic.configs, topic.broker_defaults());
   config.log.producer_id_expiration_ms = env_.options.producer_id_expiration.count();
+  if (topic.internal) config.log.flush_policy = log::FlushPolicy::kBeforeAck;  // Decisions and commits are promises.
   return config;
 }
 
@@ -324,6 +325,9 @@ Status Topics::alter_configs(std::string_view name, const std::map<std::string, 
   auto changed = std::make_shared<Topic>(*topic);
   for (const auto& [option, value] : changes) {
     if (!find_topic_config(option)) return Error{ErrorCode::kInvalidArgument, "unknown topic config '" + option + "'"};
+    if (topic->internal && option == "flush" && value.value_or("commit") != "commit") {
+      return Error{ErrorCode::kInvalidArgument, "the broker's own topic " + topic->name + " is always flush=commit"};
+    }
     if (value) {
       ASSIGN_OR_RETURN(changed->configs[option], normalize_topic_config(option, *value));
     } else {

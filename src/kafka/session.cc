@@ -102,12 +102,18 @@ size_t KafkaSession::next_request(BytesView bytes) {
   auto whole = static_cast<size_t>(size) + kSizeBytes;
   if (bytes.size() < whole) {
     frame_bytes_ = whole;
+    bool has_key = bytes.size() >= kSizeBytes + sizeof(int16_t);
+    if (whole > kStrangerBytesMax && has_key && !may_start(peek<int16_t>(bytes, kSizeBytes), whole)) pause();
     return 0;
   }
   if (may_start(peek<int16_t>(bytes, kSizeBytes), whole)) return whole;
+  pause();
+  return 0;
+}
+
+void KafkaSession::pause() {
   paused_ = true;
   connection_.pause_reading();
-  return 0;
 }
 
 bool KafkaSession::may_start(int16_t key, size_t size) const {

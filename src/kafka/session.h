@@ -51,6 +51,7 @@ class KafkaSession final : public net::Session {
   void unmute();
   /// Closes a connection that is one too many for its address, when it has waited.
   void turn_away(std::chrono::milliseconds wait);
+  void pause();
   void resume();
   void watch_idleness();
 

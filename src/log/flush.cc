@@ -122,27 +122,46 @@ Status PartitionLogImpl::sync_pass(const FlushPass& pass) {
 // Indexes and producers of a rolled segment, written once for good. Where that fails they can be made again from the
 // batches: no checkpoint is written behind the segment until it is done. The producers are what the next segment begins
 // with, and are wanted longer than this one.
-Status PartitionLogImpl::finish_rolled(const Rolled& rolled) {
+Status PartitionLogImpl::finish_rolled(Rolled& rolled) {
+  RETURN_IF_ERROR(finish_snapshot(rolled));
   if (!was_removed(rolled.segment)) {
     ASSIGN_OR_RETURN(auto image, rolled.segment->index_image());
     RETURN_IF_ERROR(rolled.segment->write_indexes(image));
   }
+  rolled.segment->release();
+  return {};
+}
+
+Status PartitionLogImpl::finish_snapshot(Rolled& rolled) {
   if (!rolled.snapshot.empty() && begins_segment(rolled.end)) {
     RETURN_IF_ERROR(os::write_file_atomically(files_, snapshot_path(rolled.end), rolled.snapshot));
   }
-  rolled.segment->release();
+  rolled.snapshot.clear();
   return {};
 }
 
 // The first error, when all were tried.
 Status PartitionLogImpl::finish_unfinished() {
   Status all;
-  std::erase_if(unfinished_, [&](const Rolled& rolled) {
+  std::vector<Rolled> left;
+  for (Rolled& rolled : unfinished_) {
     Status finished = finish_rolled(rolled);
-    if (!finished.ok()) log_warn("after rolling {}: {}", rolled.segment->log_path(), finished.error().message);
+    if (finished.ok()) continue;
+    log_warn("after rolling {}: {}", rolled.segment->log_path(), finished.error().message);
     if (all.ok()) all = finished;
-    return finished.ok();
-  });
+    left.push_back(std::move(rolled));
+  }
+  unfinished_ = std::move(left);
+  return all;
+}
+
+// What is wanted before predecessors go. For want of room it may come later: that they go makes room.
+Status PartitionLogImpl::finish_snapshots() {
+  Status all;
+  for (Rolled& rolled : unfinished_) {
+    Status finished = finish_snapshot(rolled);
+    if (!finished.ok() && finished.error().code != ErrorCode::kOutOfSpace && all.ok()) all = finished;
+  }
   return all;
 }
 

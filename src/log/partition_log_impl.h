@@ -129,7 +129,9 @@ class PartitionLogImpl final : public PartitionLog {
   std::optional<FlushPass> begin_pass(Checkpointing checkpointing);
   void take_back(FlushPass pass);
   Status sync_pass(const FlushPass& pass);
-  Status finish_rolled(const Rolled& rolled);
+  Status finish_rolled(Rolled& rolled);
+  Status finish_snapshot(Rolled& rolled);
+  Status finish_snapshots();
   Status finish_unfinished();
   bool begins_segment(Offset offset) const;
   Status write_checkpoint(const FlushPass& pass);

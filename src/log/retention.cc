@@ -97,12 +97,10 @@ Result<int64_t> PartitionLogImpl::move_start(Offset keep_from) {
   return static_cast<int64_t>(detached.size());
 }
 
-// The successor and its producer snapshot must be on the disk before the predecessors go. For want of room the snapshot
-// may come later: that they go makes room.
+// The successor and its producer snapshot must be on the disk before the predecessors go.
 Status PartitionLogImpl::prepare_detaching() {
   RETURN_IF_ERROR(flush_held(Checkpointing::kWhenDue));
-  Status finished = finish_unfinished();
-  return finished.ok() || finished.error().code == ErrorCode::kOutOfSpace ? Status() : finished;
+  return finish_snapshots();
 }
 
 // The records are gone when the start has moved; their files may be later.
@@ -114,9 +112,11 @@ Result<Offset> PartitionLogImpl::delete_records(Offset before) {
 
 Result<Offset> PartitionLogImpl::detach_records(Offset before) {
   std::lock_guard flushing(flush_mutex_);
+  Offset last_base;  // Of the segments that are prepared here; a later one may be rolled to meanwhile.
   {
     std::lock_guard lock(mutex_);
     RETURN_IF_ERROR(writable());
+    last_base = active()->base();
     Offset watermark = high_watermark_held();
     if (before == kNoOffset) before = watermark;
     if (before < Offset(0) || before > watermark) {
@@ -136,7 +136,7 @@ Result<Offset> PartitionLogImpl::detach_records(Offset before) {
   promised_start_ = before;
   std::lock_guard lock(mutex_);
   log_start_ = before;
-  std::vector<SegmentPtr> detached = detach_before(log_start_);
+  std::vector<SegmentPtr> detached = detach_before(std::min(log_start_, last_base));
   if (ranges_told_ > damaged_in_reach().size()) tell_health();
   detached_.insert(detached_.end(), detached.begin(), detached.end());
   return log_start_;
@@ -175,7 +175,8 @@ Status PartitionLogImpl::remove_detached() {
   if (!removal_unsynced_ || is_closed()) return {};
   RETURN_IF_ERROR(files_.sync_directory(directory_));
   removal_unsynced_ = false;
-  return {};
+  std::lock_guard flushing(flush_mutex_);  // There is room now.
+  return is_closed() ? Status() : finish_snapshots();
 }
 
 bool PartitionLogImpl::is_closed() const {

@@ -1,12 +1,11 @@
 """What all connections together may hold in memory: under a named bound whatever they send, and whatever they don't read.
 Requests that are large are all answered; peers that hold memory and stand still are closed when others need it."""
 
+import http.client
 import json
 import socket
 import struct
 import threading
-import urllib.error
-import urllib.request
 
 import pytest
 from confluent_kafka import Producer
@@ -113,28 +112,51 @@ def test_large_requests_that_never_end_make_room_for_others(server):
 
 
 def test_large_bodies_of_many_at_once_are_all_answered(headrace):
-    """Together over the bound: they are read in their turns."""
+    """Together over the bound, of known and of unknown length: they are read in their turns."""
     config = CONFIG.replace(f"{BOUND_MIB}MiB", "64MiB").replace("partitions: 1", "partitions: 1, max.message.bytes: 20MiB")
     server = headrace(config, free_ports=False)
-    lines = (json.dumps({"x": "y" * 1000}) + "\n") * 14_000
+    lines = ((json.dumps({"x": "y" * 1000}) + "\n") * 14_000).encode()
     answered = []
 
-    def post():
-        request = urllib.request.Request(server.http + "/v1/topics/t/records", data=lines.encode(),
-                                         headers={"content-type": "application/x-ndjson"})
-        try:
-            answered.append(urllib.request.urlopen(request, timeout=120).status)
-        except urllib.error.HTTPError as error:  # Too many requests at a time, said so.
-            answered.append(error.code)
+    def post(chunked):
+        connection = http.client.HTTPConnection(server.ready["http"], timeout=120)
+        body = (lines[at:at + 65_536] for at in range(0, len(lines), 65_536)) if chunked else lines
+        headers = {"content-type": "application/x-ndjson"}
+        connection.request("POST", "/v1/topics/t/records", body, headers, encode_chunked=chunked)
+        answered.append(connection.getresponse().status)
+        connection.close()
 
-    posts = [threading.Thread(target=post) for _ in range(20)]
+    posts = [threading.Thread(target=post, args=(n % 2 == 0,)) for n in range(20)]
     for thread in posts:
         thread.start()
     produce(server)
     for thread in posts:
         thread.join()
+    # 429: too many at a time, said so.
     assert len(answered) == len(posts) and set(answered) <= {200, 429}, answered
     assert "closed" not in server.errors()
+    check_peak(server)
+
+
+def test_large_requests_behind_one_that_waits_stay_in_the_socket(server):
+    """The topic is empty, so a Fetch waits for its 3 s; requests behind it are not read meanwhile."""
+    waiting = frame(1, 4, struct.pack(">iiiib", -1, 3_000, 1 << 30, 1 << 30, 0) + struct.pack(">ih", 1, 1) + b"t"
+                    + struct.pack(">iiqi", 1, 0, 0, 1 << 30))
+    request = waiting + produce_frame(bytes(LARGE))
+    answered = []
+
+    def send():
+        with connect(server) as connection:
+            connection.sendall(request)
+            answered.append((read_response(connection)[:4], read_response(connection)[:4]))
+
+    senders = [threading.Thread(target=send) for _ in range(20)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    assert answered == [(struct.pack(">i", 7),) * 2] * len(senders)
+    check_peak(server)
 
 
 def test_answers_that_nobody_reads_make_room_for_others(headrace):

@@ -57,9 +57,10 @@ void Session::send(const Packet& packet) {
 size_t Session::on_bytes(BytesView bytes) {
   wire::mqtt::FrameReader reader(bytes, connected_ ? writer_.settings().packet_bytes_max : kConnectBytesMax);
   size_t used = 0;
-  frame_bytes_ = 0;
+  size_t begun = std::exchange(frame_bytes_, 0);
   while (!closing_) {
     if (must_hold()) {
+      if (used == 0) frame_bytes_ = begun;
       hold();
       break;
     }

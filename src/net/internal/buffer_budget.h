@@ -14,7 +14,7 @@ namespace headrace::net::internal {
 ///
 /// A frame whose size is known counts whole once it is begun, and is then read to its end; while there is no room none
 /// is begun, unless it is the only one. Large ones leave a quarter to small ones, which are answered while the large
-/// wait. So memory is at most `bytes_max` and what a read brings of frames that wait.
+/// wait. So memory is at most `bytes_max`, one frame that came alone, and what a read brings of frames that wait.
 class BufferBudget {
  public:
   struct Limits {
@@ -35,11 +35,12 @@ class BufferBudget {
   size_t used() const { return used_.load(std::memory_order_relaxed); }
   bool exhausted(bool for_large) const { return used() >= (for_large ? large_max() : limits_.bytes_max); }
   /// Begins a frame if there is room, or if no other is under way that could make some; then end_frame() when it is
-  /// through, or its connection at its end.
-  bool begin_frame(size_t bytes) {
+  /// through, or its connection at its end. A large one that has not `waited` lets those go first that do.
+  bool begin_frame(size_t bytes, bool waited) {
     std::lock_guard lock(mutex_);
     bool large = bytes > kLargeBytes;
-    bool fits = frames_ + bytes <= limits_.bytes_max && (!large || frames_ < large_max());
+    if (large && !waited && starving() > 0) return false;
+    bool fits = std::max(frames_, used()) + bytes <= limits_.bytes_max && (!large || frames_ < large_max());
     if (frames_ > 0 && (!fits || exhausted(large))) return false;
     frames_ += bytes;
     return true;
@@ -56,14 +57,14 @@ class BufferBudget {
   }
   /// How many connections wait for memory, over all loops.
   void change_starving(size_t from, size_t to) { starving_.fetch_add(to - from, std::memory_order_relaxed); }
-  /// Bytes that stalled connections are to give back: all over what large frames may use, and where somebody waits all
-  /// the same, any.
+  /// Bytes that stalled connections are to give back: where somebody waits, all over what large frames may use, or any.
   size_t wanted() const {
-    size_t now = used();
-    return now > large_max() ? now - large_max() : std::min<size_t>(starving_.load(std::memory_order_relaxed), 1);
+    size_t now = used(), kept = starving() > 0 ? large_max() : limits_.bytes_max;
+    return now > kept ? now - kept : std::min<size_t>(starving(), 1);
   }
 
  private:
+  size_t starving() const { return starving_.load(std::memory_order_relaxed); }
   size_t large_max() const { return limits_.bytes_max / 4 * 3; }
 
   const Limits limits_;

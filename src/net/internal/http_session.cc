@@ -110,7 +110,7 @@ size_t HttpSession::on_bytes(BytesView bytes) {
 
 Session::Collected HttpSession::collected() const {
   if (!parser_ || parser_->get().body().empty()) return {};
-  return {parser_->get().body().size(), parser_->content_length().value_or(0)};
+  return {parser_->get().body().size(), parser_->content_length().value_or(site_.options.body_bytes_max)};
 }
 
 void HttpSession::on_drained() {

@@ -144,7 +144,7 @@ size_t TcpConnection::read_some(uint8_t* space, size_t bytes) {
 size_t TcpConnection::deliver(BytesView bytes) {
   size_t consumed = session_->on_bytes(bytes);
   CHECK(consumed <= bytes.size());
-  if (consumed > 0) end_frame();
+  if (consumed > 0 && session_->collected().bytes == 0) end_frame();
   size_t begun = session_->frame_bytes();
   if (begun > 0 || consumed <= kCopiedRestBytesMax || consumed < bytes.size()) frame_bytes_ = begun;
   return consumed;
@@ -183,7 +183,8 @@ void TcpConnection::queue_redelivery() {
 void TcpConnection::redeliver() {
   redelivery_queued_ = false;
   if (doomed_ || paused_ || phase_ != Phase::kOpen) return;
-  if (queue_.memory_bytes() > 0 && is_short_of_memory(held_)) {  // Who does not read its answers asks for more.
+  if (!frame_begun_ && queue_.memory_bytes() > 0 &&
+      is_short_of_memory(held_)) {  // Who does not read its answers asks for more.
     redelivery_starved_ = true;
     return starve();
   }
@@ -202,8 +203,9 @@ void TcpConnection::deliver_rest() {
 
 /// What has come of a frame that has not come whole, and its size where that is known.
 Session::Collected TcpConnection::frame() const {
-  if (!rest_.empty()) return {rest_.size(), frame_bytes_};
-  return session_ ? session_->collected() : Session::Collected();
+  auto collected = session_ ? session_->collected() : Session::Collected();
+  if (collected.bytes == 0) return {rest_.size(), rest_.empty() ? 0 : frame_bytes_};
+  return {collected.bytes + rest_.size(), collected.frame_bytes};
 }
 
 bool TcpConnection::is_short_of_memory(size_t bytes) const {
@@ -217,7 +219,7 @@ bool TcpConnection::may_receive() {
   auto [bytes, frame_bytes] = frame();
   bool little = bytes <= kCopiedRestBytesMax || frame_bytes <= bytes;
   if (little && !is_short_of_memory(std::max(bytes, frame_bytes))) return true;
-  if (frame_bytes <= bytes || !loop_.buffers().budget().begin_frame(frame_bytes)) return false;
+  if (frame_bytes <= bytes || !loop_.buffers().budget().begin_frame(frame_bytes, fed_)) return false;
   counted_frame_bytes_ = frame_bytes;
   return frame_begun_ = true;
 }
@@ -241,8 +243,10 @@ void TcpConnection::starve() {
 
 void TcpConnection::end_starvation() {
   starved_ = false;
+  fed_ = true;
   if (std::exchange(redelivery_starved_, false)) redeliver();
   on_readable();
+  fed_ = false;
   if (!starved_) mark_ = steady_clock::now();  // Its time begins.
 }
 
@@ -254,7 +258,7 @@ void TcpConnection::account() {
   } else if (frame_bytes <= kCopiedRestBytesMax) {
     frame_begun_ = true;
   }
-  size_t room = rest_.empty() ? bytes : rest_.capacity();
+  size_t room = bytes - rest_.size() + rest_.capacity();
   account(std::max(room, frame_begun_ ? frame_bytes : 0) + queue_.memory_bytes());
 }
 

@@ -103,6 +103,7 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
   bool doomed_ = false;  ///< In the loop's list to destroy.
   bool paused_ = false;
   bool frame_begun_ = false;  ///< The rest is of a frame that may be read to its end.
+  bool fed_ = false;          ///< It waited for memory, and it is its turn.
   bool starved_ = false;      ///< Not read from until there is memory; the loop has it on a list.
   bool peer_ended_ = false;
   bool end_told_ = false;  ///< The session knows of peer_ended_.
