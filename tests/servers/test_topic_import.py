@@ -79,7 +79,14 @@ def produce_compacted(bootstrap, kafka):
             value = None if i == 7 and round_ == 39 else b"%d of key %d" % (round_, i)
             producer.produce("compacted", key=b"key %d" % i, value=value)
         assert producer.flush(60) == 0
-    harness.wait_until(lambda: len(read(bootstrap, "compacted", 1)[0]) < 1900, 60, "Kafka's cleaner")
+
+    def is_cleaned():
+        # A segment is rolled by the first append after its time, and the last one is not cleaned.
+        producer.produce("compacted", key=b"roll", value=b"x")
+        assert producer.flush(60) == 0
+        return len(read(bootstrap, "compacted", 1)[0]) < 1900
+
+    harness.wait_until(is_cleaned, 60, "Kafka's cleaner")
 
 
 def create(bootstrap):
