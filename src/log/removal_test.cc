@@ -1,4 +1,5 @@
 // The files of what has gone from a log, and of logs that have gone.
+#include <functional>
 #include <future>
 #include <thread>
 #include <utility>
@@ -75,10 +76,10 @@ TEST_F(Removal, AProducerIsKnownThoughItsRecordsAreGoneAndItsSnapshotFailedAtFir
   }
 }
 
-/// A disk that takes its time for removals.
-class SlowRemovals final : public os::FileSystem {
+/// A disk on which something happens at the first call of a kind.
+class WatchedFiles final : public os::FileSystem {
  public:
-  explicit SlowRemovals(os::FileSystem& files) : files_(files) {}
+  explicit WatchedFiles(os::FileSystem& files) : files_(files) {}
   Result<std::unique_ptr<os::File>> open(const std::string& path, os::OpenMode mode) override {
     return files_.open(path, mode);
   }
@@ -87,39 +88,60 @@ class SlowRemovals final : public os::FileSystem {
   Status make_directories(const std::string& path) override { return files_.make_directories(path); }
   Status rename(const std::string& from, const std::string& to) override { return files_.rename(from, to); }
   Status remove(const std::string& path) override {
-    if (!std::exchange(begun_, true)) {
-      begun.set_value();
-      go_on.get_future().wait();
-    }
+    if (auto happens = std::exchange(at_remove, {})) happens();
     return files_.remove(path);
   }
   Result<std::unique_ptr<os::Directory>> open_directory(const std::string& path) override {
+    if (auto happens = std::exchange(at_sync_directory, {})) happens();
     return files_.open_directory(path);
   }
   Result<std::unique_ptr<os::FileLock>> lock(const std::string& path) override { return files_.lock(path); }
   Result<os::SpaceInfo> space(const std::string& path) override { return files_.space(path); }
 
-  std::promise<void> begun, go_on;
+  std::function<void()> at_remove, at_sync_directory;
 
  private:
   os::FileSystem& files_;
-  bool begun_ = false;
 };
 
+// Everything is deleted, and meanwhile an append rolls: what begins where the deletion ends has no snapshot yet.
+TEST_F(Removal, AProducerIsKnownThoughASegmentBeginsWhileItsRecordsAreDeleted) {
+  WatchedFiles watched(disk);
+  config.segment_bytes = 200;
+  log.reset();
+  log = *PartitionLog::open(watched, clock, directory, config);
+  ASSERT_OK(append(*log, of_producer(make_batch(std::string(200, 'x')), 7, 0, 0)));
+  ASSERT_OK(log->flush());
+  watched.at_sync_directory = [&] { ASSERT_OK(append(*log, make_batch("y"))); };
+  EXPECT_EQ(log->delete_records(Offset(1))->value, 1);
+  EXPECT_EQ(log->log_end_offset().value, 2) << "it was appended";
+  disk.crash();
+  log.reset();
+  disk.restart(os::CrashMode::kDrop, 1);
+  ASSERT_OK(open());
+  EXPECT_TRUE(log->producer(ProducerId(7)));
+  EXPECT_EQ(log->log_start_offset().value, 1);
+}
+
 TEST_F(Removal, NoFlushWaitsForTheRemovalOfFiles) {
-  SlowRemovals slow(disk);
+  WatchedFiles slow(disk);
+  std::promise<void> begun, go_on;
+  slow.at_remove = [&] {
+    begun.set_value();
+    go_on.get_future().wait();
+  };
   config.segment_bytes = 200;
   log.reset();
   log = *PartitionLog::open(slow, clock, directory, config);
   for (int i = 0; i < 3; ++i) ASSERT_OK(append(*log, make_batch(std::string(200, 'x'))));
   ASSERT_OK(log->flush());
   std::thread remover([&] { EXPECT_OK(log->delete_records(Offset(2))); });
-  slow.begun.get_future().wait();
+  begun.get_future().wait();
   ASSERT_OK(append(*log, make_batch("y")));
   ASSERT_OK(log->flush());
   EXPECT_EQ(log->durable_end().value, 4);
   EXPECT_EQ(log->log_start_offset().value, 2);
-  slow.go_on.set_value();
+  go_on.set_value();
   remover.join();
   EXPECT_FALSE(*disk.exists(file(0, ".log")));
   log.reset();
