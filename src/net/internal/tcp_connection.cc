@@ -84,11 +84,12 @@ void TcpConnection::on_readable() {
 }
 
 void TcpConnection::receive() {
-  bool into_loop_space = rest_.empty() ? is_short_of_memory(frame_bytes_) : rest_.size() <= kCopiedRestBytesMax;
-  if (into_loop_space || std::max(rest_.size(), frame_bytes_) <= kCopiedRestBytesMax) {
-    receive_into_loop_space();
-  } else {
+  bool large = std::max(rest_.size(), frame_bytes_) > kCopiedRestBytesMax;
+  bool expected_only = rest_.empty() && is_short_of_memory(frame_bytes_);
+  if (large && !expected_only) {
     receive_into_rest();
+  } else {
+    receive_into_loop_space();
   }
   if (rest_.size() > listener_->options().receive_bytes_max) {
     log_debug("{}: closing {}: more than {} bytes received that make no whole frame", listener_->options().name,
@@ -183,8 +184,8 @@ void TcpConnection::queue_redelivery() {
 void TcpConnection::redeliver() {
   redelivery_queued_ = false;
   if (doomed_ || paused_ || phase_ != Phase::kOpen) return;
-  if (!frame_begun_ && queue_.memory_bytes() > 0 &&
-      is_short_of_memory(held_)) {  // Who does not read its answers asks for more.
+  // Who does not read its answers asks for more of them.
+  if (!frame_begun_ && queue_.memory_bytes() > 0 && is_short_of_memory(held_)) {
     redelivery_starved_ = true;
     return starve();
   }
@@ -233,8 +234,7 @@ void TcpConnection::end_frame() {
 /// What may be received into the loop's space behind the rest.
 size_t TcpConnection::receive_room() const {
   bool only_frame = !rest_.empty() && frame_bytes_ > rest_.size() && is_short_of_memory(frame_bytes_);
-  size_t room = loop_.receive_space().size();
-  return (only_frame ? std::min(frame_bytes_, room) : room) - rest_.size();
+  return (only_frame ? frame_bytes_ : loop_.receive_space().size()) - rest_.size();
 }
 
 void TcpConnection::starve() {
