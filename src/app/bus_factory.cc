@@ -24,31 +24,11 @@ constexpr size_t kOpenFilesShare = 4;
 constexpr size_t kOtherFiles = 100;
 
 broker::BrokerOptions broker_options(const Config& config, size_t descriptors) {
-  const BrokerConfig& file = config.broker;
-  broker::BrokerOptions options{.data_directory = config.data,
-                                .auto_create_topics = file.auto_create_topics,
-                                .default_partitions = file.default_partitions,
-                                .topic_defaults = file.topic_defaults,
-                                .partitions_max = file.partitions_max,
-                                .disk_reserve_bytes = file.disk_reserve_bytes,
-                                .retention_check_interval = file.retention_check_interval,
-                                .compaction = {.interval = file.compaction_interval},
-                                .group_initial_rebalance_delay = file.group_initial_rebalance_delay,
-                                .group_session_timeout_min = file.group_session_timeout_min,
-                                .group_session_timeout_max = file.group_session_timeout_max,
-                                .group_members_max = file.group_members_max,
-                                .groups_max = file.groups_max,
-                                .consumer_group_session_timeout = file.consumer_group_session_timeout,
-                                .consumer_group_heartbeat_interval = file.consumer_group_heartbeat_interval,
-                                .transaction_timeout_max = file.transaction_timeout_max,
-                                .transactional_ids_max = file.transactional_ids_max,
-                                .transactional_id_expiration = file.transactional_id_expiration,
-                                .transactional_id_cleanup_interval = file.transactional_id_cleanup_interval,
-                                .producer_id_expiration = file.producer_id_expiration,
-                                .offsets_retention = file.offsets_retention};
+  broker::BrokerOptions options = config.broker.options;
+  options.data_directory = config.data;
   options.recovery_threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   options.open_files_max =
-      file.open_files_max.value_or(std::min(options.open_files_max, descriptors / kOpenFilesShare));
+      config.broker.open_files_max.value_or(std::min(options.open_files_max, descriptors / kOpenFilesShare));
   return options;
 }
 

@@ -42,7 +42,7 @@ void read_topic(const YamlEntry& entry, Config& config, Problems& problems) {
     }
   }
   check_together(entry.value, where, configs,
-                 config.bus.embedded() ? config.broker.topic_defaults : broker::ConfigMap(), problems);
+                 config.bus.embedded() ? config.broker.options.topic_defaults : broker::ConfigMap(), problems);
   topic.configs = {configs.begin(), configs.end()};
   config.topics.push_back(std::move(topic));
 }

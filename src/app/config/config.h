@@ -10,6 +10,7 @@
 
 #include "app/address.h"
 #include "app/config/problems.h"
+#include "broker/broker.h"
 #include "bus/bus.h"
 #include "columns/decoder.h"
 #include "columns/schema.h"
@@ -37,30 +38,12 @@ struct ListenConfig {
 
 /// The embedded broker's; a cluster has its own.
 struct BrokerConfig {
-  bool auto_create_topics;
-  int32_t default_partitions;
-  std::map<std::string, std::string, std::less<>> topic_defaults;  ///< Topic properties, normalised.
-  std::chrono::milliseconds retention_check_interval;
-  std::chrono::milliseconds compaction_interval;
-  std::chrono::milliseconds group_initial_rebalance_delay;
-  std::chrono::milliseconds group_session_timeout_min;
-  std::chrono::milliseconds group_session_timeout_max;
-  size_t group_members_max;
-  size_t groups_max;
-  std::chrono::milliseconds offsets_retention;
-  std::chrono::milliseconds consumer_group_session_timeout;
-  std::chrono::milliseconds consumer_group_heartbeat_interval;
-  std::chrono::milliseconds transaction_timeout_max;
-  std::chrono::milliseconds transactional_id_expiration;
-  std::chrono::milliseconds transactional_id_cleanup_interval;
-  size_t transactional_ids_max;
-  std::chrono::milliseconds producer_id_expiration;
-  std::chrono::milliseconds connection_idle_max;
-  size_t request_bytes_max;
-  int64_t fetch_bytes_max;
-  int32_t partitions_max;
-  std::optional<int64_t> disk_reserve_bytes;
+  broker::BrokerOptions options;  ///< The folder and what depends on the machine aside.
   std::optional<size_t> open_files_max;
+  // Its server's for Kafka clients.
+  std::chrono::milliseconds connection_idle_max{};
+  size_t request_bytes_max = 0;
+  int64_t fetch_bytes_max = 0;
 };
 
 struct IngestConfig {
@@ -98,7 +81,7 @@ struct Config {
   BusConfig bus;
   std::string data;
   ListenConfig listen;
-  BrokerConfig broker{};
+  BrokerConfig broker;
   std::vector<bus::TopicSpec> topics;
   std::vector<IngestConfig> ingest;
   std::vector<StreamConfig> streams;

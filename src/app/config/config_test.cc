@@ -19,8 +19,8 @@ Config load(const std::string& text) {
 
 TEST(BrokerSection, HasKafkasIntervalsByDefault) {
   Config config = load("data: /data\n");
-  EXPECT_EQ(config.broker.retention_check_interval, 5min);
-  EXPECT_EQ(config.broker.compaction_interval, 15s);
+  EXPECT_EQ(config.broker.options.retention_check_interval, 5min);
+  EXPECT_EQ(config.broker.options.compaction.interval, 15s);
 }
 
 TEST(BrokerSection, RefusesIntervalsThatNeverPause) {
@@ -44,7 +44,7 @@ std::string problems_of(const std::string& text) {
 
 TEST(BrokerSection, TopicDefaultsAreTopicPropertiesWithUnits) {
   Config config = load("broker:\n  topic_defaults: {retention.ms: 1d, segment.bytes: 64MiB, flush: os}\n");
-  EXPECT_EQ(config.broker.topic_defaults,
+  EXPECT_EQ(config.broker.options.topic_defaults,
             (std::map<std::string, std::string, std::less<>>{
                 {"flush", "os"}, {"retention.ms", "86400000"}, {"segment.bytes", "67108864"}}));
 }
@@ -107,7 +107,7 @@ TEST(BrokerSection, LimitsReachTheEmbeddedBroker) {
   auto open = open_bus(config, metrics);
   ASSERT_TRUE(open.ok()) << open.error().message;
   const broker::BrokerOptions& options = open->broker->options();
-  EXPECT_EQ(options.topic_defaults, config.broker.topic_defaults);
+  EXPECT_EQ(options.topic_defaults, config.broker.options.topic_defaults);
   EXPECT_EQ(options.group_session_timeout_min, 1s);
   EXPECT_EQ(options.group_session_timeout_max, 2s);
   EXPECT_EQ(options.group_members_max, 3u);
