@@ -26,7 +26,9 @@ constexpr size_t kOtherFiles = 100;
 broker::BrokerOptions broker_options(const Config& config, size_t descriptors) {
   broker::BrokerOptions options = config.broker.options;
   options.data_directory = config.data;
-  options.recovery_threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  auto cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  options.recovery_threads = cores;
+  options.flush_threads = config.broker.flush_threads.value_or(std::max(options.flush_threads, cores));
   options.open_files_max =
       config.broker.open_files_max.value_or(std::min(options.open_files_max, descriptors / kOpenFilesShare));
   return options;

@@ -88,6 +88,10 @@ class Runtime::Impl {
     loops_ = net::EventLoops::start(
         std::max(1u, std::thread::hardware_concurrency()),
         {.connections_max = open_.connections_max, .buffer_bytes_max = config_.listen.buffer_bytes_max});
+    metrics_.observed_gauge("headrace_buffered_bytes", {},
+                            "Bytes of requests sent in part and of answers that wait for their readers, over all "
+                            "connections; listen.buffer_bytes_max bounds them.",
+                            [loops = loops_.get()] { return static_cast<int64_t>(loops->buffered_bytes()); });
     http_ = net::make_http_server(*loops_, {.host = config_.listen.http.host, .port = config_.listen.http.port});
     RETURN_IF_ERROR(start_work());
     RETURN_IF_ERROR(start_ingest());
@@ -150,6 +154,7 @@ class Runtime::Impl {
       options.advertised_port = config_.listen.advertised_kafka->port;
     }
     options.request_bytes_max = config_.broker.request_bytes_max;
+    options.fetch_sessions_max = config_.broker.fetch_sessions_max;
     options.connection_idle_max = config_.broker.connection_idle_max;
     options.fetch_bytes_max = config_.broker.fetch_bytes_max;
     options.metrics = &metrics_;

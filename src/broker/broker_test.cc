@@ -85,6 +85,22 @@ TEST_F(BrokerTest, ADeletedTopicStaysDeletedAndItsNameStartsAfresh) {
   EXPECT_EQ(committed("g", "t"), -1);
 }
 
+TEST_F(BrokerTest, TheMetricsOfADeletedTopicGoWithIt) {
+  auto shown = [&](const std::string& topic) {
+    auto samples = metrics_.samples();
+    return std::count_if(samples.begin(), samples.end(), [&](const flow::MetricsRegistry::Sample& sample) {
+      return sample.labels == flow::Labels{{"topic", topic}};
+    });
+  };
+  topic("kept");
+  topic("t");
+  EXPECT_EQ(shown("t"), shown("kept"));
+  ASSERT_GT(shown("t"), 0);
+  ASSERT_TRUE(broker_->delete_topic("t").ok());
+  EXPECT_EQ(shown("t"), 0);
+  EXPECT_GT(shown("kept"), 0);
+}
+
 TEST_F(BrokerTest, ATopicIsFoundByItsIdAsItIsNow) {
   topic("other");
   topic("t");
@@ -482,9 +498,9 @@ TEST_F(BrokerTest, AnOpenTransactionHoldsUpTheLogOfItsOwnGroupOnly) {
   auto me = answer_of<IdentityAnswer>([&](auto done) {
               broker_->transactions().init("tx", std::chrono::minutes(1), std::nullopt, done);
             }).producer;
-  ASSERT_EQ(
-      answer_of<CoordinatorError>([&](auto done) { broker_->transactions().add_offsets("tx", me, groups[0], done); }),
-      CoordinatorError::kNone);
+  ASSERT_EQ(answer_of<CoordinatorError>(
+                [&](auto done) { broker_->transactions().add_offsets("tx", me, groups[0], Joined::kOnDisk, done); }),
+            CoordinatorError::kNone);
   auto pending = answer_of<CommitAnswer>([&](auto done) {
     broker_->groups().commit_in_transaction({.group_id = groups[0]}, "tx", {.id = me.id, .epoch = me.epoch},
                                             {{{"t", PartitionId(0)}, {.offset = Offset(1)}}}, done);

@@ -43,7 +43,7 @@ class BrokerClockJump : public testing::Test {
   }
   Error begin(const std::string& id, ProducerIdentity producer) {
     return answer_of<Error>([&](auto done) {
-      broker_->transactions().add_partitions(id, producer, {{"t", PartitionId(0)}}, done);
+      broker_->transactions().add_partitions(id, producer, {{"t", PartitionId(0)}}, Joined::kOnDisk, done);
     });
   }
   Error commit(const std::string& id, ProducerIdentity producer) {

@@ -34,7 +34,8 @@ class CoordinatorBounds : public ::testing::Test {
   }
   Error commit(const std::string& group) { return commit(GroupCaller{.group_id = group}); }
   Error commit_in(ProducerIdentity producer, const std::string& group) {
-    auto error = answer_of<Error>([&](auto done) { broker_->transactions().add_offsets("tx", producer, group, done); });
+    auto error = answer_of<Error>(
+        [&](auto done) { broker_->transactions().add_offsets("tx", producer, group, Joined::kOnDisk, done); });
     if (error != Error::kNone) return error;
     return answer_of<CommitAnswer>([&](auto done) {
              broker_->groups().commit_in_transaction({.group_id = group}, "tx",

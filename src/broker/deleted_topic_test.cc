@@ -50,8 +50,9 @@ class DeletedTopic : public testing::Test {
         answer_of<IdentityAnswer>([&](auto done) { broker_->transactions().init("tx", 60s, std::nullopt, done); });
     ASSERT_EQ(init.error, Error::kNone);
     producer_ = init.producer;
-    ASSERT_EQ(answer_of<Error>(
-                  [&](auto done) { broker_->transactions().add_offsets("tx", producer_, "transactional", done); }),
+    ASSERT_EQ(answer_of<Error>([&](auto done) {
+                broker_->transactions().add_offsets("tx", producer_, "transactional", Joined::kOnDisk, done);
+              }),
               Error::kNone);
     EXPECT_THAT(answer_of<CommitAnswer>([&](auto done) {
                   broker_->groups().commit_in_transaction({.group_id = "transactional"}, "tx",

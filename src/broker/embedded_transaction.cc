@@ -107,7 +107,7 @@ class EmbeddedTransactions final : public bus::TransactionalProducer {
     if (positions.empty()) return {};
     if (!groups_.contains(std::string(group))) {
       auto error = await<CoordinatorError>([&](TransactionCallback done) {
-        broker_.transactions().add_offsets(id_, identity_, group, std::move(done));
+        broker_.transactions().add_offsets(id_, identity_, group, Joined::kWritten, std::move(done));
       });
       if (error != CoordinatorError::kNone) return note(to_error(error, "adding group " + std::string(group)));
       groups_.emplace(group);
@@ -157,7 +157,7 @@ class EmbeddedTransactions final : public bus::TransactionalProducer {
   Status add(const TopicPartition& tp) {
     if (partitions_.contains(tp)) return {};
     auto error = await<CoordinatorError>([&](TransactionCallback done) {
-      broker_.transactions().add_partitions(id_, identity_, {tp}, std::move(done));
+      broker_.transactions().add_partitions(id_, identity_, {tp}, Joined::kWritten, std::move(done));
     });
     if (error != CoordinatorError::kNone)
       return note(to_error(error, "adding " + to_string(tp) + " to transaction " + id_));

@@ -159,7 +159,8 @@ TEST_F(GroupExpiry, WhatAnOpenTransactionIsAboutToChangeStays) {
   auto producer = answer_of<IdentityAnswer>([&](auto done) {
                     broker_->transactions().init("tx", 24h * 24, std::nullopt, done);
                   }).producer;
-  ASSERT_EQ(answer_of<Error>([&](auto done) { broker_->transactions().add_offsets("tx", producer, "g", done); }),
+  ASSERT_EQ(answer_of<Error>(
+                [&](auto done) { broker_->transactions().add_offsets("tx", producer, "g", Joined::kOnDisk, done); }),
             Error::kNone);
   auto answer = answer_of<CommitAnswer>([&](auto done) {
     broker_->groups().commit_in_transaction({.group_id = "g"}, "tx", {.id = producer.id, .epoch = producer.epoch},

@@ -390,8 +390,8 @@ class TransactionScript {
   bool write(int64_t number) {
     Transactions& transactions = world_.transactions();
     std::vector<TopicPartition> partitions{{"out", PartitionId(0)}, {"out", PartitionId(1)}};
-    auto added =
-        answer_of<Error>([&](auto done) { transactions.add_partitions("copier", *identity_, partitions, done); });
+    auto added = answer_of<Error>(
+        [&](auto done) { transactions.add_partitions("copier", *identity_, partitions, Joined::kOnDisk, done); });
     if (added != Error::kNone) return false;
     record::ProducerFields fields{
         .id = identity_->id, .epoch = identity_->epoch, .base_sequence = sequence_++, .transactional = true};
@@ -402,7 +402,8 @@ class TransactionScript {
       });
       if (!produced.ok()) return false;
     }
-    auto offsets = answer_of<Error>([&](auto done) { transactions.add_offsets("copier", *identity_, "copier", done); });
+    auto offsets = answer_of<Error>(
+        [&](auto done) { transactions.add_offsets("copier", *identity_, "copier", Joined::kOnDisk, done); });
     if (offsets != Error::kNone) return false;
     auto committed = answer_of<CommitAnswer>([&](auto done) {
       world_.groups().commit_in_transaction({"copier"}, "copier", {.id = identity_->id, .epoch = identity_->epoch},

@@ -98,13 +98,14 @@ int64_t total_bytes(std::span<const record::Batch> batches) {
 }  // namespace
 
 Partition::Partition(TopicPartition tp, std::unique_ptr<log::PartitionLog> log, const TopicConfig& config,
-                     LeaderEpoch epoch, Flusher& flusher, os::Clock& clock, TopicMetrics metrics, DiskSpace* disk_space)
+                     LeaderEpoch epoch, Flusher& flusher, os::Clock& clock, TopicMetricsRef metrics,
+                     DiskSpace* disk_space)
     : tp_(std::move(tp)),
       leader_epoch_(epoch),
       log_(std::move(log)),
       flusher_(flusher),
       clock_(clock),
-      metrics_(metrics),
+      metrics_(std::move(metrics)),
       disk_space_(disk_space),
       config_(config),
       seen_high_watermark_(log_->high_watermark()),
@@ -214,8 +215,8 @@ void Partition::count(std::span<const record::Batch> batches) {
     records += batch.header().record_count;
     bytes += static_cast<int64_t>(batch.size());
   }
-  metrics_.records_in.add(records);
-  metrics_.bytes_in.add(bytes);
+  metrics_->records_in->add(records);
+  metrics_->bytes_in->add(bytes);
 }
 
 bool Partition::flush_now() {
@@ -324,7 +325,7 @@ Result<FetchedData> Partition::read(Offset offset, log::ReadLimits limits, bus::
     // Where retention took the segment away meanwhile, this is out of range, and so is the read.
     ASSIGN_OR_RETURN(data.aborted, log_->aborted_transactions(offset, read.next_offset));
   }
-  metrics_.bytes_out.add(static_cast<int64_t>(read.batches.size() + read.range.size));
+  metrics_->bytes_out->add(static_cast<int64_t>(read.batches.size() + read.range.size));
   data.batches = std::move(read.batches);
   data.range = std::move(read.range);
   data.next_offset = read.next_offset;

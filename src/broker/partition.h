@@ -49,19 +49,18 @@ struct FetchedData {
   std::vector<log::AbortedTransaction> aborted;
 };
 
-/// Counters of one topic, shared by its partitions.
+/// Counters of one topic, which its partitions hold together.
 struct TopicMetrics {
-  flow::Metric& records_in;
-  flow::Metric& bytes_in;
-  flow::Metric& bytes_out;
+  std::shared_ptr<flow::Metric> records_in, bytes_in, bytes_out;
 };
+using TopicMetricsRef = std::shared_ptr<const TopicMetrics>;
 
 /// Thread-safe. Lives as long as somebody holds it; once its topic is deleted everything answers kNotFound.
 class Partition : public std::enable_shared_from_this<Partition> {
  public:
   /// `disk_space`: what clients' records need room in; null for the broker's own topics, which use the reserve.
   Partition(TopicPartition tp, std::unique_ptr<log::PartitionLog> log, const TopicConfig& config, LeaderEpoch epoch,
-            Flusher& flusher, os::Clock& clock, TopicMetrics metrics, DiskSpace* disk_space);
+            Flusher& flusher, os::Clock& clock, TopicMetricsRef metrics, DiskSpace* disk_space);
   ~Partition();
 
   const TopicPartition& tp() const { return tp_; }
@@ -157,7 +156,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   const std::unique_ptr<log::PartitionLog> log_;
   Flusher& flusher_;
   os::Clock& clock_;
-  TopicMetrics metrics_;
+  const TopicMetricsRef metrics_;
   DiskSpace* const disk_space_;
   std::atomic<bool> deleted_{false};
   std::atomic<bool> closed_{false};

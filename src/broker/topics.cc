@@ -78,7 +78,7 @@ void Topics::begin_leader_epoch() {
 struct Topics::Opening {
   TopicPartition tp;
   std::shared_ptr<const TopicConfig> config;
-  TopicMetrics metrics;
+  TopicMetricsRef metrics;
   DiskSpace* space;  // Null for the broker's own topics: their records come out of the reserve.
   bool expect_new;
 };
@@ -127,12 +127,13 @@ std::string Topics::directory_of(const TopicPartition& tp) const {
   return env_.options.data_directory + "/" + to_string(tp);
 }
 
-TopicMetrics Topics::metrics_of(const std::string& topic) {
+TopicMetricsRef Topics::metrics_of(const std::string& topic) {
   flow::Labels labels{{"topic", topic}};
   auto& metrics = env_.metrics;
-  return {metrics.counter("headrace_topic_records_in_total", labels, "Records appended to the topic."),
-          metrics.counter("headrace_topic_in_bytes_total", labels, "Bytes of batches appended to the topic."),
-          metrics.counter("headrace_topic_out_bytes_total", labels, "Bytes of batches read from the topic.")};
+  return std::make_shared<const TopicMetrics>(TopicMetrics{
+      metrics.held_counter("headrace_topic_records_in_total", labels, "Records appended to the topic."),
+      metrics.held_counter("headrace_topic_in_bytes_total", labels, "Bytes of batches appended to the topic."),
+      metrics.held_counter("headrace_topic_out_bytes_total", labels, "Bytes of batches read from the topic.")});
 }
 
 Result<std::unique_ptr<log::PartitionLog>> Topics::open_log(const TopicPartition& tp, const log::LogConfig& config,
@@ -160,7 +161,7 @@ TopicConfig Topics::config_of(const Topic& topic) const {
 void Topics::add_openings(const Topic& topic, int32_t from, int32_t to, bool expect_new,
                           std::vector<Opening>& openings) {
   auto config = std::make_shared<const TopicConfig>(config_of(topic));
-  TopicMetrics metrics = metrics_of(topic.name);
+  TopicMetricsRef metrics = metrics_of(topic.name);
   DiskSpace* space = topic.internal ? nullptr : &env_.disk_space;
   for (int32_t i = from; i < to; ++i) {
     openings.push_back({{topic.name, PartitionId(i)}, config, metrics, space, expect_new});

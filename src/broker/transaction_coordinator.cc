@@ -241,7 +241,8 @@ CoordinatorError TransactionCoordinator::check_identity(const Transaction& trans
 }
 
 void TransactionCoordinator::add_partitions(std::string_view id, ProducerIdentity producer,
-                                            std::vector<TopicPartition> partitions, TransactionCallback done) {
+                                            std::vector<TopicPartition> partitions, Joined joined,
+                                            TransactionCallback done) {
   TransactionRef transaction = find(id);
   if (!transaction) return done(CoordinatorError::kInvalidProducerIdMapping);
   if (env_.disk_space.scarce()) return done(CoordinatorError::kNotAvailable);
@@ -257,10 +258,10 @@ void TransactionCoordinator::add_partitions(std::string_view id, ProducerIdentit
   bool begins = stored.state != TransactionState::kOngoing;
   if (begins && transaction->completing) {
     return await_completion(std::move(lock), *transaction,
-                            [this, id = transaction->id, producer, partitions = std::move(partitions),
+                            [this, id = transaction->id, producer, partitions = std::move(partitions), joined,
                              done = std::move(done)](bool completed) mutable {
                               if (!completed) return done(CoordinatorError::kNotAvailable);
-                              add_partitions(id, producer, std::move(partitions), std::move(done));
+                              add_partitions(id, producer, std::move(partitions), joined, std::move(done));
                             });
   }
   if (begins) {
@@ -277,7 +278,13 @@ void TransactionCoordinator::add_partitions(std::string_view id, ProducerIdentit
   ++transaction->appending;  // An end that comes now is behind it in the log, where the last record counts.
   lock.unlock();
   if (begins) begin_timer(transaction);
-  // Not waited for: see the top of the header.
+  if (joined == Joined::kOnDisk) {
+    // Also where nothing changes: what did may still be on its way.
+    write(*transaction, copy, [done = std::move(done)](bool written) mutable {
+      done(written ? CoordinatorError::kNone : CoordinatorError::kNotAvailable);
+    });
+    return appended(transaction);
+  }
   if (changed) write(*transaction, copy, [](bool) {});
   appended(transaction);
   done(CoordinatorError::kNone);
@@ -301,9 +308,9 @@ void TransactionCoordinator::await_completion(std::unique_lock<std::mutex> lock,
 }
 
 void TransactionCoordinator::add_offsets(std::string_view id, ProducerIdentity producer, std::string_view group_id,
-                                         TransactionCallback done) {
+                                         Joined joined, TransactionCallback done) {
   if (group_id.empty()) return done(CoordinatorError::kInvalidGroupId);
-  add_partitions(id, producer, {groups_.partition_of(group_id)}, std::move(done));
+  add_partitions(id, producer, {groups_.partition_of(group_id)}, joined, std::move(done));
 }
 
 void TransactionCoordinator::produce(std::string_view id, const std::shared_ptr<Partition>& partition,

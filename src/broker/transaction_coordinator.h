@@ -8,9 +8,9 @@
 // What is on the disk when: Prepare* with all partitions before the first marker is written, so that a crash can only
 // find a transaction undecided (it stays open, for its producer to end or its timeout to abort) or decided (its markers
 // are written again, which changes nothing). Complete* is on the disk before the next transaction begins, so that
-// markers that are written again never meet records of a later one. Ongoing is written but not waited for: when a power
-// loss takes it, the partitions themselves tell which transactions are open in them, and whatever was acknowledged in
-// them is there.
+// markers that are written again never meet records of a later one. Ongoing is waited for where
+// Joined says so. Where a power loss takes one that was not, the partitions themselves tell which transactions are open
+// in them, and whatever was acknowledged in them is there.
 #pragma once
 
 #include <atomic>
@@ -49,9 +49,9 @@ class TransactionCoordinator final : public Transactions {
   void init(std::string_view transactional_id, std::chrono::milliseconds timeout,
             std::optional<ProducerIdentity> current, IdentityCallback done) override;
   void add_partitions(std::string_view transactional_id, ProducerIdentity producer,
-                      std::vector<TopicPartition> partitions, TransactionCallback done) override;
+                      std::vector<TopicPartition> partitions, Joined joined, TransactionCallback done) override;
   void add_offsets(std::string_view transactional_id, ProducerIdentity producer, std::string_view group_id,
-                   TransactionCallback done) override;
+                   Joined joined, TransactionCallback done) override;
   void end(std::string_view transactional_id, ProducerIdentity producer, bool commit, bool bump_epoch,
            IdentityCallback done) override;
   void produce(std::string_view transactional_id, const std::shared_ptr<Partition>& partition,

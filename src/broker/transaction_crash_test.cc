@@ -200,7 +200,6 @@ class Copier {
 
   /// After a crash: the process of the producer may be gone too.
   void crashed() {
-    added_.clear();
     if (!attempts_.empty() && attempts_.back().fate == Fate::kOpen) lost_ = true;
     if (world_.random.chance(0.5)) return;
     identity_.reset();
@@ -294,13 +293,19 @@ class Copier {
   }
 
   bool add(int32_t partition) {
-    if (added_.contains(partition)) return true;
+    if (!version_2_ && added_.contains(partition)) return true;
     auto error = answer_of<Error>([&](auto done) {
-      world_.transactions().add_partitions(id_, me(), {{"out", PartitionId(partition)}}, done);
+      world_.transactions().add_partitions(id_, me(), {{"out", PartitionId(partition)}}, joined(), done);
     });
     if (error != Error::kNone) return refused("add", to_string(error));
-    added_.insert(partition);
+    has_joined(partition);
     return true;
+  }
+  /// Under version 2 each request joins for itself.
+  Joined joined() const { return version_2_ ? Joined::kWritten : Joined::kOnDisk; }
+  void has_joined(int32_t partition) {
+    added_.insert(partition);
+    if (!version_2_) now().answered = true;
   }
   bool produce_one() {
     auto partition = static_cast<int32_t>(world_.random.below(kPartitions));
@@ -339,10 +344,11 @@ class Copier {
     return attempt([this, position] { return commit_position(position); });
   }
   bool commit_position(int64_t position) {
-    if (!added_.contains(-1)) {
-      auto error = answer_of<Error>([&](auto done) { world_.transactions().add_offsets(id_, me(), "g", done); });
+    if (version_2_ || !added_.contains(-1)) {
+      auto error =
+          answer_of<Error>([&](auto done) { world_.transactions().add_offsets(id_, me(), "g", joined(), done); });
       if (error != Error::kNone) return refused("add offsets", to_string(error));
-      added_.insert(-1);
+      has_joined(-1);
     }
     std::vector<OffsetToCommit> offsets{{{"in", PartitionId(number_)}, {Offset(position), 0, "", 0}}};
     auto answer = answer_of<CommitAnswer>([&](auto done) {

@@ -40,7 +40,7 @@ class TransactionTest : public testing::Test {
   }
   Error add(ProducerIdentity producer, int32_t partition = 0) {
     return answer_of<Error>([&](auto done) {
-      transactions().add_partitions("tx", producer, {{"t", PartitionId(partition)}}, done);
+      transactions().add_partitions("tx", producer, {{"t", PartitionId(partition)}}, Joined::kOnDisk, done);
     });
   }
   IdentityAnswer end(ProducerIdentity producer, bool commit, bool bump = false) {
@@ -105,7 +105,7 @@ TEST_F(TransactionTest, WhatCantWorkIsRefused) {
   EXPECT_EQ(init(24h).error, Error::kInvalidTxnTimeout);
   auto me = init().producer;
   EXPECT_EQ(answer_of<Error>([&](auto done) {
-              transactions().add_partitions("tx", me, {{"none", PartitionId(0)}}, done);
+              transactions().add_partitions("tx", me, {{"none", PartitionId(0)}}, Joined::kOnDisk, done);
             }),
             Error::kUnknownTopicOrPartition);
   EXPECT_EQ(end(me, true).error, Error::kInvalidTxnState);
@@ -122,7 +122,7 @@ TEST_F(TransactionTest, TheBrokersOwnTopicsHaveNoPartInIt) {
   TopicPartition state{"__transaction_state", PartitionId(0)};
   auto me = init().producer;
   auto add_one = [&](const TopicPartition& tp) {
-    return answer_of<Error>([&](auto done) { transactions().add_partitions("tx", me, {tp}, done); });
+    return answer_of<Error>([&](auto done) { transactions().add_partitions("tx", me, {tp}, Joined::kOnDisk, done); });
   };
   EXPECT_EQ(add_one(state), Error::kInternalTopic);
   EXPECT_EQ(add_one({"__consumer_offsets", PartitionId(0)}), Error::kNone);

@@ -43,6 +43,12 @@ struct TransactionDescription {
   std::vector<TopicPartition> partitions;
 };
 
+/// When joining a transaction is answered for.
+enum class Joined {
+  kWritten,  ///< For whoever joins anew with each request (version 2 of the protocol), or does not outlive the broker.
+  kOnDisk,   ///< For whoever relies on it from then on.
+};
+
 using IdentityCallback = Function<void(IdentityAnswer)>;
 using TransactionCallback = Function<void(CoordinatorError)>;
 using MarkerCallback = Function<void(const Status&)>;
@@ -58,13 +64,13 @@ class Transactions {
   /// is aborted. `current`: the caller's own identity when it wants its epoch bumped (KIP-360).
   virtual void init(std::string_view transactional_id, std::chrono::milliseconds timeout,
                     std::optional<ProducerIdentity> current, IdentityCallback done) = 0;
-  /// AddPartitionsToTxn: begins the transaction with the first ones. The record of it is written, not waited for: see
-  /// transaction_coordinator.h. kInternalTopic: of the broker's own topics only __consumer_offsets takes part.
+  /// AddPartitionsToTxn: begins the transaction with the first ones. kInternalTopic: of the broker's own topics only
+  /// __consumer_offsets takes part.
   virtual void add_partitions(std::string_view transactional_id, ProducerIdentity producer,
-                              std::vector<TopicPartition> partitions, TransactionCallback done) = 0;
+                              std::vector<TopicPartition> partitions, Joined joined, TransactionCallback done) = 0;
   /// AddOffsetsToTxn: the same for the offsets of a consumer group.
   virtual void add_offsets(std::string_view transactional_id, ProducerIdentity producer, std::string_view group_id,
-                           TransactionCallback done) = 0;
+                           Joined joined, TransactionCallback done) = 0;
   /// EndTxn: answers when the outcome and all markers are on the disk and visible. With `bump_epoch` (KIP-890,
   /// transaction version 2) the markers carry a new epoch, which is the answer's identity and what the producer goes on
   /// with; nothing late of this transaction can then land in the next.

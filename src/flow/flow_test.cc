@@ -129,7 +129,29 @@ TEST(Metrics, TheExpositionGroupsFamiliesAndEscapesLabels) {
   registry.counter("b_total", {}, "Bytes\nof it.");
   EXPECT_EQ(registry.exposition(),
             "# HELP a A.\n# TYPE a gauge\na -1\n"
-            "# HELP b_total Bytes\\nof it.\n# TYPE b_total counter\nb_total{topic=\"x\\\"\\\\\\n\"} 7\nb_total 0\n");
+            "# HELP b_total Bytes\\nof it.\n# TYPE b_total counter\nb_total 0\nb_total{topic=\"x\\\"\\\\\\n\"} 7\n");
+}
+
+TEST(Metrics, AHeldCounterIsShownWhileItIsHeld) {
+  MetricsRegistry registry;
+  auto held = registry.held_counter("c_total", {{"topic", "t"}}, "Help.");
+  held->add(3);
+  EXPECT_EQ(registry.held_counter("c_total", {{"topic", "t"}}, "Help.").get(), held.get());
+  ASSERT_EQ(registry.samples().size(), 1u);
+  EXPECT_EQ(registry.samples()[0].value, 3);
+  held.reset();
+  EXPECT_TRUE(registry.samples().empty());
+  held = registry.held_counter("c_total", {{"topic", "t"}}, "Help.");
+  EXPECT_EQ(registry.samples().at(0).value, 0) << "a new one begins anew";
+}
+
+TEST(Metrics, AnObservedGaugeIsAskedWhenItIsShown) {
+  MetricsRegistry registry;
+  int64_t value = 1;
+  registry.observed_gauge("g", {}, "Help.", [&value] { return value; });
+  value = 2;
+  EXPECT_EQ(registry.samples().at(0).value, 2);
+  EXPECT_EQ(registry.exposition(), "# HELP g Help.\n# TYPE g gauge\ng 2\n");
 }
 
 TEST(Metrics, AStateKeepsItsTimeWhileOnlyTheDetailChanges) {

@@ -41,53 +41,80 @@ void append_labels(std::string& out, const Labels& labels) {
 }  // namespace
 
 Metric& MetricsRegistry::counter(std::string_view name, const Labels& labels, std::string_view help) {
-  return metric(name, labels, help, MetricKind::kCounter);
+  return kept_metric({std::string(name), labels}, help, MetricKind::kCounter);
 }
 
 Metric& MetricsRegistry::gauge(std::string_view name, const Labels& labels, std::string_view help) {
-  return metric(name, labels, help, MetricKind::kGauge);
+  return kept_metric({std::string(name), labels}, help, MetricKind::kGauge);
 }
 
-Metric& MetricsRegistry::metric(std::string_view name, const Labels& labels, std::string_view help, MetricKind kind) {
+Metric& MetricsRegistry::kept_metric(const Key& key, std::string_view help, MetricKind kind) {
   std::lock_guard lock(mutex_);
-  for (Entry& entry : entries_) {
-    if (entry.name != name || entry.labels != labels) continue;
-    CHECK(entry.kind == kind);
-    return entry.metric;
+  Entry& entry = find_or_add(key, help, kind);
+  if (!entry.kept) entry.kept = std::make_unique<Metric>();
+  entry.metric = entry.kept.get();
+  return *entry.metric;
+}
+
+std::shared_ptr<Metric> MetricsRegistry::held_counter(std::string_view name, const Labels& labels,
+                                                      std::string_view help) {
+  Key key{std::string(name), labels};
+  std::lock_guard lock(mutex_);
+  Entry& entry = find_or_add(key, help, MetricKind::kCounter);
+  if (auto held = entry.held.lock()) return held;
+  std::shared_ptr<Metric> made(new Metric(), [this, key](Metric* metric) { release(key, metric); });
+  entry.metric = made.get();
+  entry.held = made;
+  return made;
+}
+
+void MetricsRegistry::observed_gauge(std::string_view name, const Labels& labels, std::string_view help,
+                                     Function<int64_t()> value) {
+  std::lock_guard lock(mutex_);
+  find_or_add({std::string(name), labels}, help, MetricKind::kGauge).observed = std::move(value);
+}
+
+MetricsRegistry::Entry& MetricsRegistry::find_or_add(const Key& key, std::string_view help, MetricKind kind) {
+  auto found = entries_.find(key);
+  if (found == entries_.end()) found = entries_.emplace(key, Entry{.kind = kind, .help = std::string(help)}).first;
+  CHECK(found->second.kind == kind);
+  return found->second;
+}
+
+/// Nobody holds it any more; perhaps a new one of its name.
+void MetricsRegistry::release(const Key& key, Metric* metric) {
+  {
+    std::lock_guard lock(mutex_);
+    auto found = entries_.find(key);
+    if (found != entries_.end() && found->second.metric == metric) entries_.erase(found);
   }
-  Entry& entry = entries_.emplace_back();
-  entry.name = name;
-  entry.labels = labels;
-  entry.kind = kind;
-  entry.help = help;
-  return entry.metric;
+  delete metric;
 }
 
 std::vector<MetricsRegistry::Sample> MetricsRegistry::samples() const {
   std::lock_guard lock(mutex_);
   std::vector<Sample> samples;
   samples.reserve(entries_.size());
-  for (const Entry& entry : entries_) {
-    samples.push_back({entry.name, entry.labels, entry.kind, entry.help, entry.metric.value()});
+  for (const auto& [key, entry] : entries_) {
+    int64_t value = entry.observed ? entry.observed() : entry.metric->value();
+    samples.push_back({key.first, key.second, entry.kind, entry.help, value});
   }
   return samples;
 }
 
 std::string MetricsRegistry::exposition() const {
-  // The format wants all samples of one name together, behind its HELP and TYPE.
-  std::map<std::string, std::vector<Sample>> families;
-  for (Sample& sample : samples()) families[sample.name].push_back(std::move(sample));
-  std::string out;
-  for (const auto& [name, family] : families) {
-    out += "# HELP " + name + " ";
-    append_escaped(out, family.front().help, false);
-    out += family.front().kind == MetricKind::kCounter ? "\n# TYPE " + name + " counter\n"
-                                                       : "\n# TYPE " + name + " gauge\n";
-    for (const Sample& sample : family) {
-      out += name;
-      append_labels(out, sample.labels);
-      fmt::format_to(std::back_inserter(out), " {}\n", sample.value);
+  // The format wants all samples of one name together, behind its HELP and TYPE: they come sorted.
+  std::string out, family;
+  for (const Sample& sample : samples()) {
+    if (sample.name != family) {
+      family = sample.name;
+      out += "# HELP " + family + " ";
+      append_escaped(out, sample.help, false);
+      out += "\n# TYPE " + family + (sample.kind == MetricKind::kCounter ? " counter\n" : " gauge\n");
     }
+    out += sample.name;
+    append_labels(out, sample.labels);
+    fmt::format_to(std::back_inserter(out), " {}\n", sample.value);
   }
   return out;
 }

@@ -3,12 +3,14 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "base/function.h"
 
 namespace headrace::flow {
 
@@ -33,6 +35,10 @@ class MetricsRegistry {
   /// Names as Prometheus wants them: `headrace_mqtt_messages_total`, units last.
   Metric& counter(std::string_view name, const Labels& labels, std::string_view help);
   Metric& gauge(std::string_view name, const Labels& labels, std::string_view help);
+  /// Of what comes and goes: it is shown while somebody holds it. The registry outlives it.
+  std::shared_ptr<Metric> held_counter(std::string_view name, const Labels& labels, std::string_view help);
+  /// A gauge whose value is asked for whenever samples are taken, from any thread and under the registry's lock.
+  void observed_gauge(std::string_view name, const Labels& labels, std::string_view help, Function<int64_t()> value);
 
   struct Sample {
     std::string name;
@@ -54,17 +60,21 @@ class MetricsRegistry {
   std::vector<State> states() const;
 
  private:
+  using Key = std::pair<std::string, Labels>;
   struct Entry {
-    std::string name;
-    Labels labels;
     MetricKind kind;
     std::string help;
-    Metric metric;
+    Metric* metric = nullptr;
+    std::unique_ptr<Metric> kept = nullptr;  ///< Of one that lives as long as the registry.
+    std::weak_ptr<Metric> held = {};
+    mutable Function<int64_t()> observed = {};  ///< Asked in place of a metric.
   };
-  Metric& metric(std::string_view name, const Labels& labels, std::string_view help, MetricKind kind);
+  Metric& kept_metric(const Key& key, std::string_view help, MetricKind kind);
+  Entry& find_or_add(const Key& key, std::string_view help, MetricKind kind);
+  void release(const Key& key, Metric* metric);
 
   mutable std::mutex mutex_;
-  std::deque<Entry> entries_;
+  std::map<Key, Entry> entries_;
   std::map<std::string, State, std::less<>> states_;
 };
 

@@ -19,6 +19,8 @@ BrokerConfig broker_config(const flow::Options& file) {
   if (file.has("disk_reserve")) options.disk_reserve_bytes = file.integer("disk_reserve");
   options.retention_check_interval = file.duration("retention_check_interval");
   options.compaction.interval = file.duration("compaction_interval");
+  options.compaction.offset_map_bytes_max = size("compaction_memory_max");
+  options.compaction.bytes_per_second_max = file.integer("compaction_bytes_per_second_max");
   options.group_initial_rebalance_delay = file.duration("group_initial_rebalance_delay");
   options.group_session_timeout_min = file.duration("group_session_timeout_min");
   options.group_session_timeout_max = file.duration("group_session_timeout_max");
@@ -32,8 +34,11 @@ BrokerConfig broker_config(const flow::Options& file) {
   options.transactional_id_cleanup_interval = file.duration("transactional_id_cleanup_interval");
   options.producer_id_expiration = file.duration("producer_id_expiration");
   options.offsets_retention = file.duration("offsets_retention");
+  options.offset_metadata_bytes_max = size("offset_metadata_bytes_max");
+  if (file.has("flush_threads")) broker.flush_threads = static_cast<int>(file.integer("flush_threads"));
   if (file.has("open_files_max")) broker.open_files_max = size("open_files_max");
   broker.connection_idle_max = file.duration("connection_idle_max");
+  broker.fetch_sessions_max = size("fetch_sessions_max");
   broker.request_bytes_max = size("request_bytes_max");
   broker.fetch_bytes_max = file.integer("fetch_bytes_max");
   return broker;

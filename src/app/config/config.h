@@ -39,9 +39,11 @@ struct ListenConfig {
 /// The embedded broker's; a cluster has its own.
 struct BrokerConfig {
   broker::BrokerOptions options;  ///< The folder and what depends on the machine aside.
+  std::optional<int> flush_threads;
   std::optional<size_t> open_files_max;
   // Its server's for Kafka clients.
   std::chrono::milliseconds connection_idle_max{};
+  size_t fetch_sessions_max = 0;
   size_t request_bytes_max = 0;
   int64_t fetch_bytes_max = 0;
 };

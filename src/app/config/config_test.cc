@@ -100,10 +100,13 @@ TEST(BrokerSection, LimitsReachTheEmbeddedBroker) {
                        "  offsets_retention: 5m\n  transaction_timeout_max: 6m\n  transactional_id_expiration: 7s\n"
                        "  transactional_id_cleanup_interval: 8s\n  transactional_ids_max: 9\n"
                        "  producer_id_expiration: 10s\n  connection_idle_max: 11s\n  request_bytes_max: 12MiB\n"
-                       "  fetch_bytes_max: 13MiB\n");
+                       "  fetch_bytes_max: 13MiB\n  compaction_memory_max: 14MiB\n"
+                       "  compaction_bytes_per_second_max: 15MiB\n  flush_threads: 16\n"
+                       "  offset_metadata_bytes_max: 17\n  fetch_sessions_max: 18\n");
   EXPECT_EQ(config.broker.connection_idle_max, 11s);
   EXPECT_EQ(config.broker.request_bytes_max, 12u << 20);
   EXPECT_EQ(config.broker.fetch_bytes_max, 13 << 20);
+  EXPECT_EQ(config.broker.fetch_sessions_max, 18u);
   auto open = open_bus(config, metrics);
   ASSERT_TRUE(open.ok()) << open.error().message;
   const broker::BrokerOptions& options = open->broker->options();
@@ -118,6 +121,10 @@ TEST(BrokerSection, LimitsReachTheEmbeddedBroker) {
   EXPECT_EQ(options.transactional_id_cleanup_interval, 8s);
   EXPECT_EQ(options.transactional_ids_max, 9u);
   EXPECT_EQ(options.producer_id_expiration, 10s);
+  EXPECT_EQ(options.compaction.offset_map_bytes_max, 14u << 20);
+  EXPECT_EQ(options.compaction.bytes_per_second_max, 15 << 20);
+  EXPECT_EQ(options.flush_threads, 16);
+  EXPECT_EQ(options.offset_metadata_bytes_max, 17u);
   open->bus.reset();
   open->broker.reset();
 }
@@ -139,6 +146,10 @@ TEST(BrokerSection, SaysWhatTheBrokerDoesByItself) {
   EXPECT_EQ(options.transactional_id_cleanup_interval, own.transactional_id_cleanup_interval);
   EXPECT_EQ(options.transactional_ids_max, own.transactional_ids_max);
   EXPECT_EQ(options.producer_id_expiration, own.producer_id_expiration);
+  EXPECT_EQ(options.compaction.offset_map_bytes_max, own.compaction.offset_map_bytes_max);
+  EXPECT_EQ(options.compaction.bytes_per_second_max, own.compaction.bytes_per_second_max);
+  EXPECT_GE(options.flush_threads, own.flush_threads);
+  EXPECT_EQ(options.offset_metadata_bytes_max, own.offset_metadata_bytes_max);
   open->bus.reset();
   open->broker.reset();
 }

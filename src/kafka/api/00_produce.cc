@@ -129,7 +129,7 @@ class Produce : public std::enable_shared_from_this<Produce> {
     ++left_;  // The join itself, so that nobody answers before it has released the followers.
     broker_.transactions().add_partitions(request_.transactional_id.value_or(""),
                                           {header.producer_id, header.producer_epoch}, std::move(partitions),
-                                          std::move(joined));
+                                          broker::Joined::kWritten, std::move(joined));
   }
 
   bool joins(const std::vector<Append>& appends) const {

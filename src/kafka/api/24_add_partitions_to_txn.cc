@@ -69,6 +69,7 @@ void add_partitions_to_txn(const Call& call, AddPartitionsToTxnRequest request,
   call.server.broker.transactions().add_partitions(
       request.v3_and_below_transactional_id,
       {ProducerId(request.v3_and_below_producer_id), request.v3_and_below_producer_epoch}, std::move(partitions),
+      broker::Joined::kOnDisk,
       [response = std::move(response), reply = std::move(reply),
        version = call.version](CoordinatorError error) mutable {
         set_all(response, to_kafka(error, version, kProducerFencedSince));

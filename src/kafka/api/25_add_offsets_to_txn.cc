@@ -22,7 +22,7 @@ constexpr int16_t kProducerFencedSince = 2;
 void add_offsets_to_txn(const Call& call, AddOffsetsToTxnRequest request, Reply<AddOffsetsToTxnResponse> reply) {
   call.server.broker.transactions().add_offsets(
       request.transactional_id, {ProducerId(request.producer_id), request.producer_epoch}, request.group_id,
-      [reply = std::move(reply), version = call.version](CoordinatorError error) mutable {
+      broker::Joined::kOnDisk, [reply = std::move(reply), version = call.version](CoordinatorError error) mutable {
         AddOffsetsToTxnResponse response;
         response.error_code = wire_code(to_kafka(error, version, kProducerFencedSince));
         reply(response);

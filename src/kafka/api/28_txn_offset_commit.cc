@@ -64,7 +64,8 @@ void txn_offset_commit(const Call& call, TxnOffsetCommitRequest request, Reply<T
   if (call.version < kAddsGroupSince) return commit_offsets(broker, commit);
   const auto& asked = commit->request;
   broker.transactions().add_offsets(asked.transactional_id, {ProducerId(asked.producer_id), asked.producer_epoch},
-                                    asked.group_id, [&broker, commit](CoordinatorError error) {
+                                    asked.group_id, broker::Joined::kWritten,
+                                    [&broker, commit](CoordinatorError error) {
                                       if (error == CoordinatorError::kNone) return commit_offsets(broker, commit);
                                       commit->answer(broker::CommitAnswer(commit->offsets.size(), error));
                                     });
