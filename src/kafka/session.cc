@@ -103,7 +103,7 @@ size_t KafkaSession::next_request(BytesView bytes) {
   if (bytes.size() < whole) {
     frame_bytes_ = whole;
     bool has_key = bytes.size() >= kSizeBytes + sizeof(int16_t);
-    if (whole > kStrangerBytesMax && has_key && !may_start(peek<int16_t>(bytes, kSizeBytes), whole)) pause();
+    if (whole > kWaitingFrameBytesMax && has_key && !may_start(peek<int16_t>(bytes, kSizeBytes), whole)) pause();
     return 0;
   }
   if (may_start(peek<int16_t>(bytes, kSizeBytes), whole)) return whole;

@@ -25,6 +25,8 @@ inline constexpr size_t kInFlightBytesMax = 16 << 20;
 inline constexpr size_t kQueuedResponseBytesMax = 4 << 20;
 /// The largest request of a connection that has sent no valid one before, where not even its header is one.
 inline constexpr size_t kStrangerBytesMax = 512 << 10;
+/// A larger request is not received before it can start; of a smaller one no more than this waits.
+inline constexpr size_t kWaitingFrameBytesMax = 64 << 10;
 
 class ResponseQueue;
 

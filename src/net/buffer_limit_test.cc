@@ -27,6 +27,8 @@ class Frames final : public Session {
       std::memcpy(&size, bytes.data() + used, 4);
       if (bytes.size() < used + 4 + size) {
         frame_bytes_ = 4 + size;
+        bool half = bytes.size() - used > size / 2;
+        if (half && bytes[used + 4] == 'P') connection_.pause_reading();
         break;
       }
       if (bytes[used + 4] == 'R') connection_.send(SharedBytes(Bytes(32 * kMiB, 'r')));
@@ -150,6 +152,17 @@ TEST_F(BufferLimit, WhoDoesNotReadItsAnswersMakesRoomForOthers) {
   other.send(frame(10, 'b'));
   EXPECT_EQ(other.read(1), "b");
   EXPECT_TRUE(slow.wait_closed());
+  wait_until_held(0);
+}
+
+TEST_F(BufferLimit, WhatStandsBehindAnAnswerThatTakesLongMakesRoomForOthers) {
+  start(512 * kKiB, 100ms);
+  auto waiting = begin(frame(600 * kKiB, 'P'), 100 * kKiB);
+  waiting.send(std::string(300 * kKiB, 'P'));
+  auto other = client();
+  other.send(frame(10, 'b'));
+  EXPECT_EQ(other.read(1), "b");
+  EXPECT_TRUE(waiting.wait_closed());
   wait_until_held(0);
 }
 

@@ -277,13 +277,16 @@ void TcpConnection::account(size_t held) {
 }
 
 bool TcpConnection::is_stalled(steady_clock::time_point now) {
+  // Who waits for our answer is not late himself, but must not hold what others need for as long as he likes: he may
+  // have asked for what takes minutes.
   bool waits_for_us = paused_ && queue_.bytes() == 0;
-  if (waits_for_us || moved_ - moved_at_mark_ >= BufferBudget::kProgressBytes) {
+  bool in_need = held_ > kCopiedRestBytesMax && loop_.buffers().budget().wanted() > 0;
+  if ((waits_for_us && !in_need) || moved_ - moved_at_mark_ >= BufferBudget::kProgressBytes) {
     mark_ = now;
     moved_at_mark_ = moved_;
   }
   const auto& limits = loop_.buffers().budget().limits();
-  return now - mark_ >= (starved_ ? limits.starved_max : limits.stalled_max);
+  return now - mark_ >= (starved_ || waits_for_us ? limits.starved_max : limits.stalled_max);
 }
 
 bool TcpConnection::is_in_the_way() const { return !starved_ && held_ > kCopiedRestBytesMax; }
