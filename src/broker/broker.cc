@@ -78,7 +78,7 @@ class BrokerImpl final : public Broker {
         disk_space_(files, options_.data_directory, options_.disk_reserve_bytes, metrics),
         env_{options_, metrics, clock, files, flusher_, log_resources_, disk_space_},
         destroyed_logs_(files, options_.data_directory),
-        compactor_(options_.compaction, clock, metrics, [this] { return all_partitions(); }) {}
+        compactor_(options_.compaction, clock, metrics, disk_space_, [this] { return all_partitions(); }) {}
   ~BrokerImpl() override;
 
   Status open();

@@ -21,9 +21,10 @@ uint64_t random_seed() {
 }  // namespace
 
 Compactor::Compactor(const CompactorOptions& options, os::Clock& clock, flow::MetricsRegistry& metrics,
-                     Partitions partitions)
+                     DiskSpace& disk_space, Partitions partitions)
     : options_(options),
       clock_(clock),
+      disk_space_(disk_space),
       partitions_(std::move(partitions)),
       bytes_read_(
           metrics.counter("headrace_compaction_bytes_total", {}, "Bytes of batches that compaction went over.")),
@@ -102,10 +103,24 @@ std::vector<Compactor::Due> Compactor::find_due() {
   return due;
 }
 
+/// What compaction leaves free: what it writes before it takes something away must not have records refused, nor
+/// deleted. Where clients are refused already it may be what helps, and takes no more than half of the reserve.
+int64_t Compactor::free_bytes_min() {
+  disk_space_.look();
+  int64_t reserve = disk_space_.reserve_bytes();
+  if (disk_space_.refusing()) return reserve / 2;
+  return disk_space_.low() ? reserve : 2 * reserve;
+}
+
 bool Compactor::compact(Partition& partition) {
+  auto room = [this, free_min = free_bytes_min()](int64_t bytes) {
+    disk_space_.look();
+    return disk_space_.free_bytes() - bytes >= free_min;
+  };
   log::CompactionOptions options{.offset_map_bytes_max = options_.offset_map_bytes_max,
                                  .seed = random_.next(),
-                                 .pace = [this](int64_t bytes) { return pace(bytes); }};
+                                 .pace = [this](int64_t bytes) { return pace(bytes); },
+                                 .room = std::move(room)};
   auto report = partition.compact(std::move(options));
   if (!report.ok()) {
     note_failure(partition.shared_from_this(), report.error());

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/function.h"
+#include "broker/disk_space.h"
 #include "broker/partition.h"
 #include "flow/metrics.h"
 #include "os/random.h"
@@ -31,7 +32,8 @@ class Compactor {
   /// Gives the partitions there are.
   using Partitions = Function<std::vector<std::shared_ptr<Partition>>()>;
 
-  Compactor(const CompactorOptions& options, os::Clock& clock, flow::MetricsRegistry& metrics, Partitions partitions);
+  Compactor(const CompactorOptions& options, os::Clock& clock, flow::MetricsRegistry& metrics, DiskSpace& disk_space,
+            Partitions partitions);
   ~Compactor() { stop(); }
 
   /// Does a round every `interval` until stop().
@@ -50,6 +52,7 @@ class Compactor {
   void run();
   std::vector<Due> find_due();
   bool compact(Partition& partition);
+  int64_t free_bytes_min();
   /// Waits as the rate wants; false when it is time to stop.
   bool pace(int64_t bytes);
   void note_failure(const std::shared_ptr<Partition>& partition, const Error& error);
@@ -57,6 +60,7 @@ class Compactor {
 
   const CompactorOptions options_;
   os::Clock& clock_;
+  DiskSpace& disk_space_;
   Partitions partitions_;
   flow::Metric& bytes_read_;
   flow::Metric& bytes_reclaimed_;

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "base/function.h"
 
@@ -22,10 +23,16 @@ class DataWaiter {
     if (bytes_left_.fetch_sub(bytes, std::memory_order_acq_rel) <= bytes) fire();
   }
   void fire() {
-    if (!done_.exchange(true, std::memory_order_acq_rel)) on_ready_();
+    if (done_.exchange(true, std::memory_order_acq_rel)) return;
+    auto on_ready = std::exchange(on_ready_, {});  // With what it holds: partitions may keep the waiter for a while.
+    on_ready();
   }
-  /// After it returns true `on_ready` never runs; false: it has run or is running.
-  bool cancel() { return !done_.exchange(true, std::memory_order_acq_rel); }
+  /// After it returns true `on_ready` never runs, and is gone; false: it has run or is running.
+  bool cancel() {
+    if (done_.exchange(true, std::memory_order_acq_rel)) return false;
+    on_ready_ = {};
+    return true;
+  }
   bool done() const { return done_.load(std::memory_order_acquire); }
 
  private:

@@ -229,5 +229,17 @@ INSTANTIATE_TEST_SUITE_P(Modes, DeletedTopicCrash,
                          testing::Values(os::CrashMode::kKeep, os::CrashMode::kDrop, os::CrashMode::kTear,
                                          os::CrashMode::kRandom));
 
+TEST_F(DeletedTopic, NothingIsAcknowledgedInATopicThatMayBeDeletedByTheNextStart) {
+  auto partition = broker_->partition({"t", PartitionId(0)});
+  disk_->fail(os::DiskCall::kSync, 1, os::DiskFault::kIoError);
+  ASSERT_FALSE(broker_->delete_topic("t").ok());
+  auto refused = produce(*partition, batch_of({"late"}));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kIo);
+  partition.reset();
+  open();
+  EXPECT_EQ(broker_->topic("t"), nullptr) << "what was written of the deletion is found";
+}
+
 }  // namespace
 }  // namespace headrace::broker

@@ -179,7 +179,7 @@ TEST_P(GroupCrash, AnsweredOffsetsStayAndNoPartitionGetsASecondOwner) {
 
 INSTANTIATE_TEST_SUITE_P(Modes, GroupCrash,
                          testing::Values(os::CrashMode::kKeep, os::CrashMode::kDrop, os::CrashMode::kTear,
-                                         os::CrashMode::kRandom));
+                                         os::CrashMode::kRandom, os::CrashMode::kKill));
 
 }  // namespace
 }  // namespace headrace::broker

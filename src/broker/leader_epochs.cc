@@ -8,9 +8,17 @@ struct Found {
   Offset next;  ///< Behind the batch.
 };
 
-/// The batch with the record at `offset`, or the next one where compaction has taken it.
+/// The batch with the record at `offset`, or the next one that can be read: compaction may have taken it, or damage.
 Result<std::optional<Found>> batch_at(log::PartitionLog& log, Offset offset, Offset end) {
-  ASSIGN_OR_RETURN(log::ReadResult read, log.read(offset, log::ReadLimits{.memory_max = 1}, end));
+  auto found = log.read(offset, log::ReadLimits{.memory_max = 1}, end);
+  while (!found.ok() && found.error().code == ErrorCode::kCorrupt) {
+    Offset behind = log.behind_damage(offset);
+    if (behind <= offset) break;
+    if (behind >= end) return std::optional<Found>();
+    offset = behind;
+    found = log.read(offset, log::ReadLimits{.memory_max = 1}, end);
+  }
+  ASSIGN_OR_RETURN(log::ReadResult read, std::move(found));
   if (read.batches.empty()) return std::optional<Found>();
   ASSIGN_OR_RETURN(auto batches, record::split_batches(read.batches, false));
   const record::BatchHeader& header = batches.front().header();

@@ -83,6 +83,26 @@ TEST_F(LeaderEpochs, WhatAPowerLossTookIsToldThoughOthersStandThereNow) {
   EXPECT_EQ(end_of(1), 40);
 }
 
+TEST_F(LeaderEpochs, DamageHidesNoEpochsButItsOwn) {
+  produce_batches(40);
+  open();
+  produce_batches(40);
+  open();
+  ASSERT_EQ(end_of(1), 80);
+  const std::string first = "/data/t-0/00000000000000000000.log";
+  broker_.reset();
+  Bytes bytes = disk_.content(first);
+  std::fill(bytes.begin() + 100, bytes.end() - 100, 0xff);
+  disk_.set_content(first, bytes);
+  open();
+  for (int64_t offset = 0; offset < 160; ++offset) {
+    (void)partition().log().read(Offset(offset), 1, Offset(160));
+  }
+  ASSERT_FALSE(partition().log().damaged_ranges().empty());
+  EXPECT_EQ(end_of(1), 80);
+  EXPECT_EQ(end_of(2), 160);
+}
+
 TEST_F(LeaderEpochs, AnEpochIsNeverGivenTwice) {
   produce_batches(10);
   lose_power();

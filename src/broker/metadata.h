@@ -57,6 +57,8 @@ class Metadata {
   /// A leader epoch that was never given out (leader_epochs.h).
   Result<LeaderEpoch> next_leader_epoch();
   LeaderEpoch leader_epoch() const { return leader_epoch_; }
+  /// Whether a change that was answered as failed may be found done by the next start.
+  bool in_doubt() const { return log_->in_doubt(); }
   Status close() { return log_->close(); }
 
  private:

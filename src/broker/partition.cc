@@ -174,6 +174,8 @@ void Partition::append(std::span<const record::Batch> batches, bool on_disk, Pro
     std::lock_guard lock(append_mutex_);
     if (closed_) {
       failure = gone();
+    } else if (refusal_ && !on_disk) {
+      failure = refusal_;
     } else {
       // A transaction is decided only when its records are on the disk, or a power loss could take a part of it.
       bool in_transaction = std::any_of(batches.begin(), batches.end(),
@@ -199,6 +201,11 @@ void Partition::append(std::span<const record::Batch> batches, bool on_disk, Pro
     acknowledge(log_->durable_end(), log_->high_watermark(), std::nullopt);
     if (flush_due) flusher_.enqueue(shared_from_this());
   }
+}
+
+void Partition::refuse_records(Error why) {
+  std::lock_guard lock(append_mutex_);
+  refusal_ = std::move(why);
 }
 
 /// Whether flush.messages records came since the last time that it said so.
@@ -267,6 +274,7 @@ void Partition::wake_readers(int64_t bytes) {
   {
     std::lock_guard lock(wait_mutex_);
     Offset high_watermark = log_->high_watermark(), last_stable = log_->last_stable_offset();
+    bool were_level = seen_last_stable_ == seen_high_watermark_;
     bool high_moved = high_watermark > seen_high_watermark_, stable_moved = last_stable > seen_last_stable_;
     seen_high_watermark_ = std::max(seen_high_watermark_, high_watermark);
     seen_last_stable_ = std::max(seen_last_stable_, last_stable);
@@ -276,7 +284,7 @@ void Partition::wake_readers(int64_t bytes) {
     for (Waiting& waiting : waiting_) {
       bool committed = waiting.isolation == bus::Isolation::kReadCommitted;
       if (!(committed ? stable_moved : high_moved)) continue;
-      bool exact = !committed || (last_stable == high_watermark && high_moved);
+      bool exact = !committed || (were_level && last_stable == high_watermark && high_moved);
       woken.emplace_back(waiting.waiter, exact ? std::max<int64_t>(bytes, 1) : kEnough);
     }
   }
@@ -317,14 +325,18 @@ Result<FetchedData> Partition::read(Offset offset, log::ReadLimits limits, bus::
   // The last stable offset first: it never passes a high watermark that is read after it.
   data.last_stable = log_->last_stable_offset();
   data.high_watermark = log_->high_watermark();
-  Offset upper = isolation == bus::Isolation::kReadCommitted ? data.last_stable : data.high_watermark;
-  ASSIGN_OR_RETURN(log::ReadResult read, log_->read(offset, limits, upper));
-  data.log_start = log_->log_start_offset();
-  bool found = !read.batches.empty() || !read.range.empty();
-  if (isolation == bus::Isolation::kReadCommitted && found) {
+  bool committed = isolation == bus::Isolation::kReadCommitted;
+  Offset upper = committed ? data.last_stable : data.high_watermark;
+  log::ReadResult read;
+  for (std::optional<uint64_t> replacements; replacements != log_->replacements();) {
+    replacements = log_->replacements();
+    ASSIGN_OR_RETURN(read, log_->read(offset, limits, upper));
+    bool found = !read.batches.empty() || !read.range.empty();
+    if (!committed || !found) break;
     // Where retention took the segment away meanwhile, this is out of range, and so is the read.
     ASSIGN_OR_RETURN(data.aborted, log_->aborted_transactions(offset, read.next_offset));
   }
+  data.log_start = log_->log_start_offset();
   metrics_->bytes_out->add(static_cast<int64_t>(read.batches.size() + read.range.size));
   data.batches = std::move(read.batches);
   data.range = std::move(read.range);

@@ -122,6 +122,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   /// flush() of the log, then acknowledgements and waiters. False: files could not be opened, everybody goes on
   /// waiting, and it is to be done again. The flusher's, one thread at a time; blocks for the disk.
   bool flush_now();
+  /// Clients' records are refused with `why` from now on.
+  void refuse_records(Error why);
   /// Answers everybody who waits with kNotFound (deleted) or kClosed, then destroys or closes the log.
   Status shut_down(bool destroy);
 
@@ -165,6 +167,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   mutable std::shared_mutex life_mutex_;
   mutable std::mutex append_mutex_;  ///< Appends in order; taken before wait_mutex_.
   TopicConfig config_;
+  std::optional<Error> refusal_;  ///< Of clients' records.
   /// Of a topic that is not flushed before it is acknowledged; append_mutex_ guards it.
   int64_t unflushed_records_ = 0;
 

@@ -45,14 +45,6 @@ Status visit_all(SharedBytes batches, VisitBatch& visit) {
   return {};
 }
 
-/// Where good records go on behind the damage at `at`; `at` itself where none is known.
-Offset behind_damage(const log::PartitionLog& log, Offset at) {
-  for (const log::DamagedRange& range : log.damaged_ranges()) {
-    if (range.from <= at && at < range.to) return range.to;
-  }
-  return at;
-}
-
 }  // namespace
 
 Status for_each_batch(log::PartitionLog& log, VisitBatch visit) {
@@ -71,7 +63,7 @@ Status for_each_readable_batch(log::PartitionLog& log, VisitBatch visit) {
   while (at < log.log_end_offset()) {
     auto read = log.read(at, kReplayBytes, log.log_end_offset());
     bool damaged = !read.ok() && read.error().code == ErrorCode::kCorrupt;
-    Offset next = damaged ? behind_damage(log, at) : at;
+    Offset next = damaged ? log.behind_damage(at) : at;
     if (damaged && next > at) {
       log_error("what was written there is left out: {}", read.error().message);
       at = next;
@@ -119,7 +111,9 @@ record::Batch batch_of(std::span<const StateLog::Entry> entries, int64_t now_ms)
 Result<Offset> StateLog::append(std::span<const Entry> entries) {
   record::Batch batch = batch_of(entries, clock_.wall_ms());
   ASSIGN_OR_RETURN(log::AppendResult appended, log_->append(std::span(&batch, 1), LeaderEpoch(0)));
-  RETURN_IF_ERROR(flush_patiently(*log_));
+  Status flushed = flush_patiently(*log_);
+  in_doubt_ = in_doubt_ || !flushed.ok();
+  RETURN_IF_ERROR(flushed);
   return appended.base_offset;
 }
 

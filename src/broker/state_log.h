@@ -33,6 +33,8 @@ class StateLog {
   Status write(std::span<const Entry> entries);
   /// Writes the whole state anew and drops what was before it.
   Status rewrite(std::span<const Entry> state);
+  /// Whether a write failed when it stood in the log already: a start may find it done.
+  bool in_doubt() const { return in_doubt_; }
   int64_t size_bytes() const { return log_->size_bytes(); }
   Status close() { return log_->close(); }
 
@@ -42,6 +44,7 @@ class StateLog {
 
   std::unique_ptr<log::PartitionLog> log_;
   os::Clock& clock_;
+  bool in_doubt_ = false;
 };
 
 /// The entries as one batch, in their order.

@@ -267,6 +267,7 @@ Status Topics::remove(std::string_view name) {
   StoredTopic record = stored(*topic);
   record.deleting = true;
   if (Status status = metadata_->put_topic(topic->name, record); !status.ok()) {
+    if (metadata_->in_doubt()) leave_in_doubt(*topic);
     return status.error().in("deleting topic " + topic->name);
   }
   {
@@ -288,6 +289,14 @@ Status Topics::remove(std::string_view name) {
   }
   // With files left over the promise to delete them stays on record, and creating the topic anew sets them aside.
   return files_gone ? metadata_->remove_topic(topic->name) : Status();
+}
+
+/// The next start may find that the topic is to be deleted: nothing more is acknowledged in it.
+void Topics::leave_in_doubt(const Topic& topic) {
+  log_error("whether topic {} is deleted is known after a restart; it takes no more records", topic.name);
+  for (const auto& partition : topic.partitions) {
+    partition->refuse_records({ErrorCode::kIo, to_string(partition->tp()) + " may be deleted by the next start"});
+  }
 }
 
 Status Topics::add_partitions(std::string_view name, int32_t total, bool validate_only) {

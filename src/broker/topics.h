@@ -90,6 +90,7 @@ class Topics final : public TopicView {
   TopicConfig config_of(const Topic& topic) const;
   Result<std::unique_ptr<log::PartitionLog>> open_log(const TopicPartition& tp, const log::LogConfig& config,
                                                       bool expect_new);
+  void leave_in_doubt(const Topic& topic);
   TopicMetricsRef metrics_of(const std::string& topic);
   std::string directory_of(const TopicPartition& tp) const;
   Status check_room(int32_t more) const;

@@ -502,7 +502,7 @@ class Schedule {
     }
   }
   void restart() {
-    auto mode = static_cast<os::CrashMode>(world_.random.below(4));
+    auto mode = static_cast<os::CrashMode>(world_.random.below(5));
     world_.close();
     world_.disk.restart(mode, world_.random.next());
     for (Copier& copier : copiers_) copier.crashed();

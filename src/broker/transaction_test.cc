@@ -100,6 +100,17 @@ TEST_F(TransactionTest, AnIdThatDoesNothingIsForgottenUnlessItsTransactionIsOpen
   EXPECT_THAT(values_in(*partition()), ElementsAre("a", "b"));
 }
 
+TEST_F(TransactionTest, ACommitWakesWhoWaitsForSoManyCommittedBytes) {
+  auto me = init().producer;
+  add(me);
+  std::promise<void> enough;
+  partition()->add_waiter(std::make_shared<DataWaiter>(10'000, [&] { enough.set_value(); }), Offset(0),
+                          bus::Isolation::kReadCommitted);
+  ASSERT_TRUE(produce_in(me, std::string(20'000, 'x'), 0).ok());
+  ASSERT_EQ(end(me, true).error, Error::kNone);
+  enough.get_future().wait();
+}
+
 TEST_F(TransactionTest, WhatCantWorkIsRefused) {
   EXPECT_EQ(init(0ms).error, Error::kInvalidTxnTimeout);
   EXPECT_EQ(init(24h).error, Error::kInvalidTxnTimeout);

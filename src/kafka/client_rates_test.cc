@@ -231,6 +231,21 @@ TEST_F(ThrottlingTest, TopicsOverTheMutationRateAreRefused) {
   EXPECT_GT(response.throttle_time_ms, 0);
 }
 
+TEST_F(ThrottlingTest, WhatIsRefusedAnywayDoesNotCount) {
+  set(client_named("test"), "controller_mutation_rate", 1);
+  auto c = client();
+  wire::kafka::CreateTopicsRequest request;
+  request.topics.push_back({.name = "huge", .num_partitions = 2'000'000'000, .replication_factor = 1});
+  auto refused = c.call<19>(request, 7);
+  EXPECT_EQ(refused.topics.at(0).error_code, wire_code(KafkaError::kInvalidPartitions));
+  EXPECT_EQ(refused.throttle_time_ms, 0);
+  request.topics[0].num_partitions = 1;
+  EXPECT_EQ(c.call<19>(request, 7).topics.at(0).error_code, 0);
+  wire::kafka::CreatePartitionsRequest grow;
+  grow.topics.push_back({.name = "huge", .count = 2'000'000'000, .assignments = std::nullopt});
+  EXPECT_EQ(c.call<37>(grow, 3).throttle_time_ms, 0);
+}
+
 TEST_F(ThrottlingTest, TopicsThatMetadataCreatesCountToo) {
   set(client_named("test"), "controller_mutation_rate", 0.1);
   auto c = client();

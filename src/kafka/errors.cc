@@ -23,6 +23,12 @@ KafkaError to_kafka(ErrorCode code) {
   return KafkaError::kUnknownServerError;
 }
 
+KafkaError partition_error(ErrorCode code) {
+  if (code == ErrorCode::kUnavailable) return KafkaError::kKafkaStorageError;
+  if (code == ErrorCode::kClosed) return KafkaError::kNotLeaderOrFollower;
+  return to_kafka(code);
+}
+
 KafkaError to_kafka(broker::CoordinatorError error) {
   using E = broker::CoordinatorError;
   switch (error) {

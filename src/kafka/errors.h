@@ -87,6 +87,9 @@ enum class KafkaError : int16_t {
 
 /// What a client is told about an error where no API has a better code of its own.
 KafkaError to_kafka(ErrorCode code);
+/// The same of reading or writing a partition: what passes is told by codes on which every client asks again. The Java
+/// consumer ends at those that it does not expect of a fetch, LEADER_NOT_AVAILABLE among them.
+KafkaError partition_error(ErrorCode code);
 /// What a client is told about a coordinator's answer.
 KafkaError to_kafka(broker::CoordinatorError error);
 /// The same to a client of `version`: before `fenced_since` INVALID_PRODUCER_EPOCH is for PRODUCER_FENCED (KIP-588).

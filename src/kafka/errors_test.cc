@@ -29,6 +29,12 @@ TEST(Errors, EveryCoordinatorErrorHasAKafkaErrorOfItsOwn) {
   EXPECT_TRUE(seen.count(KafkaError::kNone));
 }
 
+TEST(Errors, WhatPassesIsToldOfAPartitionByWhatConsumersExpect) {
+  EXPECT_EQ(partition_error(ErrorCode::kUnavailable), KafkaError::kKafkaStorageError);
+  EXPECT_EQ(partition_error(ErrorCode::kClosed), KafkaError::kNotLeaderOrFollower);
+  EXPECT_EQ(partition_error(ErrorCode::kOutOfRange), KafkaError::kOffsetOutOfRange);
+}
+
 TEST(Errors, NumbersAreTheProtocols) {
   EXPECT_EQ(wire_code(KafkaError::kUnknownServerError), -1);
   EXPECT_EQ(wire_code(ErrorCode::kOutOfRange), 1);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "kafka/wait_budget.h"
+
 namespace headrace::kafka {
 namespace {
 
@@ -21,6 +23,15 @@ TEST(FetchBudget, AUsedUpBudgetMakesFetchesSmallAndNeverEmpty) {
   EXPECT_EQ(budget.share(), 1 << 20);
   SharedBytes held = budget.charge(SharedBytes(Bytes(1 << 20)));
   EXPECT_EQ(budget.share(), FetchBudget::kShareMin);
+}
+
+TEST(WaitBudget, AdmitsUntilItIsUsedUp) {
+  WaitBudget budget;
+  EXPECT_TRUE(budget.admit(WaitBudget::kBytesMax - 10));
+  EXPECT_FALSE(budget.admit(11));
+  EXPECT_TRUE(budget.admit(10));
+  budget.release(11);
+  EXPECT_TRUE(budget.admit(11));
 }
 
 TEST(FetchBudget, OutlivedByWhatItCounted) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "broker/topic_config.h"
+
 namespace headrace::kafka {
 namespace {
 
@@ -30,6 +32,12 @@ FetchSession::Entry* FetchSession::find(const std::string& topic, const wire::ka
   if (found == topics_.end()) return nullptr;
   auto entry = found->second.by_index.find(partition);
   return entry == found->second.by_index.end() ? nullptr : &*entry->second;
+}
+
+bool FetchSession::may_remember(const wire::kafka::FetchRequest& request) {
+  return std::all_of(request.topics.begin(), request.topics.end(), [](const auto& topic) {
+    return topic.topic.empty() || broker::check_topic_name(topic.topic).ok();
+  });
 }
 
 void FetchSession::update(const wire::kafka::FetchRequest& request) {
@@ -154,6 +162,7 @@ FetchSessionCache::Resumed FetchSessionCache::resume(const wire::kafka::FetchReq
     std::lock_guard lock(session->mutex);
     if (session->epoch != request.session_epoch) return {nullptr, KafkaError::kInvalidFetchSessionEpoch};
     if (session->by_id != by_id) return {nullptr, KafkaError::kFetchSessionTopicIdError};
+    if (!FetchSession::may_remember(request)) return {nullptr, KafkaError::kInvalidRequest};
     session->update(request);
     session->epoch = next_epoch(session->epoch);
     size = session->size();

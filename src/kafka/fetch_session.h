@@ -33,7 +33,8 @@ struct FetchSessionLimits {
   size_t sessions_max = 1000;                           ///< Kafka's max.incremental.fetch.session.cache.slots.
   std::chrono::milliseconds eviction_age_min{120'000};  ///< Kafka's min.incremental.fetch.session.eviction.ms.
   size_t session_partitions_max = 100'000;              ///< A client that reads more goes without a session.
-  size_t partitions_max = 500'000;  ///< Of all sessions together; each costs 200 bytes at the most beside its name.
+  size_t partitions_max =
+      500'000;  ///< Of all sessions together; each costs 200 bytes and twice a topic's name at most.
 };
 
 /// One client's partitions, in the order in which they are read. Hold `mutex` while using anything but the constants.
@@ -64,6 +65,8 @@ class FetchSession {
   std::mutex mutex;
   int32_t epoch = 1;  ///< The one that the next request must have.
 
+  /// Whether a session may remember all topics of the request: those have names that a topic may have.
+  static bool may_remember(const wire::kafka::FetchRequest& request);
   /// Adds, changes and forgets the partitions that the request names.
   void update(const wire::kafka::FetchRequest& request);
   /// In the order of reading. Move what had records to the end (splice), so that all get their turn.

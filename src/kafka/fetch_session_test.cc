@@ -252,6 +252,20 @@ TEST_F(FetchSessionTest, TheFinalEpochEndsTheSession) {
   EXPECT_EQ(gone.error_code, wire_code(KafkaError::kFetchSessionIdNotFound));
 }
 
+TEST_F(FetchSessionTest, NamesThatNoTopicCanHaveAreNotRemembered) {
+  create("t");
+  auto c = client();
+  auto opened = c.call<1>(full(std::string(30'000, 'n'), 1), kByName);
+  EXPECT_EQ(opened.session_id, 0);
+  EXPECT_EQ(opened.responses.at(0).partitions.at(0).error_code, wire_code(KafkaError::kUnknownTopicOrPartition));
+  auto sound = c.call<1>(full("t", 1), kByName);
+  auto more = full(std::string(30'000, 'n'), 1);
+  more.session_id = sound.session_id;
+  more.session_epoch = 1;
+  EXPECT_EQ(c.call<1>(more, kByName).error_code, wire_code(KafkaError::kInvalidRequest));
+  EXPECT_EQ(metric("headrace_kafka_fetch_session_partitions"), 1);
+}
+
 TEST_F(FetchSessionTest, AFullCacheServesWithoutASession) {
   start({.port = 0, .fetch_sessions_max = 1});
   create("t");

@@ -1,7 +1,9 @@
 // What a request names more than once is answered once.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <set>
 #include <type_traits>
 #include <vector>
@@ -23,6 +25,18 @@ auto drop_repeated(std::vector<T>& items, KeyOf key_of = {}) {
     return again;
   });
   return repeated;
+}
+
+/// The same for partitions that are named by topic: a topic may come again with others. `key_of` a topic tells it from
+/// others, `index_of` a partition gives its number.
+template <typename Topic, typename KeyOf, typename IndexOf>
+void drop_repeated_partitions(std::vector<Topic>& topics, KeyOf key_of, IndexOf index_of) {
+  std::map<std::remove_cvref_t<std::invoke_result_t<KeyOf, const Topic&>>, std::set<int32_t>> seen;
+  for (Topic& topic : topics) {
+    auto& indexes = seen[std::invoke(key_of, topic)];
+    std::erase_if(topic.partitions,
+                  [&](const auto& one) { return !indexes.insert(std::invoke(index_of, one)).second; });
+  }
 }
 
 }  // namespace headrace::kafka

@@ -14,6 +14,7 @@
 #include "kafka/fetch_budget.h"
 #include "kafka/fetch_session.h"
 #include "kafka/kafka_server.h"
+#include "kafka/wait_budget.h"
 #include "net/event_loops.h"
 
 namespace headrace::kafka {
@@ -53,6 +54,7 @@ struct ServerContext {
   const KafkaServerOptions options;
   BlockingTasks blocking;
   FetchBudget fetch_budget{options.fetch_bytes_max};
+  WaitBudget wait_budget;
   FetchSessionCache fetch_sessions;
   ClientRates rates;
   ClientTelemetry telemetry;

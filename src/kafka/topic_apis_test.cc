@@ -56,6 +56,27 @@ TEST_F(TopicApisTest, TopicsThatAreNamedTwiceAreNeitherCreatedNorGrown) {
   EXPECT_EQ(broker_->topic("u")->partitions.size(), 1u);
 }
 
+TEST_F(TopicApisTest, PartitionsThatAreNamedAgainAreLookedAtOnce) {
+  create("t", 2);
+  auto c = client();
+  ListOffsetsRequest offsets;
+  OffsetForLeaderEpochRequest epochs;
+  DeleteRecordsRequest records;
+  for (int32_t partition : {0, 1, 0}) {  // A topic may come again, with others.
+    offsets.topics.push_back({.name = "t", .partitions = {{.partition_index = 0}, {.partition_index = partition}}});
+    epochs.topics.push_back({.topic = "t", .partitions = {{.partition = 0}, {.partition = partition}}});
+    records.topics.push_back({.name = "t", .partitions = {{.partition_index = 0}, {.partition_index = partition}}});
+  }
+  auto answered = [](const auto& topics) {
+    size_t partitions = 0;
+    for (const auto& topic : topics) partitions += topic.partitions.size();
+    return partitions;
+  };
+  EXPECT_EQ(answered(c.call<2>(offsets, 9).topics), 2u);
+  EXPECT_EQ(answered(c.call<23>(epochs, 4).topics), 2u);
+  EXPECT_EQ(answered(c.call<21>(records, 2).topics), 2u);
+}
+
 TEST_F(TopicApisTest, ATopicIsDeletedByItsNameOrItsId) {
   create("t");
   create("u");

@@ -55,7 +55,11 @@ bool fits(const record::BatchHeader& header, const Sequence& sequence) {
 }
 
 BatchScanner::BatchScanner(os::File& file, uint64_t from, uint64_t end, Sequence sequence)
-    : window_(file, end, kScanChunkBytes), sequence_(sequence), position_(from), next_(from) {}
+    : window_(file, end, kScanChunkBytes),
+      probe_(file, end, record::kBatchHeaderBytes),
+      sequence_(sequence),
+      position_(from),
+      next_(from) {}
 
 Result<BatchScanner::Found> BatchScanner::next() {
   position_ = next_;
@@ -84,7 +88,7 @@ Result<bool> BatchScanner::starts_here(uint64_t position) {
 // Whether what starts at `position` may follow a batch: the end, preallocated zeros or a batch's header.
 Result<bool> BatchScanner::continues(uint64_t position, Offset at_least) {
   if (position >= window_.end()) return true;
-  ASSIGN_OR_RETURN(BytesView bytes, window_.at(position, record::kBatchHeaderBytes));
+  ASSIGN_OR_RETURN(BytesView bytes, probe_.at(position, record::kBatchHeaderBytes));
   if (bytes.size() < record::kBatchHeaderBytes) return all_zero(bytes);
   auto header = record::read_header(bytes);
   if (header.ok()) return fits(*header, {at_least, /*gaps=*/true});
@@ -143,11 +147,12 @@ Result<bool> BatchScanner::resync() {
       if (!good) {
         ASSIGN_OR_RETURN(good, ends_at(bad, at));
       }
-      if (good) {
-        ASSIGN_OR_RETURN(good, starts_here(at));
-      }
+      // The cheap question first: records may look like the headers of large batches at every byte.
       if (good) {
         ASSIGN_OR_RETURN(good, continues(at + header->total_bytes(), header->next_offset()));
+      }
+      if (good) {
+        ASSIGN_OR_RETURN(good, starts_here(at));
       }
       if (good) {
         next_ = at;

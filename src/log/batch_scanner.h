@@ -81,6 +81,7 @@ class BatchScanner {
   Result<bool> continues(uint64_t position, Offset at_least);
 
   FileWindow window_;
+  FileWindow probe_;  // Of what stands far ahead.
   Sequence sequence_;
   record::BatchHeader header_;
   BytesView batch_;

@@ -60,7 +60,9 @@ Status Compaction::prepare() {
   std::lock_guard lock(log_.mutex_);
   log_.has_gaps_ = true;
   config_ = log_.config_;
-  if (!log_.damaged_.empty()) return log_.damage_at(log_.damaged_.front().from)->in("not compacted");
+  log_start_ = log_.log_start_;
+  if (auto damaged = log_.damaged_in_reach(); !damaged.empty())
+    return log_.damage_at(damaged.front().from)->in("not compacted");
   for (const auto& [id, state] : log_.producers_.all()) {
     const ProducerBatch* last = state.last();
     last_of_[id] = {last ? last->last_offset : kNoOffset, state.epoch};
@@ -89,7 +91,10 @@ Status Compaction::fill_map() {
     while (true) {
       ASSIGN_OR_RETURN(auto found, scanner.next());
       if (found == BatchScanner::Found::kEnd) break;
-      if (found == BatchScanner::Found::kBad) return log_.damaged_source(*source.segment, scanner.position());
+      if (found == BatchScanner::Found::kBad) {
+        RETURN_IF_ERROR(skip_deleted(source, scanner));
+        continue;
+      }
       RETURN_IF_ERROR(pace(scanner.batch().size()));
       if (scanner.header().last_offset() < first_dirty_) continue;
       ASSIGN_OR_RETURN(auto batch, record::Batch::parse_trusted(SharedBytes(nullptr, scanner.batch())));
@@ -173,8 +178,7 @@ Status Compaction::start_writing(const Source& source, Output& output) {
     chunk.resize(std::min<uint64_t>(kWriteChunkBytes, output.position - at));
     ASSIGN_OR_RETURN(size_t got, from->read_at(at, chunk));
     if (got < chunk.size()) return log_.damaged_source(*source.segment, at + got);
-    RETURN_IF_ERROR(output.file->write_at(at, chunk));
-    RETURN_IF_ERROR(pace(chunk.size()));
+    RETURN_IF_ERROR(write(output, at, chunk));
   }
   return {};
 }
@@ -185,7 +189,11 @@ Status Compaction::copy_source(const Source& source, Output& output) {
   while (true) {
     ASSIGN_OR_RETURN(auto found, scanner.next());
     if (found == BatchScanner::Found::kEnd) break;
-    if (found == BatchScanner::Found::kBad) return log_.damaged_source(*source.segment, scanner.position());
+    if (found == BatchScanner::Found::kBad) {
+      if (!output.file) RETURN_IF_ERROR(start_writing(source, output));
+      RETURN_IF_ERROR(skip_deleted(source, scanner));
+      continue;
+    }
     RETURN_IF_ERROR(pace(scanner.batch().size()));
     ASSIGN_OR_RETURN(auto batch, record::Batch::parse_trusted(SharedBytes(nullptr, scanner.batch())));
     ASSIGN_OR_RETURN(BytesView kept, compacted(batch, output));
@@ -199,6 +207,13 @@ Status Compaction::copy_source(const Source& source, Output& output) {
   return {};
 }
 
+// Over bad bytes that are of nothing but what DeleteRecords took.
+Status Compaction::skip_deleted(const Source& source, BatchScanner& scanner) {
+  uint64_t bad = scanner.position();
+  ASSIGN_OR_RETURN(bool more, scanner.resync());
+  return more && scanner.expected() <= log_start_ ? Status() : Status(log_.damaged_source(*source.segment, bad));
+}
+
 // What stays of a batch; empty when nothing does.
 Result<BytesView> Compaction::compacted(const record::Batch& batch, Output& output) {
   const record::BatchHeader& header = batch.header();
@@ -210,7 +225,7 @@ Result<BytesView> Compaction::compacted(const record::Batch& batch, Output& outp
   }
   if (header.base_offset >= map_end_) return batch.bytes().view();
   auto horizon = header.delete_horizon_ms();
-  bool tombstones_stay = !horizon || now_ms_ < *horizon;
+  bool tombstones_stay = !horizon || now_ms_ < *horizon || unreadable_before_;
   KeepRecord keep = [&](const record::RecordView& record) {
     if (record.offset >= map_end_) return true;
     if (!record.key) return false;
@@ -225,6 +240,8 @@ Result<BytesView> Compaction::compacted(const record::Batch& batch, Output& outp
     if (header.record_count == 0 && last_of_producer) return batch.bytes().view();
     return kept;
   }
+  // It may hold older values of keys that were deleted.
+  unreadable_before_ = true;
   return batch.bytes().view();
 }
 
@@ -265,11 +282,18 @@ Status Compaction::put(BytesView batch, Output& output) {
 
 Status Compaction::drain(Output& output) {
   if (output.buffer.empty()) return {};
-  RETURN_IF_ERROR(output.file->write_at(output.position, output.buffer));
+  RETURN_IF_ERROR(write(output, output.position, output.buffer));
   output.position += output.buffer.size();
-  uint64_t bytes = output.buffer.size();
   output.buffer.clear();
-  return pace(bytes);
+  return {};
+}
+
+Status Compaction::write(Output& output, uint64_t position, BytesView bytes) {
+  if (options_.room && !options_.room(static_cast<int64_t>(bytes.size()))) {
+    return Error{ErrorCode::kOutOfSpace, "there is too little room on the disk to compact " + log_.directory_};
+  }
+  RETURN_IF_ERROR(output.file->write_at(position, bytes));
+  return pace(bytes.size());
 }
 
 // Makes the new segment durable, then puts it in the place of its sources.
@@ -324,6 +348,7 @@ Status Compaction::replace(Group group, Output& output) {
       if (source.segment->base() != base) replaced.push_back(source.segment->base());
     }
     log_.segments_[base] = output.segment;
+    ++log_.replacements_;
   }
   // Readers that hold an old segment fail from here on, see that it is gone and look again.
   for (const Source& source : group) source.segment->release();

@@ -61,6 +61,8 @@ class Compaction {
   Result<BytesView> compacted_marker(const record::Batch& batch, Output& output);
   Status put(BytesView batch, Output& output);
   Status drain(Output& output);
+  Status write(Output& output, uint64_t position, BytesView bytes);
+  Status skip_deleted(const Source& source, BatchScanner& scanner);
   Status commit(Group group, Output& output);
   Status replace(Group group, Output& output);
   Status pace(uint64_t bytes);
@@ -72,11 +74,13 @@ class Compaction {
   LogConfig config_;
   std::vector<Source> sources_;
   Offset first_dirty_;
+  Offset log_start_;
   Offset map_end_;  ///< The map knows all keys of [first_dirty_, map_end_).
   KeyOffsetMap map_;
   CompactionTransactions transactions_{{}};
   std::unordered_map<ProducerId, LastOf> last_of_;
   Bytes scratch_;
+  bool unreadable_before_ = false;  ///< A batch that stays as it is came before the one that is looked at.
   CompactionReport* report_ = nullptr;
 };
 

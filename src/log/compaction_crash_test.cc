@@ -303,7 +303,7 @@ void run_schedule(uint64_t seed) {
     if (::testing::Test::HasFailure()) return;
     test.disk.crash();
     test.log.reset();
-    auto mode = static_cast<os::CrashMode>(random.below(4));
+    auto mode = static_cast<os::CrashMode>(random.below(5));
     test.disk.restart(mode, random.next());
     if (random.chance(0.3)) {  // Opening may be cut short too.
       test.disk.crash_after(random.below(30));

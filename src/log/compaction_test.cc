@@ -481,6 +481,65 @@ TEST_F(CompactionTest, CanBeStopped) {
   EXPECT_EQ(records().size(), 2u);
 }
 
+TEST_F(CompactionTest, WithoutRoomItWaitsForSome) {
+  for (const char* value : {"1", "2", "3"}) add(keyed("a", value));
+  roll();
+  auto before = records();
+  auto refused = log().compact({.seed = 1, .pace = {}, .room = [](int64_t) { return false; }});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kOutOfSpace);
+  EXPECT_EQ(records(), before);
+  ASSERT_OK(log().compact({.seed = 1, .pace = {}, .room = [](int64_t) { return true; }}));
+  EXPECT_EQ(records().size(), 1u);
+}
+
+TEST_F(CompactionTest, ATombstoneStaysBehindABatchThatMayHoldItsKey) {
+  add(keyed("a", std::string(65 << 20, 'x'), codec::Compression::kZstd));
+  add(keyed("a", std::nullopt));
+  roll();
+  compact();
+  test_.clock.advance(std::chrono::milliseconds(test_.config.delete_retention_ms + kHourMs));
+  for (int i = 0; i < 3; ++i) {
+    add(keyed("b", "1"));
+    roll();
+    compact();
+  }
+  auto all = batches();
+  EXPECT_TRUE(std::any_of(all.begin(), all.end(), [](const record::Batch& batch) {
+    return batch.header().base_offset == Offset(1) && batch.header().record_count == 1;
+  })) << "without its tombstone the deleted key would be back";
+}
+
+TEST_F(CompactionTest, DamageThatDeleteRecordsTookAwayIsNoHindrance) {
+  for (int i = 0; i < 20; ++i) add(keyed("a", std::to_string(i) + std::string(100, '.')));
+  roll();
+  ASSERT_OK(log().delete_records(Offset(10)));
+  Bytes bytes = test_.disk.content(test_.file(0, ".log"));
+  bytes[5 * keyed("a", "0" + std::string(100, '.')).size() + 70] ^= 1;  // In the sixth batch.
+  test_.disk.set_content(test_.file(0, ".log"), bytes);
+  compact();
+  auto left = records();
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_EQ(left[0].offset, 19);
+}
+
+TEST_F(CompactionTest, AfterACleanStopAPowerLossFindsWhatCompactionLeft) {
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 20; ++i) add(keyed(std::to_string(i), std::to_string(round)));
+    roll();
+    if (round == 0) compact();
+  }
+  ASSERT_OK(log().close());
+  ASSERT_OK(test_.open());
+  compact();
+  auto left = records();
+  test_.disk.crash();
+  test_.disk.restart(os::CrashMode::kDrop, 1);
+  ASSERT_OK(test_.open());
+  EXPECT_EQ(records(), left);
+  EXPECT_TRUE(log().damaged_ranges().empty());
+}
+
 TEST_F(CompactionTest, AFullDiskStopsItAndLeavesTheLogAsItWas) {
   for (int i = 0; i < 50; ++i)
     add(many({{"a", std::string(200, 'x')}, {"k" + std::to_string(i), std::string(200, 'y')}}));

@@ -146,7 +146,7 @@ TEST_P(CrashPoints, EveryAcknowledgedRecordSurvivesACrashAfterAnyOperation) {
 
 INSTANTIATE_TEST_SUITE_P(Modes, CrashPoints,
                          ::testing::Values(os::CrashMode::kKeep, os::CrashMode::kDrop, os::CrashMode::kTear,
-                                           os::CrashMode::kRandom));
+                                           os::CrashMode::kRandom, os::CrashMode::kKill));
 
 // What a clean stop writes last is not synced: a power loss right after it, or amid it, leaves a log all the same.
 TEST_P(CrashPoints, APowerLossDuringOrAfterACleanStopLosesNothing) {
@@ -211,6 +211,7 @@ TEST(CrashPoints, RandomSchedulesLoseNothingAcknowledged) {
     SCOPED_TRACE(fmt::format("seed {}", seed));
     os::Random random(seed * 7919);
     TestLog test;
+    if (random.chance(0.3)) test.config.flush_policy = FlushPolicy::kOs;
     Script script(test, seed);
     ASSERT_OK(test.open());
     test.disk.crash_after(random.below(200));
@@ -218,7 +219,7 @@ TEST(CrashPoints, RandomSchedulesLoseNothingAcknowledged) {
     for (int crash = 0; crash < 3; ++crash) {
       test.disk.crash();
       test.log.reset();
-      test.disk.restart(static_cast<os::CrashMode>(random.below(4)), random.next());
+      test.disk.restart(static_cast<os::CrashMode>(random.below(5)), random.next());
       if (crash == 0 && random.chance(0.5)) test.disk.crash_after(random.below(20));
       ASSERT_TRUE(test.open().ok() || test.disk.crashed());
     }

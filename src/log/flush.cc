@@ -30,7 +30,9 @@ Status PartitionLogImpl::flush_held(Checkpointing checkpointing) {
     std::lock_guard lock(mutex_);
     RETURN_IF_ERROR(writable());
   }
-  if (checkpointing != Checkpointing::kWhenDue && checkpoint_is_current()) return {};
+  bool enough =
+      checkpointing == Checkpointing::kUnsynced || (checkpointing == Checkpointing::kNow && checkpoint_synced_);
+  if (enough && checkpoint_is_current()) return {};
   auto pass = begin_pass(checkpointing);
   if (!pass) return {};
   Status synced = sync_pass(*pass);
@@ -189,6 +191,7 @@ Status PartitionLogImpl::write_checkpoint(const FlushPass& pass) {
   next.leader_epoch = pass.leader_epoch;
   RETURN_IF_ERROR(checkpoint_file_->write(next, pass.checkpoint_synced));
   checkpoint_ = next;
+  checkpoint_synced_ = pass.checkpoint_synced;
   bool of_segment;
   {
     std::lock_guard lock(mutex_);

@@ -61,8 +61,10 @@ Result<PartitionLogImpl::TimestampSearch> PartitionLogImpl::search_timestamp(int
     auto found = find_in_segment(*segment, timestamp_ms, start, limit);
     if (segment != candidates.back().first) note_read(segment);
     if (was_removed(segment)) return TimestampSearch{.stale = true};
-    if (!found.ok()) return found.error();
-    if (!*found) continue;
+    // Sectors that can't be read are passed over as damaged bytes are.
+    bool unreadable = !found.ok() && found.error().code == ErrorCode::kIo;
+    if (!found.ok() && !unreadable) return found.error();
+    if (unreadable || !*found) continue;
     if ((*found)->offset >= watermark) return TimestampSearch{};
     return TimestampSearch{.found = *found};
   }
@@ -92,25 +94,54 @@ Result<std::optional<TimestampOffset>> PartitionLogImpl::find_in_segment(Segment
 
 Result<std::optional<TimestampOffset>> PartitionLogImpl::max_timestamp() {
   while (true) {
-    std::vector<SegmentPtr> segments;
-    {
-      std::lock_guard lock(mutex_);
-      for (const auto& [base, segment] : segments_) segments.push_back(segment);
+    ASSIGN_OR_RETURN(auto latest, latest_timestamp());
+    if (!latest) continue;  // Segments went away amid it.
+    if (*latest < 0) return std::optional<TimestampOffset>();
+    return offset_for_timestamp(*latest);
+  }
+}
+
+// The largest timestamp that can be read, -1 without records; nothing when a segment went away amid it.
+Result<std::optional<int64_t>> PartitionLogImpl::latest_timestamp() {
+  std::lock_guard flushing(flush_mutex_);  // What is synced is below the high watermark then.
+  std::vector<SegmentPtr> segments;
+  Offset start;
+  bool unsynced_too;
+  {
+    std::lock_guard lock(mutex_);
+    start = log_start_;
+    unsynced_too = config_.flush_policy == FlushPolicy::kOs;
+    for (const auto& [base, segment] : segments_) segments.push_back(segment);
+  }
+  int64_t latest = -1;
+  for (const SegmentPtr& segment : segments) {
+    auto entry = unsynced_too ? segment->max_timestamp() : segment->max_synced_timestamp();
+    Result<int64_t> time = entry.ok() ? Result<int64_t>(entry->timestamp_ms) : Result<int64_t>(entry.error());
+    bool below = entry.ok() && entry->timestamp_ms >= 0 && segment->base() + entry->relative_offset < start;
+    if (below) time = latest_timestamp_from(*segment, start);
+    if (segment != segments.back()) note_read(segment);
+    if (was_removed(segment)) return std::optional<int64_t>();
+    if (!time.ok()) return time.error();
+    latest = std::max(latest, *time);
+  }
+  return std::optional(latest);
+}
+
+// Of the records at or after `start`, which the indexes don't tell from those before.
+Result<int64_t> PartitionLogImpl::latest_timestamp_from(Segment& segment, Offset start) {
+  ASSIGN_OR_RETURN(SeekPoint from, segment.seek(start));
+  ASSIGN_OR_RETURN(auto file, segment.file());
+  BatchScanner scanner(*file, from.position, segment.size(), {segment.base(), /*gaps=*/true});
+  int64_t latest = -1;
+  while (true) {
+    ASSIGN_OR_RETURN(auto found, scanner.next());
+    if (found == BatchScanner::Found::kEnd) return latest;
+    if (found == BatchScanner::Found::kBad) {
+      ASSIGN_OR_RETURN(bool more, scanner.resync());
+      if (!more) return latest;
+    } else if (scanner.header().last_offset() >= start) {
+      latest = std::max(latest, scanner.header().max_timestamp_ms);
     }
-    int64_t latest = -1;
-    bool stale = false;
-    for (const SegmentPtr& segment : segments) {
-      auto entry = segment->max_timestamp();
-      if (was_removed(segment)) {
-        stale = true;
-        break;
-      }
-      if (!entry.ok()) return entry.error();
-      latest = std::max(latest, entry->timestamp_ms);
-    }
-    if (stale) continue;
-    if (latest < 0) return std::optional<TimestampOffset>();
-    return offset_for_timestamp(latest);
   }
 }
 

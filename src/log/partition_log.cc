@@ -253,6 +253,7 @@ Result<ReadResult> PartitionLogImpl::read(Offset offset, ReadLimits limits, Offs
       if (inactive) note_read(segment);
       return ReadResult{{}, std::move(there->range), there->next_offset};
     }
+    if (limits.range_only) return ReadResult{{}, {}, offset};
     auto found = segment->read(offset, limits.memory_max, upper, limit, gaps);
     if (inactive) note_read(segment);
     bool useless = !found.ok() || found->batches.empty();
@@ -273,6 +274,13 @@ Result<ReadResult> PartitionLogImpl::read(Offset offset, ReadLimits limits, Offs
 Error PartitionLogImpl::outside(Offset offset) const {
   return {ErrorCode::kOutOfRange, fmt::format("offset {} is outside of [{}, {}] in {}", offset.value, log_start_.value,
                                               log_end_.value, directory_)};
+}
+
+Offset PartitionLog::behind_damage(Offset offset) const {
+  for (const DamagedRange& range : damaged_ranges()) {
+    if (range.from <= offset && offset < range.to) return range.to;
+  }
+  return offset;
 }
 
 std::optional<Error> PartitionLogImpl::damage_at(Offset offset) const {

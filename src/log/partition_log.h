@@ -47,6 +47,7 @@ struct ReadLimits {
   /// When it is not 0, batches may be returned as a range of the segment's file: when they are in the page cache, this
   /// process has checked them before, and they are enough for that to pay.
   size_t range_max = 0;
+  bool range_only = false;  ///< Nothing is read where no range can be given.
 };
 
 struct AppendResult {
@@ -104,6 +105,8 @@ struct CompactionOptions {
   uint64_t seed = 0;                       ///< Of the keys' hashes.
   /// Told of bytes that were read or written; may wait. False ends the work with kClosed.
   Function<bool(int64_t bytes)> pace;
+  /// Whether so much more may be written to the disk. False ends the work with kOutOfSpace, to be done later.
+  Function<bool(int64_t bytes)> room;
 };
 
 struct CompactionReport {
@@ -161,8 +164,8 @@ class PartitionLog {
 
   /// The first record at or after `timestamp_ms` below the high watermark; nothing when all are older.
   virtual Result<std::optional<TimestampOffset>> offset_for_timestamp(int64_t timestamp_ms) = 0;
-  /// The record with the largest timestamp (ListOffsets -3); nothing when the log is empty. The offset is that of the
-  /// first such record that the time index knows.
+  /// The record with the largest timestamp below the high watermark (ListOffsets -3); nothing when there is none. The
+  /// offset is that of the first such record that the time index knows.
   virtual Result<std::optional<TimestampOffset>> max_timestamp() = 0;
   /// Aborted transactions that overlap [from, to), by last_offset. kOutOfRange: `from` is below the log's start, where
   /// they are not known any more: who has read from there while the start moved must not use what was read.
@@ -170,6 +173,8 @@ class PartitionLog {
   virtual std::optional<ProducerInfo> producer(ProducerId id) const = 0;
   virtual std::vector<ProducerInfo> producers() const = 0;
   virtual std::vector<DamagedRange> damaged_ranges() const = 0;
+  /// Where the damage at `offset` ends; `offset` itself where none is known.
+  Offset behind_damage(Offset offset) const;
   /// The error that took the log out of service for writing, if one did. Of a sound log, waits for nobody.
   virtual std::optional<Error> out_of_service() const = 0;
 
@@ -182,6 +187,9 @@ class PartitionLog {
   /// and flushes go on beside it; one compaction at a time. kCorrupt: a segment is damaged, nothing more was done.
   /// kUnavailable, kOutOfSpace (retention took segments away, files can't be opened): later. What is done is whole.
   virtual Result<CompactionReport> compact(CompactionOptions options) = 0;
+  /// How often compaction has put a segment in the place of others: what was read before and what is read after it do
+  /// not belong together.
+  virtual uint64_t replacements() const = 0;
   /// Removes the oldest segment that readers have seen the end of, whatever retention says, to make room on the disk;
   /// the bytes that it held, 0 when the log is empty. With nothing but the active one left, that is rolled and goes by
   /// the next call.

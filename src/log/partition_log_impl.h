@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <span>
 
 #include "log/checkpoint_file.h"
 #include "log/partition_log.h"
@@ -50,6 +51,7 @@ class PartitionLogImpl final : public PartitionLog {
   Result<int64_t> delete_old_segments() override;
   Result<CompactionBacklog> compaction_backlog() override;
   Result<CompactionReport> compact(CompactionOptions options) override;
+  uint64_t replacements() const override { return replacements_; }
   Result<int64_t> drop_oldest_segment() override;
   Result<Offset> delete_records(Offset before) override;
   void set_config(const LogConfig& config) override;
@@ -157,6 +159,8 @@ class PartitionLogImpl final : public PartitionLog {
   Result<int64_t> detach_old_segments();
   Result<int64_t> detach_oldest_segment();
   Result<Offset> detach_records(Offset before);
+  using SizedSegment = std::pair<SegmentPtr, uint64_t>;
+  static int64_t newest_time(std::span<const SizedSegment> segments);
   Result<int64_t> move_start(Offset keep_from);
   Status prepare_detaching();
   std::vector<SegmentPtr> detach_before(Offset offset);
@@ -169,18 +173,22 @@ class PartitionLogImpl final : public PartitionLog {
   Result<TimestampSearch> search_timestamp(int64_t timestamp_ms);
   Result<std::optional<TimestampOffset>> find_in_segment(Segment& segment, int64_t timestamp_ms, Offset start,
                                                          uint64_t limit);
+  Result<std::optional<int64_t>> latest_timestamp();
+  Result<int64_t> latest_timestamp_from(Segment& segment, Offset start);
 
   os::FileSystem& files_;
   os::Clock& clock_;
   const std::string directory_;
   const std::shared_ptr<LogResources> resources_;  // Outlives the segments.
 
-  std::mutex compaction_mutex_;    // Taken before flush_mutex_. One compaction at a time.
+  std::mutex compaction_mutex_;  // Taken before flush_mutex_. One compaction at a time.
+  std::atomic<uint64_t> replacements_{0};
   std::mutex removal_mutex_;       // Taken before flush_mutex_. Held while files of detached segments are removed.
   bool removal_unsynced_ = false;  // Under removal_mutex_.
   std::mutex flush_mutex_;  // Taken before mutex_. Guards the checkpoint file and what is written beside the log.
   std::unique_ptr<CheckpointFile> checkpoint_file_;
   Checkpoint checkpoint_;
+  bool checkpoint_synced_ = false;  // As the file has it now; not known after a start.
   std::vector<Rolled> unfinished_;  // Whose indexes could not be written. Under flush_mutex_, as these.
   Offset promised_start_{0};        // The log never starts below, whatever the crash.
 

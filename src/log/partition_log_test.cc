@@ -172,6 +172,19 @@ TEST_F(PartitionLogTest, FindsTheFirstRecordAtOrAfterATime) {
   EXPECT_EQ((*latest)->timestamp_ms, 1000 + 2990 + 2);
 }
 
+TEST_F(PartitionLogTest, TheLatestTimeIsOneThatCanBeRead) {
+  ASSERT_OK(append(*log, make_batch("a", 1, 1000)));
+  EXPECT_FALSE((*log->max_timestamp()).has_value());
+  ASSERT_OK(log->flush());
+  ASSERT_OK(append(*log, make_batch("b", 1, 2000)));
+  EXPECT_EQ((*log->max_timestamp())->timestamp_ms, 1000) << "the later one is not on the disk";
+  ASSERT_OK(append(*log, make_batch("c", 1, 500)));
+  ASSERT_OK(log->flush());
+  EXPECT_EQ((*log->max_timestamp())->timestamp_ms, 2000);
+  ASSERT_OK(log->delete_records(Offset(2)));
+  EXPECT_EQ((*log->max_timestamp())->timestamp_ms, 500) << "that of what is left";
+}
+
 TEST_F(PartitionLogTest, HowLateSegmentsAreIsReadOnce) {
   config.segment_bytes = 3000;
   log->set_config(config);

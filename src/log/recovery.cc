@@ -386,14 +386,29 @@ uint64_t Recovery::known_durable(Segments::iterator at) const {
   return checkpoint_ && checkpoint_->durable.segment == at->first ? checkpoint_->durable.position : 0;
 }
 
-// Whether all that was found is on the disk for certain, as after a kill of the process: then nothing needs to be
-// written, and a start with many partitions waits for no fsync. A rolled segment among it may lack its indexes.
-bool Recovery::found_durable() const {
+// Whether all that was found may be served as it is, as after a kill of the process: nothing is written then, and a
+// start waits for no fsync. That is so when it is on the disk for certain, or where the topic leaves that to the kernel
+// anyway. A rolled segment among it may lack its indexes.
+bool Recovery::may_serve_as_found() const {
+  if (changed_) return false;
   for (const auto& segment : scanned_) {
     if (segment != log_.active()) return false;
   }
   if (log_.log_end_ == log_.active()->base() && log_.stats_.scanned_bytes_at_open == 0) return true;
-  return checkpoint_ && checkpoint_->durable.offset >= log_.log_end_;
+  if (!checkpoint_) return false;
+  return checkpoint_->durable.offset >= log_.log_end_ ||
+         (log_.config_.flush_policy == FlushPolicy::kOs && checkpoint_->durable.segment == log_.active()->base());
+}
+
+// What was never synced stays so until the next flush.
+void Recovery::serve_as_found() {
+  log_.bytes_since_checkpoint_ = log_.stats_.scanned_bytes_at_open;
+  for (const auto& segment : scanned_) segment->adopt(segment->size());
+  if (checkpoint_ && checkpoint_->durable.offset < log_.log_end_) {
+    log_.durable_end_ = checkpoint_->durable.offset;
+    log_.active()->adopt(log_.active()->size(), checkpoint_->durable.position);
+  }
+  for (const auto& [base, segment] : log_.segments_) segment->release();
 }
 
 // Snapshots of what is not in the log any more.
@@ -474,10 +489,8 @@ Status Recovery::settle() {
   log_.checkpoint_.has_gaps = log_.has_gaps_;
   log_.checkpoint_.cleaned_to = log_.cleaned_to_;
   if (checkpoint_ && checkpoint_->sync_failed) RETURN_IF_ERROR(rewrite_unsynced());
-  if (!changed_ && found_durable()) {
-    log_.bytes_since_checkpoint_ = log_.stats_.scanned_bytes_at_open;
-    for (const auto& segment : scanned_) segment->adopt(segment->size());
-    for (const auto& [base, segment] : log_.segments_) segment->release();
+  if (may_serve_as_found()) {
+    serve_as_found();
     return {};
   }
   for (const auto& segment : scanned_) RETURN_IF_ERROR(segment->sync());

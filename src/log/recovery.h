@@ -53,7 +53,8 @@ class Recovery {
   void damage(const Segment& segment, Offset from, Offset to, uint64_t position);
   Status drop_segments_from(Segments::iterator at);
   uint64_t known_durable(Segments::iterator at) const;
-  bool found_durable() const;
+  bool may_serve_as_found() const;
+  void serve_as_found();
   Status remove_late_snapshots();
   Status start_at_log_start();
   Status rewrite_unsynced();

@@ -21,10 +21,10 @@ class RecoveryTest : public ::testing::Test, public TestLog {
   // As kill -9 leaves things: the page cache survives.
   Status kill_and_open() {
     disk.crash();
-    disk.restart(os::CrashMode::kKeep, 0);
+    disk.restart(os::CrashMode::kKill, 0);
     return open();
   }
-  Status power_loss_and_open(os::CrashMode mode, uint64_t seed) {
+  Status crash_and_open(os::CrashMode mode, uint64_t seed) {
     disk.crash();
     disk.restart(mode, seed);
     return open();
@@ -80,6 +80,39 @@ TEST_F(RecoveryTest, AfterAKillOnlyWhatFollowsTheCheckpointIsScanned) {
   EXPECT_EQ(read_values(*log, Offset(0)), values);
   for (int64_t offset = 0; offset < 606; ++offset)
     EXPECT_EQ(read_values(*log, Offset(offset))[0], values[static_cast<size_t>(offset)]);
+}
+
+TEST_F(RecoveryTest, AfterAKillAStartWaitsForTheDiskOnlyWhereTheTopicDoes) {
+  for (FlushPolicy policy : {FlushPolicy::kOs, FlushPolicy::kBeforeAck}) {
+    config.flush_policy = policy;
+    ASSERT_OK(open());
+    auto values = append_some(3);
+    Offset durable = log->durable_end();
+    append_some(2, /*flush=*/false);
+    Offset end = log->log_end_offset();
+    uint64_t syncs = disk.calls(os::DiskCall::kSync);
+    ASSERT_OK(kill_and_open());
+    bool waited = disk.calls(os::DiskCall::kSync) > syncs;
+    EXPECT_EQ(waited, policy == FlushPolicy::kBeforeAck);
+    EXPECT_EQ(log->high_watermark(), end);
+    EXPECT_EQ(log->durable_end(), waited ? end : durable);
+  }
+}
+
+TEST_F(RecoveryTest, WhatAStartDidNotWaitForIsFlushedLater) {
+  config.flush_policy = FlushPolicy::kOs;
+  ASSERT_OK(open());
+  append_some(3);
+  auto unsynced = append_some(2, /*flush=*/false);
+  ASSERT_OK(kill_and_open());
+  ASSERT_OK(log->flush());
+  EXPECT_EQ(log->durable_end().value, 10);
+  ASSERT_OK(crash_and_open(os::CrashMode::kDrop, 1));
+  EXPECT_EQ(read_values(*log, Offset(6)), unsynced);
+  append_some(1, /*flush=*/false);
+  ASSERT_OK(kill_and_open());
+  ASSERT_OK(crash_and_open(os::CrashMode::kDrop, 1));
+  EXPECT_EQ(log->log_end_offset().value, 10) << "nobody said that the last ones were on the disk";
 }
 
 TEST_F(RecoveryTest, TheTailIsCutAtTheLastWholeBatchWhereverItIsTorn) {

@@ -15,7 +15,7 @@ Result<int64_t> PartitionLogImpl::delete_old_segments() {
 
 Result<int64_t> PartitionLogImpl::detach_old_segments() {
   std::lock_guard flushing(flush_mutex_);
-  std::vector<std::pair<SegmentPtr, uint64_t>> all;
+  std::vector<SizedSegment> all;
   LogConfig config;
   Offset watermark, log_start;
   {
@@ -36,10 +36,8 @@ Result<int64_t> PartitionLogImpl::detach_old_segments() {
     bool last = i + 1 == all.size();
     Offset end = last ? log_end_offset() : all[i + 1].first->base();
     if (end > watermark || (last && size == 0)) break;
-    ASSIGN_OR_RETURN(TimeIndexEntry latest, segment->max_timestamp());
     bool inside_start = end <= log_start;
-    // Records without a time are as old as their segment, or as this process's knowledge of it.
-    int64_t newest_ms = latest.timestamp_ms >= 0 ? latest.timestamp_ms : segment->created_ms();
+    int64_t newest_ms = newest_time(std::span<const SizedSegment>(all).subspan(i));
     bool too_old =
         config.delete_enabled && config.retention_ms >= 0 && newest_ms >= 0 && now_ms - newest_ms > config.retention_ms;
     bool too_much = config.delete_enabled && !last && config.retention_bytes >= 0 &&
@@ -52,6 +50,16 @@ Result<int64_t> PartitionLogImpl::detach_old_segments() {
   if (keep_from == all.front().first->base()) return int64_t{0};
 
   return move_start(keep_from);
+}
+
+/// When the first of the segments was written to last, -1 where nobody knows. Records without a time are as old as
+/// their segment, or as this process's knowledge of it; those whose time can't be read are no younger than the next.
+int64_t PartitionLogImpl::newest_time(std::span<const SizedSegment> segments) {
+  for (const auto& [segment, size] : segments) {
+    auto latest = segment->max_timestamp();
+    if (latest.ok()) return latest->timestamp_ms >= 0 ? latest->timestamp_ms : segment->created_ms();
+  }
+  return -1;
 }
 
 Result<int64_t> PartitionLogImpl::drop_oldest_segment() {

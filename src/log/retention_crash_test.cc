@@ -352,7 +352,7 @@ void run_schedule(uint64_t seed, std::optional<os::CrashMode> only) {
     test.disk.crash_after(random.below(400));
     script.run(kSteps);
     if (::testing::Test::HasFailure()) return;
-    auto mode = only.value_or(static_cast<os::CrashMode>(random.below(4)));
+    auto mode = only.value_or(static_cast<os::CrashMode>(random.below(5)));
     test.crash_and_restart(mode, random.next());
     if (random.chance(0.3)) {  // Opening may be cut short too.
       test.disk.crash_after(random.below(30));
@@ -376,7 +376,7 @@ TEST_P(RetentionCrash, TakesWhatItMayAndNothingComesBack) {
 
 INSTANTIATE_TEST_SUITE_P(Modes, RetentionCrash,
                          ::testing::Values(std::nullopt, os::CrashMode::kKeep, os::CrashMode::kDrop,
-                                           os::CrashMode::kTear, os::CrashMode::kRandom));
+                                           os::CrashMode::kTear, os::CrashMode::kRandom, os::CrashMode::kKill));
 
 class RetentionFailure : public ::testing::TestWithParam<std::tuple<os::DiskCall, os::DiskFault>> {};
 

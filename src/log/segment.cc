@@ -124,17 +124,20 @@ void Segment::release() {
 Status Segment::sync() {
   std::shared_ptr<os::File> file;
   uint64_t size;
+  TimeIndexEntry max_timestamp;
   {
     std::lock_guard lock(mutex_);
     if (sync_error_) return *sync_error_;
     if (!file_ && synced_size_ == size_) return {};  // It was synced before it was closed.
     ASSIGN_OR_RETURN(file, file_locked());
     size = size_;
+    max_timestamp = max_timestamp_locked();
   }
   RETURN_IF_ERROR(file->sync());
   std::lock_guard lock(mutex_);
   if (sync_error_) return *sync_error_;  // Of try_close(), which may have been told of what this sync was not.
   synced_size_ = size;
+  max_synced_timestamp_ = max_timestamp;
   return {};
 }
 
@@ -249,8 +252,20 @@ Result<TimeIndexEntry> Segment::max_timestamp() {
   std::lock_guard lock(mutex_);
   if (!max_timestamp_known_) RETURN_IF_ERROR(load_indexes_locked());
   max_timestamp_known_ = true;
-  if (max_timestamp_ms_ < 0) return TimeIndexEntry{-1, -1};
-  return TimeIndexEntry{max_timestamp_ms_, relative(max_timestamp_offset_)};
+  return max_timestamp_locked();
+}
+
+TimeIndexEntry Segment::max_timestamp_locked() const {
+  if (max_timestamp_ms_ < 0) return {-1, -1};
+  return {max_timestamp_ms_, relative(max_timestamp_offset_)};
+}
+
+Result<TimeIndexEntry> Segment::max_synced_timestamp() {
+  {
+    std::lock_guard lock(mutex_);
+    if (synced_size_ != size_) return max_synced_timestamp_;
+  }
+  return max_timestamp();
 }
 
 Result<SeekPoint> Segment::seek_time(int64_t timestamp_ms) {
@@ -386,6 +401,7 @@ Status Segment::write(std::span<const BytesView> parts, uint64_t bytes, int64_t 
 void Segment::note(const record::BatchHeader& header, int64_t index_interval_bytes) {
   std::lock_guard lock(mutex_);
   if (first_timestamp_ms_ < 0) first_timestamp_ms_ = header.max_timestamp_ms;
+  if (synced_size_ == size_) max_synced_timestamp_ = max_timestamp_locked();
   index_batch(*indexes_, header, size_, index_interval_bytes);
   indexes_on_disk_ = writing_ = false;
   size_ += header.total_bytes();

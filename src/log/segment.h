@@ -80,6 +80,8 @@ class Segment final : OpenFiles::Holder {
   Result<SeekPoint> seek_again(Offset offset);
   /// The largest timestamp and the last offset of the first batch that has it; -1 when there are no records.
   Result<TimeIndexEntry> max_timestamp();
+  /// The same of what the last sync() covered.
+  Result<TimeIndexEntry> max_synced_timestamp();
   /// A place before the first batch that is as late as `timestamp_ms`.
   Result<SeekPoint> seek_time(int64_t timestamp_ms);
   std::vector<TransactionIndexEntry> aborted() const;
@@ -99,7 +101,12 @@ class Segment final : OpenFiles::Holder {
   /// Creates the file, empty, or opens it when it is there.
   Status create(int64_t now_ms);
   /// Takes the segment over as it is on the disk, with `size` bytes of batches.
-  void adopt(uint64_t size) { size_ = synced_size_ = size; }
+  void adopt(uint64_t size) { adopt(size, size); }
+  /// The same where only `synced` of them are there for certain.
+  void adopt(uint64_t size, uint64_t synced) {
+    size_ = size;
+    synced_size_ = synced;
+  }
   /// Loads the indexes as a checkpoint left them: nothing at or after `position`. Nothing happens to them when they
   /// have fewer entries than the checkpoint counted; false then.
   Result<bool> load_for_append(uint64_t position, Offset offset, const IndexCounts& counts, int64_t now_ms);
@@ -145,6 +152,7 @@ class Segment final : OpenFiles::Holder {
   bool try_close(Close how) override;
   void make_room_locked(os::File& file, uint64_t bytes, uint64_t step_max);
   Status load_indexes_locked();
+  TimeIndexEntry max_timestamp_locked() const;
   Result<bool> take_indexes_locked(std::unique_ptr<Indexes> indexes);
   Status rebuild_indexes_locked();
   Result<bool> is_told_truly_locked(const Indexes& indexes, const TimeIndexEntry& entry);
@@ -183,7 +191,8 @@ class Segment final : OpenFiles::Holder {
   bool can_allocate_ = true;
   int64_t max_timestamp_ms_ = -1;
   Offset max_timestamp_offset_ = kNoOffset;
-  bool max_timestamp_known_ = false;  // From indexes that may have been released since.
+  TimeIndexEntry max_synced_timestamp_{-1, -1};  // While synced_size_ is not size_.
+  bool max_timestamp_known_ = false;             // From indexes that may have been released since.
   int64_t first_timestamp_ms_ = -1;
   int64_t created_ms_ = -1;
   int64_t bytes_since_entry_ = 0;

@@ -172,6 +172,14 @@ bool SimulatedFileSystem::crashed() const {
 
 void SimulatedFileSystem::restart(CrashMode mode, uint64_t seed) {
   std::lock_guard lock(mutex_);
+  if (mode != CrashMode::kKill) lose_power(mode, seed);
+  locked_.clear();
+  operations_left_.reset();
+  fault_.reset();
+  ++generation_;
+}
+
+void SimulatedFileSystem::lose_power(CrashMode mode, uint64_t seed) {
   Random random(seed);
   std::map<std::string, size_t> kept;  // Per directory: how many of its changes survive.
   for (const NameChange& change : unsynced_names_) ++kept[change.directory];
@@ -198,10 +206,6 @@ void SimulatedFileSystem::restart(CrashMode mode, uint64_t seed) {
   for (auto& [path, inode] : names_) {
     if (inode) lose_unsynced(*inode, mode, random);
   }
-  locked_.clear();
-  operations_left_.reset();
-  fault_.reset();
-  ++generation_;
 }
 
 void SimulatedFileSystem::lose_unsynced(Inode& inode, CrashMode mode, Random& random) {

@@ -50,6 +50,7 @@ enum class CrashMode {
   kDrop,    ///< None of it did.
   kTear,    ///< The first half of each file's last unsynced write did, cut at a sector, and all before it.
   kRandom,  ///< Of each sector its first writes, some or all; of directory changes, a prefix in each directory.
+  kKill,    ///< Only the process is gone: all is there, and what was not synced still is not.
 };
 
 class SimulatedFileSystem final : public FileSystem {
@@ -138,6 +139,7 @@ class SimulatedFileSystem final : public FileSystem {
   static void follow(std::vector<NameChange>& changes, const NameChange& renamed);
   static void apply_name_change(Names& names, const NameChange& change);
   static void apply(Bytes& content, const Change& change);
+  void lose_power(CrashMode mode, uint64_t seed);
   void lose_unsynced(Inode& inode, CrashMode mode, Random& random);
   uint64_t used_bytes() const;
   ssize_t raw_write(Inode& inode, const std::string& path, const iovec* vectors, int count, uint64_t offset);

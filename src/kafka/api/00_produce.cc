@@ -210,8 +210,7 @@ class Produce : public std::enable_shared_from_this<Produce> {
   static KafkaError produce_error(ErrorCode code) {
     if (code == ErrorCode::kOutOfRange) return KafkaError::kInvalidTimestamp;
     if (code == ErrorCode::kInvalidArgument) return KafkaError::kInvalidRecord;
-    if (code == ErrorCode::kClosed) return KafkaError::kNotLeaderOrFollower;
-    return to_kafka(code);
+    return partition_error(code);
   }
 
   void done_one() {

@@ -20,6 +20,7 @@
 #include "broker/data_waiter.h"
 #include "kafka/api.h"
 #include "kafka/fetch_session.h"
+#include "kafka/repeated.h"
 #include "kafka/topics.h"
 #include "wire/kafka/messages/01_fetch.h"
 
@@ -35,8 +36,23 @@ constexpr int16_t kSessionsSince = 7;
 constexpr int16_t kTopicIdsSince = 13;
 /// The most that one response carries, whatever the client asks for: Kafka's fetch.max.bytes of brokers.
 constexpr int32_t kFetchBytesMax = 55 << 20;
+/// A response with less room left reads from no partition whose records are not in the page cache: a batch that is read
+/// and does not fit is read in vain.
+constexpr int64_t kColdReadBytesMin = 16 << 10;
 /// The longest wait; clients ask for less. Bounds how long a vanished client's fetch is remembered.
 constexpr int32_t kFetchWaitMsMax = 60'000;
+
+/// Without what says nothing. A few repeated partitions do no harm, and looking for them takes time.
+void tidy(std::vector<FetchRequest::Topic>& topics) {
+  constexpr size_t kManyPartitions = 1000;
+  std::erase_if(topics, [](const FetchRequest::Topic& topic) { return topic.partitions.empty(); });
+  size_t partitions = 0;
+  for (const auto& topic : topics) partitions += topic.partitions.size();
+  if (partitions <= kManyPartitions) return;
+  drop_repeated_partitions(
+      topics, [](const FetchRequest::Topic& topic) { return std::pair(topic.topic_id, topic.topic); },
+      &PartitionRequest::partition);
+}
 
 /// A fetch from its request to its response; on the connection's loop, except that partitions fire its waiter anywhere.
 class Fetch : public std::enable_shared_from_this<Fetch> {
@@ -53,15 +69,18 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
         session_(std::move(session)),
         reply_(std::move(reply)),
         isolation_(request_.isolation_level == 0 ? bus::Isolation::kReadUncommitted : bus::Isolation::kReadCommitted) {
+    tidy(request_.topics);
     bytes_max_ = std::min(request_.max_bytes, kFetchBytesMax);
     if (auto most = server_.rates.fetch_bytes_max(user_, client_id_)) bytes_max_ = std::min(bytes_max_, *most);
   }
+
+  ~Fetch() { server_.wait_budget.release(waiting_bytes_); }
 
   void start() {
     auto lock = lock_session();
     read();
     bool enough = failed_ || total_bytes_ >= request_.min_bytes || request_.max_wait_ms <= 0 || readers_.empty();
-    if (!enough) return wait();
+    if (!enough && may_wait()) return wait();
     FetchResponse response = take_response();
     if (lock) lock.unlock();
     reply_(response);
@@ -127,14 +146,15 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
     bool first = total_bytes_ == 0;
     Offset offset(request.fetch_offset);
     if (wanted == 0 && !first) return describe_only(*partition, offset, out);
-    auto read = partition->read(
-        offset,
-        {.memory_max = static_cast<size_t>(std::min(wanted, memory_room)), .range_max = static_cast<size_t>(wanted)},
-        isolation_);
+    auto read = partition->read(offset,
+                                {.memory_max = static_cast<size_t>(std::min(wanted, memory_room)),
+                                 .range_max = static_cast<size_t>(wanted),
+                                 .range_only = !first && memory_room < kColdReadBytesMin},
+                                isolation_);
     if (!read.ok()) {
       out.log_start_offset = partition->log_start().value;
       out.high_watermark = partition->high_watermark().value;
-      return to_kafka(read.error().code);
+      return partition_error(read.error().code);
     }
     out.high_watermark = read->high_watermark.value;
     out.last_stable_offset = read->last_stable.value;
@@ -178,6 +198,19 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
     out.records = wire::kafka::Records(SharedBytes());
   }
 
+  /// Whether what it holds while it waits has room beside what others hold.
+  bool may_wait() {
+    waiting_bytes_ = request_.rack_id.size();
+    if (!session_) {
+      for (const auto& topic : request_.topics) {
+        waiting_bytes_ += sizeof(topic) + topic.topic.size() + topic.partitions.size() * sizeof(PartitionRequest);
+      }
+    }
+    if (server_.wait_budget.admit(waiting_bytes_)) return true;
+    waiting_bytes_ = 0;
+    return false;
+  }
+
   void wait() {
     auto self = shared_from_this();
     waiter_ = std::make_shared<broker::DataWaiter>(request_.min_bytes - total_bytes_,
@@ -189,6 +222,10 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
     for (auto& reader : readers_) reader.partition->add_waiter(waiter_, reader.next, isolation_);
     reads_.clear();
     readers_.clear();
+    if (session_) request_.topics.clear();
+    request_.forgotten_topics_data.clear();
+    request_.topics.shrink_to_fit();
+    request_.forgotten_topics_data.shrink_to_fit();
   }
 
   void read_again() {
@@ -208,8 +245,7 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
     reply_(response);
   }
 
-  /// What was read, as far as the client has to hear of it. Partitions may hold a cancelled waiter, and with it this
-  /// fetch, for a while: it keeps no records. The session is locked.
+  /// What was read, as far as the client has to hear of it. The session is locked.
   FetchResponse take_response() {
     FetchResponse response;
     readers_.clear();
@@ -247,6 +283,7 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
   }
 
   std::shared_ptr<FetchSession> new_session() {
+    if (!FetchSession::may_remember(request_)) return nullptr;
     auto session = server_.fetch_sessions.create(reads_.size(), by_id_);
     if (session) {
       std::lock_guard lock(session->mutex);
@@ -282,6 +319,7 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
   int64_t total_bytes_ = 0;
   int64_t memory_bytes_ = 0;  ///< Of those what is no range of a file.
   int64_t budget_share_ = 0;
+  size_t waiting_bytes_ = 0;  ///< Of the wait budget.
   bool failed_ = false;
   std::shared_ptr<broker::DataWaiter> waiter_;
   std::unique_ptr<net::EventLoop::Timer> timer_;

@@ -14,6 +14,7 @@
 #include <algorithm>
 
 #include "kafka/api.h"
+#include "kafka/repeated.h"
 #include "kafka/topics.h"
 
 namespace headrace::kafka {
@@ -70,7 +71,7 @@ void answer(broker::Partition& partition, const PartitionRequest& request, bus::
   KafkaError epoch_error = check_leader_epoch(partition, request.current_leader_epoch);
   if (epoch_error != KafkaError::kNone) return void(out.error_code = wire_code(epoch_error));
   auto found = look_up(partition, request.timestamp, isolation);
-  if (!found.ok()) return void(out.error_code = wire_code(found.error().code));
+  if (!found.ok()) return void(out.error_code = wire_code(partition_error(found.error().code)));
   out.offset = found->offset.value;
   out.timestamp = found->timestamp_ms;
   out.leader_epoch = leader_epoch(partition);
@@ -108,6 +109,7 @@ ListOffsetsResponse answer_all(const broker::Broker& broker, const ListOffsetsRe
 }
 
 void list_offsets(const Call& call, ListOffsetsRequest request, Reply<ListOffsetsResponse> reply) {
+  drop_repeated_partitions(request.topics, &ListOffsetsRequest::Topic::name, &PartitionRequest::partition_index);
   if (!needs_the_disk(request)) return reply(answer_all(call.server.broker, request, call.version));
   call.run_blocking([&broker = call.server.broker, request = std::move(request), reply = std::move(reply),
                      version = call.version]() mutable { reply(answer_all(broker, request, version)); });

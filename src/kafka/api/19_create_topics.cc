@@ -108,10 +108,12 @@ TopicResponse create(broker::Broker& broker, const TopicRequest& topic, bool val
   spec.partitions = topic.assignments.empty() ? topic.num_partitions : static_cast<int32_t>(topic.assignments.size());
   for (const auto& config : topic.configs) spec.configs[config.name] = *config.value;
   int32_t wanted = spec.partitions == -1 ? broker.options().default_partitions : spec.partitions;
-  if (!validate_only && !quota.admit(wanted)) {
-    return refuse(KafkaError::kThrottlingQuotaExceeded, MutationQuota::kExceeded);
+  // What is refused anyway does not count against the quota.
+  auto created = broker.create_topic(spec, /*validate_only=*/true);
+  if (created.ok() && !validate_only) {
+    if (!quota.admit(wanted)) return refuse(KafkaError::kThrottlingQuotaExceeded, MutationQuota::kExceeded);
+    created = broker.create_topic(spec, /*validate_only=*/false);
   }
-  auto created = broker.create_topic(spec, validate_only);
   if (!created.ok()) {
     bool invalid = created.error().code == ErrorCode::kInvalidArgument;
     return refuse(invalid ? KafkaError::kInvalidPartitions : to_kafka(created.error().code), created.error().message);

@@ -8,6 +8,7 @@
 // - 2 is flexible.
 #include "wire/kafka/messages/21_delete_records.h"
 #include "kafka/api.h"
+#include "kafka/repeated.h"
 #include "kafka/topics.h"
 
 namespace headrace::kafka {
@@ -38,6 +39,8 @@ PartitionResponse delete_records_of(const broker::Topic* topic, const DeleteReco
 }
 
 void delete_records(const Call& call, DeleteRecordsRequest request, Reply<DeleteRecordsResponse> reply) {
+  using Topic = DeleteRecordsRequest::Topic;
+  drop_repeated_partitions(request.topics, &Topic::name, &Topic::Partition::partition_index);
   call.run_blocking([&broker = call.server.broker, request = std::move(request), reply = std::move(reply)]() mutable {
     DeleteRecordsResponse response;
     for (const auto& topic : request.topics) {

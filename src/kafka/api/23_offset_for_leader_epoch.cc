@@ -9,6 +9,7 @@
 #include "wire/kafka/messages/23_offset_for_leader_epoch.h"
 #include "broker/leader_epochs.h"
 #include "kafka/api.h"
+#include "kafka/repeated.h"
 #include "kafka/topics.h"
 
 namespace headrace::kafka {
@@ -27,7 +28,7 @@ KafkaError answer(broker::Broker& broker, const std::string& topic,
   KafkaError error = check_leader_epoch(*partition, wanted.current_leader_epoch);
   if (error != KafkaError::kNone) return error;
   auto found = broker::end_of_epoch(*partition, LeaderEpoch(wanted.leader_epoch));
-  if (!found.ok()) return to_kafka(found.error().code);
+  if (!found.ok()) return partition_error(found.error().code);
   if (!*found) return KafkaError::kNone;
   out.leader_epoch = (*found)->epoch.value;
   out.end_offset = (*found)->end.value;
@@ -36,6 +37,7 @@ KafkaError answer(broker::Broker& broker, const std::string& topic,
 
 void offset_for_leader_epoch(const Call& call, OffsetForLeaderEpochRequest request,
                              Reply<OffsetForLeaderEpochResponse> reply) {
+  drop_repeated_partitions(request.topics, &TopicRequest::topic, &TopicRequest::OffsetForLeaderPartition::partition);
   call.run_blocking([&broker = call.server.broker, request = std::move(request), reply = std::move(reply)]() mutable {
     OffsetForLeaderEpochResponse response;
     for (const auto& topic : request.topics) {

@@ -45,11 +45,13 @@ CreatePartitionsResponse::TopicResult create(broker::Broker& broker, const Creat
       !assignment_fits(topic, found->partitions.size())) {
     return refuse(KafkaError::kInvalidReplicaAssignment, "every new partition is assigned to the one broker there is");
   }
-  int64_t added = topic.count - static_cast<int64_t>(found->partitions.size());
-  if (!validate_only && added > 0 && !quota.admit(added)) {
-    return refuse(KafkaError::kThrottlingQuotaExceeded, MutationQuota::kExceeded);
+  // What is refused anyway does not count against the quota.
+  Status created = broker.create_partitions(topic.name, topic.count, /*validate_only=*/true);
+  if (created.ok() && !validate_only) {
+    int64_t added = topic.count - static_cast<int64_t>(found->partitions.size());
+    if (!quota.admit(added)) return refuse(KafkaError::kThrottlingQuotaExceeded, MutationQuota::kExceeded);
+    created = broker.create_partitions(topic.name, topic.count, /*validate_only=*/false);
   }
-  Status created = broker.create_partitions(topic.name, topic.count, validate_only);
   if (created.ok()) return {.name = topic.name};
   bool invalid = created.error().code == ErrorCode::kInvalidArgument;
   return refuse(invalid ? KafkaError::kInvalidPartitions : to_kafka(created.error().code), created.error().message);
