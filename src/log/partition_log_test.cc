@@ -151,64 +151,6 @@ TEST_F(PartitionLogTest, LogAppendTimeIsWrittenWithAValidChecksum) {
   EXPECT_EQ((*found)->offset.value, 0);
 }
 
-TEST_F(PartitionLogTest, FindsTheFirstRecordAtOrAfterATime) {
-  config.segment_bytes = 3000;
-  log->set_config(config);
-  for (int i = 0; i < 300; ++i) ASSERT_OK(append(*log, make_batch("x", 3, 1000 + 10 * i)));
-  ASSERT_OK(log->flush());
-  for (int i = 0; i < 300; i += 11) {
-    auto found = log->offset_for_timestamp(1000 + 10 * i + 1);
-    ASSERT_OK(found);
-    ASSERT_TRUE(found->has_value());
-    EXPECT_EQ((*found)->offset.value, 3 * i + 1);
-    EXPECT_EQ((*found)->timestamp_ms, 1000 + 10 * i + 1);
-  }
-  auto none = log->offset_for_timestamp(1'000'000);
-  ASSERT_OK(none);
-  EXPECT_FALSE(none->has_value());
-  auto latest = log->max_timestamp();
-  ASSERT_OK(latest);
-  EXPECT_EQ((*latest)->offset.value, 899);
-  EXPECT_EQ((*latest)->timestamp_ms, 1000 + 2990 + 2);
-}
-
-TEST_F(PartitionLogTest, TheLatestTimeIsOneThatCanBeRead) {
-  ASSERT_OK(append(*log, make_batch("a", 1, 1000)));
-  EXPECT_FALSE((*log->max_timestamp()).has_value());
-  ASSERT_OK(log->flush());
-  ASSERT_OK(append(*log, make_batch("b", 1, 2000)));
-  EXPECT_EQ((*log->max_timestamp())->timestamp_ms, 1000) << "the later one is not on the disk";
-  ASSERT_OK(append(*log, make_batch("c", 1, 500)));
-  ASSERT_OK(log->flush());
-  EXPECT_EQ((*log->max_timestamp())->timestamp_ms, 2000);
-  ASSERT_OK(log->delete_records(Offset(2)));
-  EXPECT_EQ((*log->max_timestamp())->timestamp_ms, 500) << "that of what is left";
-}
-
-TEST_F(PartitionLogTest, HowLateSegmentsAreIsReadOnce) {
-  config.segment_bytes = 3000;
-  log->set_config(config);
-  for (int i = 0; i < 100; ++i) ASSERT_OK(append(*log, make_batch("x", 3, 1000 + 10 * i)));
-  ASSERT_OK(log->close());
-  ASSERT_OK(open());
-  for (int i = 0; i < 2; ++i) {
-    uint64_t opened = disk.calls(os::DiskCall::kOpen);
-    EXPECT_FALSE((*log->offset_for_timestamp(1'000'000)).has_value());
-    EXPECT_EQ(disk.calls(os::DiskCall::kOpen) > opened, i == 0);
-    log->release_idle_resources();
-  }
-  ASSERT_OK(append(*log, make_batch("late", 1, 1'000'000)));
-  ASSERT_OK(log->flush());
-  EXPECT_EQ((*log->offset_for_timestamp(1'000'000))->offset, Offset(300));
-}
-
-TEST_F(PartitionLogTest, TimesThatGoBackwardsAreFoundInOffsetOrder) {
-  for (int64_t time : {100, 500, 200, 400, 600}) ASSERT_OK(append(*log, make_batch("x", 1, time)));
-  ASSERT_OK(log->flush());
-  EXPECT_EQ((*log->offset_for_timestamp(300))->offset.value, 1);
-  EXPECT_EQ((*log->offset_for_timestamp(550))->offset.value, 4);
-}
-
 TEST_F(PartitionLogTest, ATimeInsideOfABombIsFoundAtItsFirstRecord) {
   ASSERT_OK(append(*log, make_batch("x", 2, 1000)));
   record::BatchBuilder bomb(codec::Compression::kZstd);
