@@ -460,41 +460,6 @@ TEST_F(KafkaServerTest, BytesMayComeOneByOne) {
   EXPECT_EQ(c.receive<ApiVersionsResponse>(0, 10).error_code, 0);
 }
 
-TEST_F(KafkaServerTest, HalfClosedClientsStillGetTheirAnswers) {
-  create("t");
-  auto c = client();
-  for (int i = 0; i < 10; ++i) c.send(produce_request("t", 0, batch_of({"v"}).bytes()), 9, i);
-  c.socket().shutdown_send();
-  for (int i = 0; i < 10; ++i) EXPECT_EQ(produce_error(c.receive<ProduceResponse>(9, i)), 0);
-  EXPECT_EQ(c.receive_frame(), "");
-}
-
-// More than may be in flight, so that most of them wait while the client's side is closed.
-TEST_F(KafkaServerTest, AllThatAClientSentBeforeItsEndIsServed) {
-  constexpr int kRequests = 2000;
-  create("t");
-  std::string answered, silent;
-  for (int i = 0; i < kRequests; ++i) {
-    answered += KafkaTestClient::frame(produce_request("t", 0, batch_of({"v"}).bytes()), 9, i);
-    silent += KafkaTestClient::frame(produce_request("t", 0, batch_of({"v"}).bytes(), 0), 9, i);
-  }
-  auto half_closed = client();
-  half_closed.socket().send(answered);
-  half_closed.socket().shutdown_send();
-  for (int i = 0; i < kRequests; ++i) ASSERT_EQ(produce_error(half_closed.receive<ProduceResponse>(9, i)), 0);
-  EXPECT_EQ(half_closed.receive_frame(), "");
-  {
-    auto gone = client();
-    gone.socket().send(silent);
-  }
-  auto partition = broker_->partition({"t", PartitionId(0)});
-  auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (partition->high_watermark() < Offset(2 * kRequests) && std::chrono::steady_clock::now() < deadline) {
-    std::this_thread::yield();
-  }
-  EXPECT_EQ(partition->high_watermark(), Offset(2 * kRequests));
-}
-
 TEST_F(KafkaServerTest, SlowReadersArePaused) {
   create("t");
   auto c = client();

@@ -1,12 +1,14 @@
 #include "kafka/response_queue.h"
 
+#include <algorithm>
+
 namespace headrace::kafka {
 
 class QueuedSlot final : public ResponseSlot {
  public:
   QueuedSlot(std::shared_ptr<ResponseQueue> queue, uint64_t place) : queue_(std::move(queue)), place_(place) {}
   ~QueuedSlot() override {
-    if (queue_) queue_->abandon();
+    if (queue_) queue_->abandon(place_);
   }
   void complete(std::vector<Sendable> pieces) override {
     std::exchange(queue_, nullptr)->complete(place_, std::move(pieces));
@@ -44,9 +46,9 @@ void ResponseQueue::mute(std::chrono::milliseconds wait) {
   loop_.post([self = shared_from_this(), wait] { self->mute_on_loop(wait); });
 }
 
-void ResponseQueue::abandon() {
-  if (loop_.in_loop()) return abandon_on_loop();
-  loop_.post([self = shared_from_this()] { self->abandon_on_loop(); });
+void ResponseQueue::abandon(uint64_t place) {
+  if (loop_.in_loop()) return end_before(place);
+  loop_.post([self = shared_from_this(), place] { self->end_before(place); });
 }
 
 void ResponseQueue::complete_on_loop(uint64_t place, std::vector<Sendable> pieces) {
@@ -55,7 +57,7 @@ void ResponseQueue::complete_on_loop(uint64_t place, std::vector<Sendable> piece
   done.holding = false;
   done.pieces = std::move(pieces);
   if (!connection_) return;
-  while (!entries_.empty() && entries_.front().complete) {
+  while (first_place_ < end_place_ && !entries_.empty() && entries_.front().complete) {
     Entry entry = std::move(entries_.front());
     entries_.pop_front();
     ++first_place_;
@@ -66,6 +68,7 @@ void ResponseQueue::complete_on_loop(uint64_t place, std::vector<Sendable> piece
       connection_->send(std::move(piece));
     }
   }
+  end_before(end_place_);
   progressed_();
 }
 
@@ -79,8 +82,9 @@ void ResponseQueue::mute_on_loop(std::chrono::milliseconds wait) {
   if (connection_) mute_(wait);
 }
 
-void ResponseQueue::abandon_on_loop() {
-  if (connection_) connection_->close_now();
+void ResponseQueue::end_before(uint64_t place) {
+  end_place_ = std::min(end_place_, place);
+  if (connection_ && first_place_ >= end_place_) connection_->close();
 }
 
 }  // namespace headrace::kafka

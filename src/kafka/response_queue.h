@@ -28,6 +28,8 @@ class ResponseQueue : public std::enable_shared_from_this<ResponseQueue> {
 
   /// A place at the end of the queue for a request of `bytes` to `api`.
   std::unique_ptr<ResponseSlot> open(const Api& api, size_t bytes);
+  /// Takes no more requests: the connection is closed once those in the queue have been answered.
+  void end() { end_before(first_place_ + entries_.size()); }
   /// The connection is gone.
   void detach() { connection_ = nullptr; }
 
@@ -52,11 +54,12 @@ class ResponseQueue : public std::enable_shared_from_this<ResponseQueue> {
   void complete(uint64_t place, std::vector<Sendable> pieces);
   void release(uint64_t place);
   void mute(std::chrono::milliseconds wait);
-  void abandon();
+  void abandon(uint64_t place);
   void complete_on_loop(uint64_t place, std::vector<Sendable> pieces);
   void release_on_loop(uint64_t place);
   void mute_on_loop(std::chrono::milliseconds wait);
-  void abandon_on_loop();
+  /// Closes the connection once the responses before `place` were sent.
+  void end_before(uint64_t place);
 
   std::shared_ptr<ServerContext> server_;  ///< Kept for handlers that are still at work when the server has gone.
   net::EventLoop& loop_;
@@ -64,7 +67,8 @@ class ResponseQueue : public std::enable_shared_from_this<ResponseQueue> {
   Function<void()> progressed_;
   Function<void(std::chrono::milliseconds)> mute_;
   std::deque<Entry> entries_;
-  uint64_t first_place_ = 0;  ///< Of entries_.front().
+  uint64_t first_place_ = 0;         ///< Of entries_.front().
+  uint64_t end_place_ = UINT64_MAX;  ///< From here on nothing is sent.
   size_t bytes_ = 0;
 };
 

@@ -74,7 +74,7 @@ size_t KafkaSession::on_bytes(BytesView bytes) {
 
 bool KafkaSession::on_end() {
   peer_ended_ = true;
-  return !closing_ && responses_->requests() > 0;
+  return responses_->requests() > 0;
 }
 
 void KafkaSession::on_drained() { resume(); }
@@ -179,7 +179,7 @@ void KafkaSession::refuse(std::string_view why) {
   closing_ = true;
   if (server_->refused_requests) server_->refused_requests->add();
   log_debug("kafka: closing the connection from {}: {}", connection_.remote_address(), why);
-  connection_.close();
+  responses_->end();
 }
 
 void KafkaSession::on_progress() {

@@ -47,7 +47,7 @@ class Tail:
     def __init__(self, bootstrap, topic, isolation="read_committed"):
         self.topic = topic
         self.count = [0] * PARTITIONS
-        self.consumer = reader(bootstrap, **{"isolation.level": isolation})
+        self.consumer = reader(bootstrap, **{"isolation.level": isolation, "check.crcs": True})
         self.consumer.assign([TopicPartition(topic, p, 0) for p in range(PARTITIONS)])
 
     def read(self, wanted):

@@ -25,15 +25,15 @@ def address(text):
     return host, int(port)
 
 
-def frame(api_key, version, body):
-    header = struct.pack(">hhih", api_key, version, 1, 4) + b"peer"
+def frame(api_key, version, body, correlation_id=1):
+    header = struct.pack(">hhih", api_key, version, correlation_id, 4) + b"peer"
     return struct.pack(">i", len(header) + len(body)) + header + body
 
 
-def fetch(topic):
+def fetch(topic, correlation_id=1, most=FETCH_BYTES):
     name = topic.encode()
-    return frame(1, 4, struct.pack(">iiiib", -1, 100, 1, FETCH_BYTES, 0) + struct.pack(">ih", 1, len(name)) + name
-                 + struct.pack(">iiqi", 1, 0, 0, FETCH_BYTES))
+    return frame(1, 4, struct.pack(">iiiib", -1, 100, 1, most, 0) + struct.pack(">ih", 1, len(name)) + name
+                 + struct.pack(">iiqi", 1, 0, 0, most), correlation_id)
 
 
 def descriptors(pid):
