@@ -1,6 +1,7 @@
 // Short ways to say common things, for the broker's tests.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <future>
@@ -53,11 +54,12 @@ inline Result<Produced> produce(Partition& partition, const record::Batch& batch
   return answer_of<Result<Produced>>([&](auto done) { partition.produce(std::span(&batch, 1), done); });
 }
 
-/// The values of all records that a consumer of this isolation can read, aborted ones left out.
+/// The values of all records from an offset on that a consumer of this isolation can read, aborted ones left out.
 inline std::vector<std::string> values_in(Partition& partition,
-                                          bus::Isolation isolation = bus::Isolation::kReadCommitted) {
+                                          bus::Isolation isolation = bus::Isolation::kReadCommitted,
+                                          Offset from = Offset(0)) {
   std::vector<std::string> values;
-  Offset at = partition.log_start();
+  Offset at = std::max(from, partition.log_start());
   while (at < partition.readable_end(isolation)) {
     auto data = partition.read(at, 1 << 20, isolation);
     if (!data.ok() || data->next_offset <= at) break;

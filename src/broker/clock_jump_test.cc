@@ -1,5 +1,5 @@
-// A running broker whose wall clock jumps an hour back and forth: sessions and timeouts don't notice, and everything
-// that is answered stays.
+// R14: a running broker whose wall clock jumps an hour back and forth, a day ahead, ten years back, or stands still:
+// sessions and timeouts don't notice, and everything that is answered stays.
 #include <atomic>
 #include <thread>
 
@@ -14,6 +14,21 @@ namespace {
 
 using namespace std::chrono_literals;
 using Error = CoordinatorError;
+
+constexpr milliseconds kDay = 24h, kTenYears = 3650 * kDay;
+
+/// A JumpingClock whose wall clock can be made to stand still.
+class StoppableClock final : public os::Clock {
+ public:
+  int64_t wall_ms() override { return stopped_at_ms_ < 0 ? clock_.wall_ms() : stopped_at_ms_.load(); }
+  std::chrono::nanoseconds monotonic() override { return clock_.monotonic(); }
+  void jump(milliseconds by) { clock_.jump(by); }
+  void stop_wall() { stopped_at_ms_ = clock_.wall_ms(); }
+
+ private:
+  JumpingClock clock_;
+  std::atomic<int64_t> stopped_at_ms_{-1};
+};
 
 class BrokerClockJump : public testing::Test {
  protected:
@@ -69,7 +84,7 @@ class BrokerClockJump : public testing::Test {
         [&](auto done) { broker_->groups().consumer_heartbeat(std::move(request), done); });
   }
 
-  JumpingClock clock_;
+  StoppableClock clock_;
   os::SimulatedFileSystem disk_;
   flow::MetricsRegistry metrics_;
   std::unique_ptr<Broker> broker_;
@@ -80,7 +95,7 @@ TEST_F(BrokerClockJump, TransactionsAndSessionsLastAsLongAsTheyWould) {
   auto producer = init("tx", 60s);
   ASSERT_EQ(begin("tx", producer), Error::kNone);
   int32_t epoch = beat(kJoinEpoch).member_epoch;
-  for (milliseconds by : {1h, -2h, 1h}) {
+  for (milliseconds by : {milliseconds(1h), milliseconds(-2h), kDay, -kTenYears, kTenYears}) {
     clock_.jump(by);
     let_timers_run();
     EXPECT_EQ(broker_->transactions().describe("tx")->state, TransactionState::kOngoing);
@@ -98,9 +113,12 @@ TEST_F(BrokerClockJump, TransactionsThatARestartFindsOpenBeginTheirTimeAnew) {
   open();
   let_timers_run();
   EXPECT_EQ(broker_->transactions().describe("tx")->state, TransactionState::kOngoing);
-  clock_.jump(-2h);
-  open();
-  let_timers_run();
+  for (milliseconds by : {milliseconds(-2h), kDay, -kTenYears}) {
+    clock_.jump(by);
+    open();
+    let_timers_run();
+    EXPECT_EQ(broker_->transactions().describe("tx")->state, TransactionState::kOngoing);
+  }
   EXPECT_EQ(commit("tx", producer), Error::kNone);
 }
 
@@ -115,14 +133,48 @@ TEST_F(BrokerClockJump, RecordsOfARightClockAreTakenByABrokerThatIsAnHourBehind)
   EXPECT_TRUE(send("t", "of the past", now_ms).ok());
 }
 
+TEST_F(BrokerClockJump, WhileItStandsStillTransactionsTimeOutAllTheSame) {
+  clock_.stop_wall();
+  auto producer = init("tx", 60s);
+  ASSERT_EQ(begin("tx", producer), Error::kNone);
+  int32_t epoch = beat(kJoinEpoch).member_epoch;
+  for (int i = 0; i < 3; ++i) {
+    let_timers_run();
+    ASSERT_TRUE(send("t", "same time", clock_.wall_ms()).ok());
+    auto answer = beat(epoch);
+    EXPECT_EQ(answer.error, Error::kNone);
+    epoch = answer.member_epoch;
+  }
+  EXPECT_EQ(broker_->transactions().describe("tx")->state, TransactionState::kOngoing);
+  EXPECT_EQ(commit("tx", producer), Error::kNone);
+  EXPECT_EQ(values_in(*partition("t")).size(), 3u);
+}
+
+/// The retention of a week reaches no record that is a day older than it is, and none that is of the future.
+TEST_F(BrokerClockJump, ADayAheadAndTenYearsBackDeleteNothing) {
+  create("rolled", {{"segment.bytes", "2000"}});
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(send("rolled", std::string(1500, 'r'), clock_.wall_ms()).ok());
+  for (milliseconds by : {kDay, -kTenYears, kTenYears}) {
+    clock_.jump(by);
+    broker_->apply_retention();
+    EXPECT_EQ(partition("rolled")->log_start(), Offset(0));
+    open();
+  }
+  EXPECT_EQ(values_in(*partition("rolled")).size(), 5u);
+}
+
 TEST_F(BrokerClockJump, WhatIsAnsweredStaysWhileItJumps) {
   os::Random random(11);
-  create("stamped", {{"message.timestamp.type", "LogAppendTime"}, {"segment.bytes", "2000"}, {"segment.ms", "600000"}});
+  create("stamped", {{"message.timestamp.type", "LogAppendTime"},
+                     {"segment.bytes", "2000"},
+                     {"segment.ms", "600000"},
+                     {"retention.ms", "-1"}});
   create("latest", {{"cleanup.policy", "compact"}, {"segment.bytes", "2000"}, {"min.cleanable.dirty.ratio", "0.01"}});
+  constexpr milliseconds jumps[] = {1h, -1h, 1h, -1h, kDay, -kDay, -kTenYears};
   std::vector<std::string> sent;
   int64_t position = 0;
   for (int i = 0; i < 400; ++i) {
-    if (random.chance(0.2)) clock_.jump(random.chance(0.5) ? 1h : -1h);
+    if (random.chance(0.2)) clock_.jump(jumps[random.below(std::size(jumps))]);
     if (random.chance(0.02)) open();
     if (random.chance(0.05)) broker_->apply_retention();
     if (random.chance(0.05)) broker_->apply_compaction();

@@ -1,5 +1,5 @@
-// A wall clock that jumps an hour back and forth: nothing is lost, nothing goes earlier than the clock says, and times
-// are found all the same.
+// R14: a wall clock that jumps an hour back and forth, a day or ten years, or stands still: nothing is lost, nothing
+// goes earlier than the clock says, and times are found all the same.
 #include <algorithm>
 
 #include "log/log_test_support.h"
@@ -12,6 +12,8 @@ using namespace std::chrono_literals;
 
 constexpr int64_t kMinuteMs = 60 * 1000;
 constexpr int64_t kHourMs = 60 * kMinuteMs;
+constexpr int64_t kDayMs = 24 * kHourMs;
+constexpr int64_t kTenYearsMs = 3650 * kDayMs;
 
 class ClockJump : public ::testing::Test {
  protected:
@@ -90,15 +92,19 @@ TEST_F(ClockJump, ProducersAreRememberedOverIt) {
   ASSERT_OK(test_.open());
   auto batch = of_producer(make_batch("once", 3, now_ms()), 7, 0, 0);
   ASSERT_OK(append(log(), batch));
-  for (int64_t by_ms : {kHourMs, -2 * kHourMs, kHourMs}) {
-    jump(by_ms);
-    ASSERT_OK(log().delete_old_segments());
-    ASSERT_OK(log().flush());
-    ASSERT_OK(log().checkpoint());
-    ASSERT_OK(test_.open());
+  auto expect_remembered = [&] {
     auto again = append(log(), batch);
     ASSERT_OK(again);
     EXPECT_TRUE(again->duplicate);
+  };
+  for (int64_t by_ms : {kHourMs, -2 * kHourMs, 2 * kDayMs, -kTenYearsMs, kTenYearsMs}) {
+    jump(by_ms);
+    ASSERT_OK(log().delete_old_segments());
+    expect_remembered();
+    ASSERT_OK(log().flush());
+    ASSERT_OK(log().checkpoint());
+    ASSERT_OK(test_.open());
+    expect_remembered();
   }
 }
 
@@ -159,12 +165,17 @@ class JumpModel {
     switch (random_.below(10)) {
       default: return add();
       case 5: return test_.clock.advance(std::chrono::milliseconds(random_.below(20 * kMinuteMs)));
-      case 6: return test_.clock.jump_wall(now_ms() + (random_.chance(0.5) ? kHourMs : -kHourMs));
+      case 6: return jump();
       case 7: return retain();
       case 8: return find();
       case 9:
         if (random_.chance(0.2)) restart();
     }
+  }
+  void jump() {
+    constexpr int64_t jumps_ms[] = {kHourMs, -kHourMs, kHourMs, -kHourMs, kDayMs, -kTenYearsMs, kTenYearsMs};
+    int64_t to_ms = now_ms() + jumps_ms[random_.below(std::size(jumps_ms))];
+    if (to_ms > 0) test_.clock.jump_wall(to_ms);
   }
   void add() {
     ASSERT_OK(append(*test_.log, make_batch(std::to_string(times_.size()), 1, now_ms())));

@@ -65,7 +65,7 @@ Result<AppendResult> PartitionLogImpl::append(std::span<const record::Batch> bat
     return fail(written.error());
   }
   AppendResult result{.base_offset = log_end_, .append_time_ms = stamp_time ? now_ms : -1};
-  take_over(now_ms);
+  take_over();
   result.last_offset = log_end_ - 1;
   result.log_end = log_end_;
   return result;
@@ -186,12 +186,12 @@ Status PartitionLogImpl::roll(int64_t now_ms) {
 }
 
 // What was staged is in the file: counts it in.
-void PartitionLogImpl::take_over(int64_t now_ms) {
+void PartitionLogImpl::take_over() {
   Segment& segment = *active();
   for (size_t i = 0; i < staging_.headers.size(); ++i) {
     const record::BatchHeader& header = staging_.headers[i];
     segment.note(header, config_.index_interval_bytes);
-    if (auto aborted = producers_.apply(header, staging_.markers[i], now_ms)) segment.note_aborted(*aborted);
+    if (auto aborted = producers_.apply(header, staging_.markers[i], uptime_ms())) segment.note_aborted(*aborted);
   }
   log_end_ = staging_.headers.back().next_offset();
   latest_epoch_ = staging_.headers.back().partition_leader_epoch;

@@ -106,7 +106,11 @@ class PartitionLogImpl final : public PartitionLog {
   bool must_roll(int64_t now_ms) const;
   SegmentPtr make_segment(Offset base) const;
   Status roll(int64_t now_ms);
-  void take_over(int64_t now_ms);
+  void take_over();
+  /// What the silence of producers is measured by: no jump of the wall clock makes one look silent.
+  int64_t uptime_ms() const {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(clock_.monotonic()).count();
+  }
   Error fail(const Error& error);
   void tell_health();
   std::vector<DamagedRange> damaged_in_reach() const;

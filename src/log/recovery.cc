@@ -222,7 +222,7 @@ Result<bool> Recovery::load_producers(Offset offset) {
   auto decoded = decode_producer_snapshot(*bytes);
   if (decoded.ok()) {
     log_.producers_ = *std::move(decoded);
-    log_.producers_.touch(now_ms_);
+    log_.producers_.touch(log_.uptime_ms());
     return true;
   }
   log_warn("{}: {}; kept as {}{}", path, decoded.error().message, path, kSetAsideSuffix);
@@ -340,7 +340,7 @@ void Recovery::take_batch(Segment& segment, const BatchScanner& scanner) {
   segment.skip_to(scanner.position());
   segment.note(header, log_.config_.index_interval_bytes);
   auto marker = record::read_marker(header, scanner.batch());
-  if (auto aborted = log_.producers_.apply(header, marker.ok() ? *marker : std::nullopt, now_ms_))
+  if (auto aborted = log_.producers_.apply(header, marker.ok() ? *marker : std::nullopt, log_.uptime_ms()))
     segment.note_aborted(*aborted);
   log_.latest_epoch_ = header.partition_leader_epoch;
 }
