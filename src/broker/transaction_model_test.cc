@@ -113,7 +113,7 @@ class World {
     auto who = init(id, 1ms, std::nullopt).producer;
     clock_.advance(-1h);
     auto begun = answer_of<Error>([&](auto done) {
-      transactions().add_partitions(id, who, {{"clock", PartitionId(0)}}, done);
+      transactions().add_partitions(id, who, {{"clock", PartitionId(0)}}, Joined::kOnDisk, done);
     });
     clock_.advance(1h);
     ASSERT_EQ(begun, Error::kNone);
@@ -307,9 +307,9 @@ class Schedule {
   void add(Producer& producer, ProducerIdentity who, int partition) {
     auto answer = answer_of<Error>([&](auto done) {
       if (partition == model::TransactionModel::kPositions)
-        world_.transactions().add_offsets(producer.id, who, group(), done);
+        world_.transactions().add_offsets(producer.id, who, group(), Joined::kOnDisk, done);
       else
-        world_.transactions().add_partitions(producer.id, who, {{"t", PartitionId(partition)}}, done);
+        world_.transactions().add_partitions(producer.id, who, {{"t", PartitionId(partition)}}, Joined::kOnDisk, done);
     });
     if (!producer.model->open()) producer.begun = now_;
     auto expected = producer.model->add(who, partition);
