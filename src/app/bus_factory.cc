@@ -28,7 +28,7 @@ broker::BrokerOptions broker_options(const Config& config, size_t descriptors) {
   options.data_directory = config.data;
   auto cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   options.recovery_threads = cores;
-  options.flush_threads = config.broker.flush_threads.value_or(std::max(options.flush_threads, cores));
+  options.flush_threads = config.broker.flush_threads.value_or(std::max(options.flush_threads, 2 * cores));
   options.open_files_max =
       config.broker.open_files_max.value_or(std::min(options.open_files_max, descriptors / kOpenFilesShare));
   return options;

@@ -36,7 +36,7 @@ struct BrokerOptions {
   std::optional<int64_t> disk_reserve_bytes = std::nullopt;
   int32_t offsets_partitions = 1;  ///< offsets.topic.num.partitions, when __consumer_offsets is first made.
   int32_t transaction_partitions = 1;
-  int flush_threads = 2;  ///< Threads that fdatasync; as many partitions are synced at once.
+  int flush_threads = 4;  ///< Threads that fdatasync, and wait for the disk; as many partitions are synced at once.
   std::chrono::milliseconds retention_check_interval{300000};  ///< log.retention.check.interval.ms
   CompactorOptions compaction;
   std::chrono::milliseconds group_initial_rebalance_delay{50};  ///< group.initial.rebalance.delay.ms

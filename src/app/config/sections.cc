@@ -78,7 +78,9 @@ constexpr OptionSpec kBrokerOptions[] = {
      .type = OptionType::kInteger,
      .min = 1,
      .max = 256,
-     .help = "Threads that make records durable, each one partition at a time; by default 2, or one for each core."},
+     .help =
+         "Threads that make records durable, each one partition at a time, and wait for the disk meanwhile; by default "
+         "two for each core, 4 at least."},
     {.name = "group_initial_rebalance_delay",
      .type = OptionType::kDuration,
      .fallback = "50ms",
