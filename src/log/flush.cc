@@ -86,7 +86,7 @@ std::optional<PartitionLogImpl::FlushPass> PartitionLogImpl::begin_pass(Checkpoi
   pass.sync_directory = std::exchange(directory_dirty_, false);
   pass.sync_parent = std::exchange(parent_dirty_, false);
   if (!checkpoint) return pass;
-  producers_.expire(clock_.wall_ms() - config_.producer_id_expiration_ms);
+  producers_.expire(uptime_ms() - config_.producer_id_expiration_ms);
   pass.checkpoint = true;
   pass.checkpoint_synced = checkpointing != Checkpointing::kUnsynced;
   pass.no_producers = producers_.all().empty();

@@ -27,6 +27,8 @@ class PartitionLogImpl final : public PartitionLog {
   ~PartitionLogImpl() override;
   /// Reads what the directory holds and makes it fit to serve. Once, before anything else.
   Status recover();
+  /// Behind recover(): producers that were found are remembered as if they had just written.
+  void begin_uptime();
 
   Result<AppendResult> append(std::span<const record::Batch> batches, LeaderEpoch epoch) override;
   Status flush() override;
@@ -104,7 +106,9 @@ class PartitionLogImpl final : public PartitionLog {
   bool must_roll(int64_t now_ms) const;
   SegmentPtr make_segment(Offset base) const;
   Status roll(int64_t now_ms);
-  void take_over(int64_t now_ms);
+  void take_over();
+  /// By the monotonic clock: producers are forgotten by it.
+  int64_t uptime_ms() const;
   Error fail(const Error& error);
   void tell_health();
   std::vector<DamagedRange> damaged_in_reach() const;

@@ -20,7 +20,7 @@ Result<int64_t> PartitionLogImpl::detach_old_segments() {
   Offset watermark, log_start;
   {
     std::lock_guard lock(mutex_);
-    producers_.expire(clock_.wall_ms() - config_.producer_id_expiration_ms);
+    producers_.expire(uptime_ms() - config_.producer_id_expiration_ms);
     config = config_;
     watermark = high_watermark_held();
     log_start = log_start_;
