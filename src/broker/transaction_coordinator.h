@@ -87,9 +87,13 @@ class TransactionCoordinator final : public Transactions {
     ProducerIdentity marker;  ///< The identity that the markers carry.
     ProducerIdentity next;    ///< And the one that the producer goes on with.
     std::set<TopicPartition> partitions;
+    /// Of these, the ones that held nothing of the transaction before the first marker: they need none. One that was
+    /// appended but is not on the disk must not look like that.
+    std::set<TopicPartition> without_records;
     IdentityCallback done;
+    std::atomic<bool> answered{false};  ///< `done` was called.
     std::atomic<int> markers_left{0};
-    std::atomic<bool> cut_short{false};  ///< A marker can't be written: the next start goes on.
+    std::atomic<bool> cut_short{false};  ///< The broker is closing: the next start goes on.
   };
   using EndingRef = std::shared_ptr<Ending>;
 
@@ -127,6 +131,9 @@ class TransactionCoordinator final : public Transactions {
   void append_marker(const TopicPartition& tp, ProducerIdentity producer, bool commit, int32_t coordinator_epoch,
                      MarkerCallback done);
   void marker_written(const EndingRef& ending, const TopicPartition& tp, const Status& written);
+  void retry_marker(const EndingRef& ending, const TopicPartition& tp);
+  static void answer_undone(const EndingRef& ending);
+  std::optional<log::ProducerInfo> known_in(const TopicPartition& tp, ProducerId producer);
   void complete(const EndingRef& ending);
   /// Offsets that were committed in a transaction which ended in `tp` take effect or go.
   void complete_offsets(const TopicPartition& tp, ProducerId producer, bool commit);
@@ -135,6 +142,8 @@ class TransactionCoordinator final : public Transactions {
   CoordinatorLog& log_of(std::string_view transactional_id);
   void finish_decided(std::unique_lock<std::mutex> lock, const TransactionRef& transaction, IdentityCallback done);
   void reopen(std::unique_lock<std::mutex> lock, const TransactionRef& transaction, std::set<TopicPartition> left_open);
+  /// Aborts in one partition what a producer of an unknown id left open.
+  void abort_unknown(const TopicPartition& tp, ProducerIdentity producer, IdentityCallback done);
   void find_open_transactions(std::map<ProducerId, std::set<TopicPartition>>& open,
                               std::map<ProducerId, int16_t>& epochs);
 
