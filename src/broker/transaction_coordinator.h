@@ -73,6 +73,7 @@ class TransactionCoordinator final : public Transactions {
     /// Calls that passed the check and have not appended their records yet: those of produce(), and of an Ongoing.
     int appending = 0;
     Function<void()> when_appended;  ///< What an end waits with while appending > 0.
+    bool joins_anew = false;         ///< With each request, as version 2 of the protocol does.
     Timers::Id timer = 0;
     bool completing = false;         ///< Complete* is on its way to the disk: the next transaction waits for it.
     bool completion_failed = false;  ///< It could not be written, and is tried again later.
@@ -114,8 +115,10 @@ class TransactionCoordinator final : public Transactions {
   void write(const Transaction& transaction, const std::optional<StoredTransaction>& stored, Function<void(bool)> done);
   Result<ProducerIdentity> next_identity(const ProducerIdentity& current);
 
-  void init_idle(const TransactionRef& transaction, std::chrono::milliseconds timeout,
-                 std::optional<ProducerIdentity> current, IdentityCallback done);
+  static bool repeats_init(const Transaction& transaction, const std::optional<ProducerIdentity>& current);
+  static CoordinatorError check_init(const Transaction& transaction, const std::optional<ProducerIdentity>& current);
+  void init_idle(std::unique_lock<std::mutex> lock, const TransactionRef& transaction,
+                 std::chrono::milliseconds timeout, std::optional<ProducerIdentity> current, IdentityCallback done);
   void await_completion(std::unique_lock<std::mutex> lock, Transaction& transaction, Function<void(bool)> go_on);
   void abort_nothing(std::unique_lock<std::mutex> lock, const TransactionRef& transaction, ProducerIdentity producer,
                      IdentityCallback done);
