@@ -122,6 +122,18 @@ TEST_F(BrokerClockJump, TransactionsThatARestartFindsOpenBeginTheirTimeAnew) {
   EXPECT_EQ(commit("tx", producer), Error::kNone);
 }
 
+TEST_F(BrokerClockJump, NoBatchIsStoredTwiceThatIsSentAgainAfterAJumpOfYears) {
+  create("kept", {{"retention.ms", "-1"}});
+  auto batch = record::with_producer(batch_of({"once"}, clock_.wall_ms()), {ProducerId(7), 0, 0});
+  ASSERT_TRUE(produce(*partition("kept"), batch).ok());
+  clock_.jump(24h * 3650);
+  broker_->apply_retention();
+  auto again = produce(*partition("kept"), batch);
+  ASSERT_TRUE(again.ok()) << again.error().message;
+  EXPECT_TRUE(again->duplicate);
+  EXPECT_EQ(values_in(*partition("kept")), std::vector<std::string>{"once"});
+}
+
 /// message.timestamp.after.max.ms is an hour (KIP-937, KIP-1030): what a broker that is behind takes, as Kafka does.
 TEST_F(BrokerClockJump, RecordsOfARightClockAreTakenByABrokerThatIsAnHourBehind) {
   int64_t now_ms = clock_.wall_ms();

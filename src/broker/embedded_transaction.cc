@@ -12,7 +12,7 @@
 namespace headrace::broker {
 namespace {
 
-constexpr std::chrono::milliseconds kTransactionTimeout{60000};
+constexpr std::chrono::milliseconds kTransactionTimeout{60000};  // Twice the longest commit_interval.
 constexpr std::chrono::milliseconds kConcurrentRetry{5};
 constexpr int kConcurrentRetriesMax = 2000;
 
@@ -41,6 +41,11 @@ struct Outstanding {
     changed.wait(lock, [&] { return count == 0; });
     return failure ? Status(*failure) : Status();
   }
+  /// In place of what came of the transaction by itself.
+  void fail(Error error) {
+    std::lock_guard lock(mutex);
+    failure = std::move(error);
+  }
   void reset() {
     std::unique_lock lock(mutex);
     changed.wait(lock, [&] { return count == 0; });
@@ -62,11 +67,7 @@ class EmbeddedTransactions final : public bus::TransactionalProducer {
   EmbeddedTransactions(Broker& broker, std::string id) : broker_(broker), id_(std::move(id)) {}
 
   Status open() {
-    IdentityAnswer answer = retry_concurrent([&] {
-      return await<IdentityAnswer>([&](IdentityCallback done) {
-        broker_.transactions().init(id_, kTransactionTimeout, std::nullopt, std::move(done));
-      });
-    });
+    IdentityAnswer answer = init(std::nullopt);
     if (answer.error != CoordinatorError::kNone) return to_error(answer.error, "opening transactional id " + id_);
     identity_ = answer.producer;
     return {};
@@ -83,7 +84,7 @@ class EmbeddedTransactions final : public bus::TransactionalProducer {
 
   Status produce(const TopicPartition& tp, record::Batch batch) override {
     RETURN_IF_ERROR(in_transaction());
-    RETURN_IF_ERROR(outstanding_->so_far());
+    RETURN_IF_ERROR(judge(outstanding_->so_far()));
     auto partition = broker_.partition(tp);
     if (!partition) return no_such_partition(tp);
     RETURN_IF_ERROR(add(tp));
@@ -96,20 +97,20 @@ class EmbeddedTransactions final : public bus::TransactionalProducer {
                                    [outstanding = outstanding_](Result<Produced> r) {
                                      outstanding->finish(r.ok() ? std::nullopt : std::optional(r.error()));
                                    });
-    RETURN_IF_ERROR(note(outstanding_->so_far()));
+    RETURN_IF_ERROR(judge(outstanding_->so_far()));
     sequence->second = record::sequence_after(sequence->second, batch.header().record_count);
     return {};
   }
 
   Status commit_positions(std::string_view group, const std::vector<bus::Position>& positions) override {
     RETURN_IF_ERROR(in_transaction());
-    RETURN_IF_ERROR(outstanding_->so_far());
+    RETURN_IF_ERROR(judge(outstanding_->so_far()));
     if (positions.empty()) return {};
     if (!groups_.contains(std::string(group))) {
       auto error = await<CoordinatorError>([&](TransactionCallback done) {
         broker_.transactions().add_offsets(id_, identity_, group, Joined::kWritten, std::move(done));
       });
-      if (error != CoordinatorError::kNone) return note(to_error(error, "adding group " + std::string(group)));
+      if (error != CoordinatorError::kNone) return judge(to_error(error, "adding group " + std::string(group)));
       groups_.emplace(group);
     }
     outstanding_->begin();
@@ -123,20 +124,23 @@ class EmbeddedTransactions final : public bus::TransactionalProducer {
           }
           outstanding->finish(std::move(failure));
         });
-    return note(outstanding_->so_far());
+    return judge(outstanding_->so_far());
   }
 
   Status commit() override {
     RETURN_IF_ERROR(in_transaction());
     // Everything is on the disk before the decision is: a commit that survives a crash finds its records.
-    RETURN_IF_ERROR(note(outstanding_->wait_for_all()));
+    RETURN_IF_ERROR(judge(outstanding_->wait_for_all()));
     return end(/*commit=*/true);
   }
 
   Status abort() override {
     RETURN_IF_ERROR(in_transaction());
     outstanding_->reset();
-    return end(/*commit=*/false);
+    Status ended = end(/*commit=*/false);
+    if (ended.ok() || fenced_ || touched()) return ended;
+    open_ = false;  // It was over before.
+    return {};
   }
 
  private:
@@ -149,9 +153,37 @@ class EmbeddedTransactions final : public bus::TransactionalProducer {
     if (!open_) return Error{ErrorCode::kInvalidArgument, "transaction " + id_ + " is not open; call begin() first"};
     return {};
   }
-  Status note(Status status) {
-    if (!status.ok() && status.error().code == ErrorCode::kFenced) fenced_ = true;
-    return status;
+
+  /// What comes of a call. kFenced says no more than that the transaction is over: its time may have been up, or the id
+  /// forgotten for its silence.
+  Status judge(Status status) {
+    bool over = !status.ok() && status.error().code == ErrorCode::kFenced;
+    return over ? Status(begin_anew(status.error())) : status;
+  }
+  /// Takes the id back, unless a newer producer has it; what was in the transaction is to be done again.
+  Error begin_anew(const Error& why) {
+    IdentityAnswer answer = init(identity_);
+    fenced_ = answer.error == CoordinatorError::kProducerFenced;
+    if (fenced_) return usable().error();
+    if (answer.error == CoordinatorError::kNone) go_on_as(answer.producer);
+    Error again{ErrorCode::kUnavailable, why.message + "; what was in the transaction is to be done again"};
+    outstanding_->fail(again);
+    return again;
+  }
+  /// A new epoch counts its sequences from 0.
+  void go_on_as(ProducerIdentity identity) {
+    identity_ = identity;
+    sequences_.clear();
+    partitions_.clear();
+    groups_.clear();
+  }
+
+  IdentityAnswer init(std::optional<ProducerIdentity> current) {
+    return retry_concurrent([&] {
+      return await<IdentityAnswer>([&](IdentityCallback done) {
+        broker_.transactions().init(id_, kTransactionTimeout, current, std::move(done));
+      });
+    });
   }
 
   Status add(const TopicPartition& tp) {
@@ -160,27 +192,25 @@ class EmbeddedTransactions final : public bus::TransactionalProducer {
       broker_.transactions().add_partitions(id_, identity_, {tp}, Joined::kWritten, std::move(done));
     });
     if (error != CoordinatorError::kNone)
-      return note(to_error(error, "adding " + to_string(tp) + " to transaction " + id_));
+      return judge(to_error(error, "adding " + to_string(tp) + " to transaction " + id_));
     partitions_.insert(tp);
     return {};
   }
 
+  /// Whether the coordinator knows of the transaction.
+  bool touched() const { return !partitions_.empty() || !groups_.empty(); }
+
   Status end(bool commit) {
-    bool touched = !partitions_.empty() || !groups_.empty();
-    if (touched) {
+    if (touched()) {
       IdentityAnswer answer = retry_concurrent([&] {
         return await<IdentityAnswer>([&](IdentityCallback done) {
           broker_.transactions().end(id_, identity_, commit, /*bump_epoch=*/true, std::move(done));
         });
       });
       if (answer.error != CoordinatorError::kNone) {
-        return note(to_error(answer.error, (commit ? "committing transaction " : "aborting transaction ") + id_));
+        return judge(to_error(answer.error, (commit ? "committing transaction " : "aborting transaction ") + id_));
       }
-      // A new epoch counts its sequences from 0.
-      identity_ = answer.producer;
-      sequences_.clear();
-      partitions_.clear();
-      groups_.clear();
+      go_on_as(answer.producer);
     }
     open_ = false;
     return {};
@@ -213,6 +243,7 @@ ErrorCode code_of(CoordinatorError error) {
     case CoordinatorError::kProducerFenced:
     case CoordinatorError::kInvalidProducerEpoch:
     case CoordinatorError::kInvalidProducerIdMapping:
+    case CoordinatorError::kInvalidTxnState:  // Of a transaction that was open: it was ended by somebody else.
     case CoordinatorError::kFencedInstanceId:
     case CoordinatorError::kIllegalGeneration:
     case CoordinatorError::kUnknownMember: return ErrorCode::kFenced;

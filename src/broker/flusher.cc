@@ -94,7 +94,7 @@ void Flusher::run() {
     if (!queue_.empty()) {
       std::shared_ptr<Partition> partition = std::move(queue_.front());
       queue_.pop_front();
-      if (!queue_.empty() && idle_ > 0) idle_wake_.notify_one();
+      leave_to_idle();
       flush(lock, std::move(partition));
     } else if (stopping_) {
       return;
@@ -102,6 +102,12 @@ void Flusher::run() {
       wait(lock, next);
     }
   }
+}
+
+/// What would wait for this thread's flush otherwise: partitions in the queue, and those that gather unwatched.
+void Flusher::leave_to_idle() {
+  bool unwatched = !gathering_.empty() && !gatherer_;
+  if (idle_ > 0 && (!queue_.empty() || unwatched)) idle_wake_.notify_one();
 }
 
 void Flusher::wait(std::unique_lock<std::mutex>& lock, std::chrono::nanoseconds next) {

@@ -53,6 +53,7 @@ class Flusher {
   enum class Wake { kNobody, kIdle, kGatherer };
 
   void run();
+  void leave_to_idle();
   void wait(std::unique_lock<std::mutex>& lock, std::chrono::nanoseconds next);
   void wake(Wake whom);
   Wake enqueue_locked(std::shared_ptr<Partition> partition);

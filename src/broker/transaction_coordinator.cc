@@ -174,41 +174,54 @@ void TransactionCoordinator::init(std::string_view id, std::chrono::milliseconds
   TransactionRef transaction = env_.disk_space.scarce() ? nullptr : admit(id);
   if (!transaction) return done({CoordinatorError::kNotAvailable, {}});
   std::unique_lock lock(transaction->mutex);
-  const StoredTransaction& stored = transaction->stored;
-  bool unknown = stored.producer.id == kNoProducerId;  // New, or forgotten since: nobody is there to fence.
-  bool retried = current && stored.state == TransactionState::kEmpty && transaction->replaced == current;
-  if (current && !unknown && *current != stored.producer && *current != stored.previous && !retried) {
-    return lock.unlock(), done({CoordinatorError::kProducerFenced, {}});
-  }
-  if (transaction->busy) return lock.unlock(), done({CoordinatorError::kConcurrentTransactions, {}});
-  if (retried) {
-    ProducerIdentity identity = stored.producer;
-    return lock.unlock(), done({CoordinatorError::kNone, identity});
-  }
-  if (stored.state != TransactionState::kOngoing) {
-    lock.unlock();
-    return init_idle(transaction, timeout, current, std::move(done));
-  }
+  if (transaction->stored.state != TransactionState::kOngoing)
+    return init_idle(std::move(lock), transaction, timeout, current, std::move(done));
+  CoordinatorError error = check_init(*transaction, current);
+  if (error != CoordinatorError::kNone) return lock.unlock(), done({error, {}});
   begin_end(std::move(lock), transaction, /*commit=*/false, /*bump_epoch=*/true,
             [this, transaction, timeout, current, done = std::move(done)](IdentityAnswer ended) mutable {
               if (ended.error != CoordinatorError::kNone) return done(ended);
-              init_idle(transaction, timeout, current, std::move(done));
+              init_idle(std::unique_lock(transaction->mutex), transaction, timeout, current, std::move(done));
             });
 }
 
-/// Gives the id a new identity, which fences every older one.
-void TransactionCoordinator::init_idle(const TransactionRef& transaction, std::chrono::milliseconds timeout,
-                                       std::optional<ProducerIdentity> current, IdentityCallback done) {
-  std::unique_lock lock(transaction->mutex);
-  if (transaction->busy || transaction->stored.state == TransactionState::kOngoing) {
-    return lock.unlock(), done({CoordinatorError::kConcurrentTransactions, {}});
+/// Whether its producer asks again for the identity that it has been given already.
+bool TransactionCoordinator::repeats_init(const Transaction& transaction,
+                                          const std::optional<ProducerIdentity>& current) {
+  return current && transaction.stored.state == TransactionState::kEmpty && transaction.replaced == current;
+}
+
+/// Whether who asks may have the id: `current`, where there is one, is that of no producer that a newer one fenced.
+CoordinatorError TransactionCoordinator::check_init(const Transaction& transaction,
+                                                    const std::optional<ProducerIdentity>& current) {
+  const StoredTransaction& stored = transaction.stored;
+  bool unknown = stored.producer.id == kNoProducerId;  // New, or forgotten since: nobody is there to fence.
+  bool newest = !current || unknown || *current == stored.producer || *current == stored.previous ||
+                repeats_init(transaction, current);
+  if (!newest) return CoordinatorError::kProducerFenced;
+  return transaction.busy ? CoordinatorError::kConcurrentTransactions : CoordinatorError::kNone;
+}
+
+/// Gives the id a new identity, which fences every older one. Looks at everything itself: much may have happened while
+/// the transaction before was being ended.
+void TransactionCoordinator::init_idle(std::unique_lock<std::mutex> lock, const TransactionRef& transaction,
+                                       std::chrono::milliseconds timeout, std::optional<ProducerIdentity> current,
+                                       IdentityCallback done) {
+  CoordinatorError error = check_init(*transaction, current);
+  bool open = transaction->stored.state == TransactionState::kOngoing;
+  if (error == CoordinatorError::kNone && open) error = CoordinatorError::kConcurrentTransactions;
+  if (error != CoordinatorError::kNone) return lock.unlock(), done({error, {}});
+  if (repeats_init(*transaction, current)) {
+    ProducerIdentity given = transaction->stored.producer;
+    return lock.unlock(), done({CoordinatorError::kNone, given});
   }
   if (transaction->completing) {
     // The record of the end before must not come behind this one.
     return await_completion(std::move(lock), *transaction,
                             [this, transaction, timeout, current, done = std::move(done)](bool completed) mutable {
                               if (!completed) return done({CoordinatorError::kNotAvailable, {}});
-                              init_idle(transaction, timeout, current, std::move(done));
+                              init_idle(std::unique_lock(transaction->mutex), transaction, timeout, current,
+                                        std::move(done));
                             });
   }
   Result<ProducerIdentity> identity = next_identity(transaction->stored.producer);
@@ -217,19 +230,26 @@ void TransactionCoordinator::init_idle(const TransactionRef& transaction, std::c
                             .timeout_ms = static_cast<int32_t>(timeout.count()),
                             .state = TransactionState::kEmpty,
                             .update_time_ms = env_.clock.wall_ms()};
-  // In force at once, so that the older producer is fenced from here on; known to the new one when it is durable.
-  transaction->stored = changed;
-  transaction->replaced = current;
+  // In force at once, so that the older producer is fenced from here on; known to the new one when it is durable. When
+  // it can't be written, nobody gets it, and the older producer goes on.
+  StoredTransaction before = std::exchange(transaction->stored, changed);
+  std::optional<ProducerIdentity> replaced_before = std::exchange(transaction->replaced, current);
   transaction->busy = true;
   lock.unlock();
-  write(*transaction, changed, [transaction, identity = *identity, done = std::move(done)](bool written) mutable {
-    {
-      std::lock_guard relock(transaction->mutex);
-      transaction->busy = false;
-    }
-    done(written ? IdentityAnswer{CoordinatorError::kNone, identity}
-                 : IdentityAnswer{CoordinatorError::kNotAvailable, {}});
-  });
+  write(*transaction, changed,
+        [transaction, identity = *identity, before = std::move(before), replaced_before,
+         done = std::move(done)](bool written) mutable {
+          {
+            std::lock_guard relock(transaction->mutex);
+            if (!written) {
+              transaction->stored = std::move(before);
+              transaction->replaced = replaced_before;
+            }
+            transaction->busy = false;
+          }
+          done(written ? IdentityAnswer{CoordinatorError::kNone, identity}
+                       : IdentityAnswer{CoordinatorError::kNotAvailable, {}});
+        });
 }
 
 CoordinatorError TransactionCoordinator::check_identity(const Transaction& transaction,
@@ -245,7 +265,9 @@ void TransactionCoordinator::add_partitions(std::string_view id, ProducerIdentit
                                             TransactionCallback done) {
   TransactionRef transaction = find(id);
   if (!transaction) return done(CoordinatorError::kInvalidProducerIdMapping);
-  if (env_.disk_space.scarce()) return done(CoordinatorError::kNotAvailable);
+  // What can't be written down could not be ended either, and would keep readers of the partitions waiting.
+  bool writable = !env_.disk_space.scarce() && !log_of(id).partition()->log().out_of_service();
+  if (!writable) return done(CoordinatorError::kNotAvailable);
   for (const TopicPartition& tp : partitions) {
     CoordinatorError error = check_partition(tp);
     if (error != CoordinatorError::kNone) return done(error);
@@ -270,22 +292,24 @@ void TransactionCoordinator::add_partitions(std::string_view id, ProducerIdentit
     stored.start_time_ms = env_.clock.wall_ms();
     stored.previous = {};
   }
+  transaction->joins_anew = joined == Joined::kWritten;
   size_t before = stored.partitions.size();
   stored.partitions.insert(partitions.begin(), partitions.end());
   bool changed = begins || stored.partitions.size() != before;
   stored.update_time_ms = env_.clock.wall_ms();
+  // Where nothing changes, what did may still be on its way.
+  if (!changed && joined == Joined::kWritten) return lock.unlock(), done(CoordinatorError::kNone);
   StoredTransaction copy = stored;
   ++transaction->appending;  // An end that comes now is behind it in the log, where the last record counts.
   lock.unlock();
   if (begins) begin_timer(transaction);
   if (joined == Joined::kOnDisk) {
-    // Also where nothing changes: what did may still be on its way.
     write(*transaction, copy, [done = std::move(done)](bool written) mutable {
       done(written ? CoordinatorError::kNone : CoordinatorError::kNotAvailable);
     });
     return appended(transaction);
   }
-  if (changed) write(*transaction, copy, [](bool) {});
+  write(*transaction, copy, [](bool) {});
   appended(transaction);
   done(CoordinatorError::kNone);
 }
@@ -320,6 +344,7 @@ void TransactionCoordinator::produce(std::string_view id, const std::shared_ptr<
   };
   TransactionRef transaction = find(id);
   if (!transaction) return refuse(ErrorCode::kInvalidArgument, "there is no such transactional id");
+  if (batches.empty()) return refuse(ErrorCode::kInvalidArgument, "no batch");
   {
     std::unique_lock lock(transaction->mutex);
     const StoredTransaction& stored = transaction->stored;
@@ -335,6 +360,12 @@ void TransactionCoordinator::produce(std::string_view id, const std::shared_ptr<
         !stored.partitions.contains(partition->tp())) {
       return lock.unlock(),
              refuse(ErrorCode::kInvalidArgument, to_string(partition->tp()) + " is in no open transaction of it");
+    }
+    // Its sequence numbers begin with the transaction: what came before this was refused, and comes again first (as in
+    // Kafka's ProducerAppendInfo.checkSequence).
+    bool follows = transaction->joins_anew && batches.front().header().base_sequence > 0;
+    if (follows && !partition->log().producer(stored.producer.id)) {
+      return lock.unlock(), refuse(ErrorCode::kOutOfOrder, to_string(partition->tp()) + " has not the batch before it");
     }
     ++transaction->appending;
   }

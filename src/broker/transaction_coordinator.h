@@ -73,6 +73,7 @@ class TransactionCoordinator final : public Transactions {
     /// Calls that passed the check and have not appended their records yet: those of produce(), and of an Ongoing.
     int appending = 0;
     Function<void()> when_appended;  ///< What an end waits with while appending > 0.
+    bool joins_anew = false;         ///< With each request, as version 2 of the protocol does.
     Timers::Id timer = 0;
     bool completing = false;         ///< Complete* is on its way to the disk: the next transaction waits for it.
     bool completion_failed = false;  ///< It could not be written, and is tried again later.
@@ -87,9 +88,13 @@ class TransactionCoordinator final : public Transactions {
     ProducerIdentity marker;  ///< The identity that the markers carry.
     ProducerIdentity next;    ///< And the one that the producer goes on with.
     std::set<TopicPartition> partitions;
+    /// Of these, the ones that held nothing of the transaction before the first marker: they need none. One that was
+    /// appended but is not on the disk must not look like that.
+    std::set<TopicPartition> without_records;
     IdentityCallback done;
+    std::atomic<bool> answered{false};  ///< `done` was called.
     std::atomic<int> markers_left{0};
-    std::atomic<bool> cut_short{false};  ///< A marker can't be written: the next start goes on.
+    std::atomic<bool> cut_short{false};  ///< The broker is closing: the next start goes on.
   };
   using EndingRef = std::shared_ptr<Ending>;
 
@@ -110,8 +115,10 @@ class TransactionCoordinator final : public Transactions {
   void write(const Transaction& transaction, const std::optional<StoredTransaction>& stored, Function<void(bool)> done);
   Result<ProducerIdentity> next_identity(const ProducerIdentity& current);
 
-  void init_idle(const TransactionRef& transaction, std::chrono::milliseconds timeout,
-                 std::optional<ProducerIdentity> current, IdentityCallback done);
+  static bool repeats_init(const Transaction& transaction, const std::optional<ProducerIdentity>& current);
+  static CoordinatorError check_init(const Transaction& transaction, const std::optional<ProducerIdentity>& current);
+  void init_idle(std::unique_lock<std::mutex> lock, const TransactionRef& transaction,
+                 std::chrono::milliseconds timeout, std::optional<ProducerIdentity> current, IdentityCallback done);
   void await_completion(std::unique_lock<std::mutex> lock, Transaction& transaction, Function<void(bool)> go_on);
   void abort_nothing(std::unique_lock<std::mutex> lock, const TransactionRef& transaction, ProducerIdentity producer,
                      IdentityCallback done);
@@ -127,6 +134,9 @@ class TransactionCoordinator final : public Transactions {
   void append_marker(const TopicPartition& tp, ProducerIdentity producer, bool commit, int32_t coordinator_epoch,
                      MarkerCallback done);
   void marker_written(const EndingRef& ending, const TopicPartition& tp, const Status& written);
+  void retry_marker(const EndingRef& ending, const TopicPartition& tp);
+  static void answer_undone(const EndingRef& ending);
+  std::optional<log::ProducerInfo> known_in(const TopicPartition& tp, ProducerId producer);
   void complete(const EndingRef& ending);
   /// Offsets that were committed in a transaction which ended in `tp` take effect or go.
   void complete_offsets(const TopicPartition& tp, ProducerId producer, bool commit);
@@ -135,6 +145,8 @@ class TransactionCoordinator final : public Transactions {
   CoordinatorLog& log_of(std::string_view transactional_id);
   void finish_decided(std::unique_lock<std::mutex> lock, const TransactionRef& transaction, IdentityCallback done);
   void reopen(std::unique_lock<std::mutex> lock, const TransactionRef& transaction, std::set<TopicPartition> left_open);
+  /// Aborts in one partition what a producer of an unknown id left open.
+  void abort_unknown(const TopicPartition& tp, ProducerIdentity producer, IdentityCallback done);
   void find_open_transactions(std::map<ProducerId, std::set<TopicPartition>>& open,
                               std::map<ProducerId, int16_t>& epochs);
 

@@ -12,6 +12,9 @@ constexpr std::chrono::milliseconds kMarkerRetry{500};
 constexpr std::chrono::seconds kRecoveryWaitMax{10};
 constexpr int32_t kCoordinatorEpoch = 0;
 
+/// Whether a marker that was refused so is taken a little later.
+bool passes(ErrorCode code) { return code == ErrorCode::kOutOfSpace || code == ErrorCode::kUnavailable; }
+
 }  // namespace
 
 void TransactionCoordinator::begin_timer(const TransactionRef& transaction) {
@@ -86,7 +89,17 @@ void TransactionCoordinator::prepare(const EndingRef& ending) {
   });
 }
 
+/// What the partition knows of a producer; nothing where it knows none, or is gone.
+std::optional<log::ProducerInfo> TransactionCoordinator::known_in(const TopicPartition& tp, ProducerId producer) {
+  auto partition = topics_.partition(tp);
+  return partition ? partition->log().producer(producer) : std::nullopt;
+}
+
 void TransactionCoordinator::write_markers(const EndingRef& ending) {
+  for (const TopicPartition& tp : ending->partitions) {
+    auto known = known_in(tp, ending->marker.id);
+    if (!known || known->transaction_first_offset == kNoOffset) ending->without_records.insert(tp);
+  }
   // One more than there are, so that nothing is complete before all were begun.
   ending->markers_left = static_cast<int>(ending->partitions.size()) + 1;
   for (const TopicPartition& tp : ending->partitions) write_marker(ending, tp);
@@ -97,31 +110,40 @@ void TransactionCoordinator::write_markers(const EndingRef& ending) {
 /// coordinator asked to.
 void TransactionCoordinator::write_marker(const EndingRef& ending, const TopicPartition& tp) {
   ProducerIdentity marker = ending->marker;
-  auto partition = topics_.partition(tp);
-  auto known = partition ? partition->log().producer(marker.id) : std::nullopt;
-  if (known) marker.epoch = std::max(marker.epoch, known->epoch);
+  if (auto known = known_in(tp, marker.id)) marker.epoch = std::max(marker.epoch, known->epoch);
   append_marker(tp, marker, ending->commit, kCoordinatorEpoch,
                 [this, ending, tp](const Status& written) { marker_written(ending, tp, written); });
 }
 
 void TransactionCoordinator::marker_written(const EndingRef& ending, const TopicPartition& tp, const Status& written) {
   if (!written.ok()) {
-    switch (written.error().code) {
-      case ErrorCode::kNotFound: break;  // The topic is gone, and the transaction's records with it.
-      case ErrorCode::kFenced: return write_marker(ending, tp);  // By an epoch that came meanwhile.
-      case ErrorCode::kClosed: ending->cut_short = true; break;  // The next start goes on.
-      case ErrorCode::kOutOfSpace:
-      case ErrorCode::kUnavailable:
-        timers_.after(kMarkerRetry, [this, ending, tp] { write_marker(ending, tp); });
-        return;
-      default:
-        // The decision stands: the marker is written when the partition takes writes again, after a restart. Until then
-        // the transactional id stays busy; calling it complete would have the restart abort this partition's part.
+    ErrorCode code = written.error().code;
+    if (code == ErrorCode::kFenced) return write_marker(ending, tp);  // By an epoch that came meanwhile.
+    if (passes(code)) return retry_marker(ending, tp);
+    bool topic_gone = code == ErrorCode::kNotFound;  // And the transaction's records with it.
+    bool needless = topic_gone || ending->without_records.contains(tp);
+    if (code == ErrorCode::kClosed) {
+      ending->cut_short = true;
+    } else if (!needless) {
+      if (!ending->answered)
         log_error("ending transaction {} in {}: {}", ending->transaction->id, to_string(tp), written.error().message);
-        ending->cut_short = true;
+      answer_undone(ending);
+      return retry_marker(ending, tp);
     }
   }
   if (--ending->markers_left == 0) complete(ending);
+}
+
+/// The decision stands: until the marker is written, which a partition out of service takes after a restart, or until
+/// the topic is deleted, the transactional id stays busy. Calling the end complete before would have the restart abort
+/// this partition's part.
+void TransactionCoordinator::retry_marker(const EndingRef& ending, const TopicPartition& tp) {
+  timers_.after(kMarkerRetry, [this, ending, tp] { write_marker(ending, tp); });
+}
+
+/// Nobody waits for a partition that is out of service.
+void TransactionCoordinator::answer_undone(const EndingRef& ending) {
+  if (!ending->answered.exchange(true)) ending->done({CoordinatorError::kNotAvailable, {}});
 }
 
 void TransactionCoordinator::complete_offsets(const TopicPartition& tp, ProducerId producer, bool commit) {
@@ -152,7 +174,7 @@ void TransactionCoordinator::append_marker(const TopicPartition& tp, ProducerIde
 }
 
 void TransactionCoordinator::complete(const EndingRef& ending) {
-  if (ending->cut_short) return ending->done({CoordinatorError::kNotAvailable, {}});
+  if (ending->cut_short) return answer_undone(ending);
   StoredTransaction completed;
   {
     std::lock_guard lock(ending->transaction->mutex);
@@ -166,7 +188,7 @@ void TransactionCoordinator::complete(const EndingRef& ending) {
     completed = stored;
   }
   write_completed(ending->transaction, completed);
-  ending->done({CoordinatorError::kNone, ending->next});
+  if (!ending->answered.exchange(true)) ending->done({CoordinatorError::kNone, ending->next});
 }
 
 /// The answer does not wait for this, only the next transaction does.
@@ -235,6 +257,23 @@ void TransactionCoordinator::reopen(std::unique_lock<std::mutex> lock, const Tra
   begin_timer(transaction);
 }
 
+void TransactionCoordinator::abort_unknown(const TopicPartition& tp, ProducerIdentity producer, IdentityCallback done) {
+  auto written = [this, tp, producer, done = std::move(done)](const Status& status) mutable {
+    if (!status.ok() && passes(status.error().code)) {
+      timers_.after(kMarkerRetry, [this, tp, producer, done = std::move(done)]() mutable {
+        abort_unknown(tp, producer, std::move(done));
+      });
+      return;
+    }
+    if (!status.ok()) {
+      log_error("aborting a transaction in {}: {}", to_string(tp), status.error().message);
+      complete_offsets(tp, producer.id, /*commit=*/false);
+    }
+    done({});
+  };
+  append_marker(tp, producer, /*commit=*/false, kCoordinatorEpoch, std::move(written));
+}
+
 void TransactionCoordinator::recover() {
   std::map<ProducerId, std::set<TopicPartition>> open;
   std::map<ProducerId, int16_t> epochs;
@@ -257,8 +296,9 @@ void TransactionCoordinator::recover() {
       stored.partitions = std::move(left_open);  // Its markers there are lost.
       finish_decided(std::move(lock), transaction, waiting());
     } else if (!left_open.empty() && epochs[stored.producer.id] != stored.producer.epoch) {
-      // Left open by a producer that a newer one has fenced.
+      // Left open by a producer that a newer one has fenced, or by one whose identity is not on the disk.
       stored.state = TransactionState::kOngoing;
+      stored.producer.epoch = std::max(stored.producer.epoch, std::min(epochs[stored.producer.id], kProducerEpochMax));
       stored.partitions.merge(left_open);
       begin_end(std::move(lock), transaction, /*commit=*/false, /*bump_epoch=*/true, waiting());
     } else if (stored.state == TransactionState::kOngoing || !left_open.empty()) {
@@ -267,16 +307,7 @@ void TransactionCoordinator::recover() {
   }
   // Open transactions whose very id was not on the disk yet: nobody can commit them any more.
   for (const auto& [producer, partitions] : open) {
-    for (const TopicPartition& tp : partitions) {
-      auto aborted = [this, done = waiting(), tp, id = producer](const Status& written) {
-        if (!written.ok()) {
-          log_error("aborting a transaction in {}: {}", to_string(tp), written.error().message);
-          complete_offsets(tp, id, /*commit=*/false);
-        }
-        done({});
-      };
-      append_marker(tp, {producer, epochs[producer]}, /*commit=*/false, kCoordinatorEpoch, std::move(aborted));
-    }
+    for (const TopicPartition& tp : partitions) abort_unknown(tp, {producer, epochs[producer]}, waiting());
   }
   // A full disk lets nothing end; then it goes on in the background.
   auto deadline = std::chrono::steady_clock::now() + kRecoveryWaitMax;

@@ -205,6 +205,26 @@ TEST_F(TransactionTest, AProducerMayHaveItsOwnEpochBumped) {
   EXPECT_EQ(init(60s, me).error, Error::kProducerFenced);
 }
 
+// KIP-890: sequence numbers begin with each transaction, so that of requests in flight none overtakes a refused one.
+TEST_F(TransactionTest, UnderVersion2TheFirstBatchInAPartitionComesFirst) {
+  auto me = init().producer;
+  auto added = answer_of<Error>([&](auto done) {
+    transactions().add_partitions("tx", me, {{"t", PartitionId(0)}}, Joined::kWritten, done);
+  });
+  ASSERT_EQ(added, Error::kNone);
+  EXPECT_EQ(produce_in(me, "b", 1).error().code, ErrorCode::kOutOfOrder);
+  ASSERT_TRUE(produce_in(me, "a", 0).ok());
+  ASSERT_TRUE(produce_in(me, "b", 1).ok());
+  ASSERT_EQ(end(me, true, true).error, Error::kNone);
+  EXPECT_THAT(values_in(*partition()), ElementsAre("a", "b"));
+}
+
+TEST_F(TransactionTest, UnderVersion1AProducerThatIsForgottenGoesOn) {
+  auto me = init().producer;
+  add(me);
+  EXPECT_TRUE(produce_in(me, "b", 1).ok());  // KIP-360
+}
+
 TEST_F(TransactionTest, AnEpochThatWasNeverGivenIsRefused) {
   auto me = init().producer;
   add(me);
@@ -440,6 +460,15 @@ TEST_F(TransactionRestart, DecidedWhereAPartitionKnowsAHigherEpochIsCommitted) {
   restart();
   EXPECT_EQ(state(), TransactionState::kCompleteCommit);
   EXPECT_THAT(values_in(*partition()), ElementsAre("r"));
+}
+
+TEST_F(TransactionRestart, WhereAPartitionKnowsAHigherEpochTheNextOneIsHigherStill) {
+  auto me = init().producer;
+  auto batch = record::with_producer(batch_of({"r"}), {me.id, 9, 0, /*transactional=*/true});
+  ASSERT_TRUE(produce(*partition(), batch).ok());
+  restart();
+  EXPECT_EQ(state(), TransactionState::kCompleteAbort);
+  expect_ended({});
 }
 
 TEST_F(TransactionRestart, WhatSaysNothingOfATransactionIsLeftOut) {

@@ -108,6 +108,33 @@ TEST_F(ClockJump, ProducersAreRememberedOverIt) {
   }
 }
 
+TEST_F(ClockJump, ProducersAreRememberedOverYears) {
+  test_.config.retention_ms = -1;
+  ASSERT_OK(test_.open());
+  auto batch = of_producer(make_batch("once", 3, now_ms()), 7, 0, 0);
+  ASSERT_OK(append(log(), batch));
+  for (int64_t years : {10, -20}) {
+    jump(years * 365 * 24 * kHourMs);
+    ASSERT_OK(log().delete_old_segments());
+    ASSERT_OK(log().flush());
+    ASSERT_OK(log().checkpoint());
+    auto again = append(log(), batch);
+    ASSERT_OK(again);
+    EXPECT_TRUE(again->duplicate);
+    ASSERT_OK(append(log(), make_batch("other", 1, now_ms())));
+  }
+}
+
+TEST_F(ClockJump, ProducersThatWereSilentForLongAreForgottenWhateverTheWallClockSays) {
+  ASSERT_OK(test_.open());
+  ASSERT_OK(append(log(), of_producer(make_batch("once", 3, now_ms()), 7, 0, 0)));
+  ASSERT_OK(test_.open());
+  jump(-365 * 24 * kHourMs);
+  test_.clock.advance(std::chrono::milliseconds(test_.config.producer_id_expiration_ms + 1));
+  ASSERT_OK(log().delete_old_segments());
+  EXPECT_FALSE(log().producer(ProducerId(7)).has_value());
+}
+
 TEST_F(ClockJump, CompactionWaitsForTheMinimalLagByTheClock) {
   compact_only();
   test_.config.min_compaction_lag_ms = 10 * kMinuteMs;

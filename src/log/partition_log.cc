@@ -20,6 +20,7 @@ Result<std::unique_ptr<PartitionLog>> PartitionLog::open(os::FileSystem& files, 
   auto log = std::make_unique<PartitionLogImpl>(files, clock, directory, config, std::move(resources));
   Status recovered = log->recover();
   if (!recovered.ok()) return recovered.error().in("opening the log in " + directory);
+  log->begin_uptime();
   return std::unique_ptr<PartitionLog>(std::move(log));
 }
 
@@ -34,6 +35,16 @@ PartitionLogImpl::PartitionLogImpl(os::FileSystem& files, os::Clock& clock, std:
 PartitionLogImpl::~PartitionLogImpl() {
   std::lock_guard lock(mutex_);
   mark_closed();
+}
+
+// Nobody was forgotten while the log was closed: the clock by which producers are forgotten tells nothing of that time.
+void PartitionLogImpl::begin_uptime() {
+  std::lock_guard lock(mutex_);
+  producers_.touch(uptime_ms());
+}
+
+int64_t PartitionLogImpl::uptime_ms() const {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(clock_.monotonic()).count();
 }
 
 Status PartitionLogImpl::writable() const {

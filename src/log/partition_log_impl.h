@@ -28,6 +28,8 @@ class PartitionLogImpl final : public PartitionLog {
   ~PartitionLogImpl() override;
   /// Reads what the directory holds and makes it fit to serve. Once, before anything else.
   Status recover();
+  /// Behind recover(): producers that were found are remembered as if they had just written.
+  void begin_uptime();
 
   Result<AppendResult> append(std::span<const record::Batch> batches, LeaderEpoch epoch) override;
   Status flush() override;
@@ -107,10 +109,8 @@ class PartitionLogImpl final : public PartitionLog {
   SegmentPtr make_segment(Offset base) const;
   Status roll(int64_t now_ms);
   void take_over();
-  /// What the silence of producers is measured by: no jump of the wall clock makes one look silent.
-  int64_t uptime_ms() const {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(clock_.monotonic()).count();
-  }
+  /// By the monotonic clock: producers are forgotten by it.
+  int64_t uptime_ms() const;
   Error fail(const Error& error);
   void tell_health();
   std::vector<DamagedRange> damaged_in_reach() const;

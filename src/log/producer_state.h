@@ -40,7 +40,7 @@ struct ProducerState {
   int32_t coordinator_epoch = -1;
   Offset transaction_first_offset = kNoOffset;
   int64_t last_timestamp_ms = -1;
-  int64_t active_ms = 0;  ///< When it last wrote, by a clock that never jumps: records may carry times long past.
+  int64_t active_ms = 0;  ///< When it last wrote, by the monotonic clock: records and the wall clock may be years off.
   std::array<ProducerBatch, kRetainedBatches> batches;  ///< Oldest first.
   uint8_t batch_count = 0;
 

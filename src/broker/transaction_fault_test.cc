@@ -1,0 +1,244 @@
+// Transactions on a disk that fails: what can't be written keeps nobody waiting who has no part in it, and what was
+// decided holds.
+#include <thread>
+
+#include "base/logging.h"
+#include "broker/broker_test_support.h"
+#include "os/simulated_file_system.h"
+#include "record/producer_fields.h"
+
+namespace headrace::broker {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using Error = CoordinatorError;
+using Values = std::vector<std::string>;
+
+class TransactionFault : public testing::Test {
+ protected:
+  void SetUp() override {
+    set_log_level(LogLevel::kError);
+    open();
+    create("t");
+    create("u");
+  }
+  void TearDown() override { set_log_level(LogLevel::kInfo); }
+  void open() {
+    broker_.reset();
+    auto opened = Broker::open({.data_directory = "/data", .flush_threads = 1}, metrics_, os::system_clock(), disk_);
+    ASSERT_TRUE(opened.ok()) << opened.error().message;
+    broker_ = *std::move(opened);
+  }
+  /// The power goes, and with it what was not synced.
+  void lose_power() {
+    disk_.crash();
+    broker_.reset();
+    disk_.restart(os::CrashMode::kDrop, 1);
+    open();
+  }
+  void create(const std::string& topic) {
+    ASSERT_TRUE(broker_->create_topic({.name = topic, .partitions = 1, .configs = {}}).ok());
+  }
+  /// Of what is synced from now on: the records of completed transactions are first.
+  void fail_sync(uint64_t nth = 1) {
+    auto states = partition("__transaction_state");
+    while (states->log().durable_end() < states->log().log_end_offset()) std::this_thread::yield();
+    disk_.fail(os::DiskCall::kSync, nth, os::DiskFault::kIoError);
+  }
+  void put_out_of_service(const std::string& topic) {
+    fail_sync();
+    ASSERT_EQ(produce(*partition(topic), batch_of({"lost"})).error().code, ErrorCode::kIo);
+  }
+
+  Transactions& transactions() { return broker_->transactions(); }
+  std::shared_ptr<Partition> partition(const std::string& topic) { return broker_->partition({topic, PartitionId(0)}); }
+  IdentityAnswer init(std::optional<ProducerIdentity> current = std::nullopt, const std::string& id = "tx") {
+    return answer_of<IdentityAnswer>([&](auto done) { transactions().init(id, 60s, current, done); });
+  }
+  Error add(ProducerIdentity producer, const std::string& topic, Joined joined = Joined::kOnDisk) {
+    return answer_of<Error>([&](auto done) {
+      transactions().add_partitions("tx", producer, {{topic, PartitionId(0)}}, joined, done);
+    });
+  }
+  Result<Produced> send(ProducerIdentity producer, const std::string& topic, const std::string& value) {
+    auto batch = record::with_producer(batch_of({value}), {producer.id, producer.epoch, 0, /*transactional=*/true});
+    return answer_of<Result<Produced>>(
+        [&](auto done) { transactions().produce("tx", partition(topic), std::span(&batch, 1), done); });
+  }
+  IdentityAnswer end(ProducerIdentity producer, bool commit) {
+    return answer_of<IdentityAnswer>(
+        [&](auto done) { transactions().end("tx", producer, commit, /*bump_epoch=*/true, done); });
+  }
+  /// Returns when what is tried again every half a second was tried again: timers run one by one.
+  void let_retries_run() {
+    auto other = answer_of<IdentityAnswer>([&](auto done) { transactions().init("o", 600ms, std::nullopt, done); });
+    auto added = answer_of<Error>([&](auto done) {
+      transactions().add_partitions("o", other.producer, {{"t", PartitionId(0)}}, Joined::kOnDisk, done);
+    });
+    ASSERT_EQ(added, Error::kNone);
+    while (transactions().describe("o")->state != TransactionState::kCompleteAbort) std::this_thread::yield();
+  }
+  TransactionState state() { return transactions().describe("tx")->state; }
+  Values values(const std::string& topic) { return values_in(*partition(topic)); }
+  /// A transaction of its own in `topic`.
+  void expect_healthy(ProducerIdentity producer, const std::string& topic) {
+    ASSERT_EQ(add(producer, topic), Error::kNone);
+    ASSERT_TRUE(send(producer, topic, "next").ok());
+    EXPECT_EQ(end(producer, true).error, Error::kNone);
+    EXPECT_EQ(values(topic).back(), "next");
+  }
+
+  flow::MetricsRegistry metrics_;
+  os::SimulatedFileSystem disk_;
+  std::unique_ptr<Broker> broker_;
+};
+
+TEST_F(TransactionFault, APartitionOutOfServiceWithoutRecordsOfItHoldsUpNoEnd) {
+  put_out_of_service("u");
+  auto me = init().producer;
+  add(me, "t");
+  add(me, "u");
+  ASSERT_TRUE(send(me, "t", "a").ok());
+  ASSERT_FALSE(send(me, "u", "a").ok());
+  auto ended = end(me, /*commit=*/false);
+  ASSERT_EQ(ended.error, Error::kNone);
+  EXPECT_EQ(state(), TransactionState::kCompleteAbort);
+  expect_healthy(ended.producer, "t");
+  open();
+  EXPECT_EQ(state(), TransactionState::kCompleteCommit);
+  EXPECT_THAT(values("t"), ElementsAre("next"));
+  expect_healthy(init().producer, "u");
+}
+
+TEST_F(TransactionFault, OneThatWasPartOfAnEarlierTransactionHoldsUpNoEndEither) {
+  auto me = init().producer;
+  add(me, "u");
+  ASSERT_TRUE(send(me, "u", "before").ok());
+  me = end(me, true).producer;
+  put_out_of_service("u");
+  add(me, "u");
+  ASSERT_FALSE(send(me, "u", "a").ok());
+  me = end(me, false).producer;
+  expect_healthy(me, "t");
+  lose_power();
+  EXPECT_THAT(values("u"), ElementsAre("before"));
+}
+
+TEST_F(TransactionFault, ADecisionWaitsForThePartitionThatHasRecordsOfIt) {
+  auto me = init().producer;
+  add(me, "t");
+  add(me, "u");
+  ASSERT_TRUE(send(me, "t", "a").ok());
+  ASSERT_TRUE(send(me, "u", "b").ok());
+  put_out_of_service("u");
+  EXPECT_EQ(end(me, true).error, Error::kNotAvailable);
+  EXPECT_EQ(state(), TransactionState::kPrepareCommit);
+  EXPECT_EQ(init().error, Error::kConcurrentTransactions);
+  EXPECT_THAT(values("u"), IsEmpty());
+  lose_power();
+  EXPECT_EQ(state(), TransactionState::kCompleteCommit);
+  EXPECT_THAT(values("t"), ElementsAre("a"));
+  EXPECT_THAT(values("u"), ElementsAre("b"));
+}
+
+TEST_F(TransactionFault, DeletingThatTopicFreesTheTransactionalId) {
+  auto me = init().producer;
+  add(me, "u");
+  ASSERT_TRUE(send(me, "u", "b").ok());
+  put_out_of_service("u");
+  EXPECT_EQ(end(me, true).error, Error::kNotAvailable);
+  ASSERT_TRUE(broker_->delete_topic("u").ok());
+  while (state() != TransactionState::kCompleteCommit) std::this_thread::yield();
+  expect_healthy(init().producer, "t");
+}
+
+/// In memory the transaction has ended there then; on the disk it may be open.
+TEST_F(TransactionFault, AMarkerThatIsNotOnTheDiskDoesNotCount) {
+  auto me = init().producer;
+  add(me, "u");
+  ASSERT_TRUE(send(me, "u", "b").ok());
+  fail_sync(2);  // Behind that of the decision.
+  EXPECT_EQ(end(me, true).error, Error::kNotAvailable);
+  ASSERT_TRUE(partition("u")->log().out_of_service());
+  let_retries_run();
+  EXPECT_EQ(state(), TransactionState::kPrepareCommit);
+  lose_power();
+  EXPECT_EQ(state(), TransactionState::kCompleteCommit);
+  EXPECT_THAT(values("u"), ElementsAre("b"));
+}
+
+TEST_F(TransactionFault, AnIdentityThatIsNotOnTheDiskIsGivenToNobody) {
+  auto me = init().producer;
+  fail_sync();
+  EXPECT_EQ(init(me).error, Error::kNotAvailable);
+  EXPECT_EQ(init(me).error, Error::kNotAvailable) << "asked again";
+  EXPECT_EQ(transactions().describe("tx")->producer, me);
+  lose_power();
+  auto next = init(me);
+  ASSERT_EQ(next.error, Error::kNone);
+  EXPECT_GT(next.producer.epoch, me.epoch);
+  expect_healthy(next.producer, "t");
+}
+
+TEST_F(TransactionFault, WhoAskedInVainForANewIdentityGoesOnWithItsOwn) {
+  auto me = init().producer;
+  disk_.fail(os::DiskCall::kWrite, 1, os::DiskFault::kOutOfSpace);
+  EXPECT_EQ(init(me).error, Error::kNotAvailable);
+  expect_healthy(me, "t");
+  lose_power();
+  EXPECT_THAT(values("t"), ElementsAre("next"));
+}
+
+/// It could not be ended, and would keep readers waiting.
+TEST_F(TransactionFault, NoTransactionBeginsThatCantBeWrittenDown) {
+  auto me = init().producer;
+  fail_sync();
+  EXPECT_EQ(init({}, "other").error, Error::kNotAvailable);
+  for (Joined joined : {Joined::kWritten, Joined::kOnDisk}) EXPECT_EQ(add(me, "t", joined), Error::kNotAvailable);
+  EXPECT_EQ(state(), TransactionState::kEmpty);
+  EXPECT_FALSE(send(me, "t", "a").ok());
+  ASSERT_TRUE(produce(*partition("t"), batch_of({"plain"})).ok());
+  EXPECT_THAT(values("t"), ElementsAre("plain"));
+}
+
+TEST_F(TransactionFault, AFencedProducerThatAsksForANewEpochNeverWins) {
+  for (int i = 0; i < 300; ++i) {
+    auto older = init().producer;
+    auto asked = std::async(std::launch::async, [&] { return init(older); });
+    auto newer = init();
+    auto answer = asked.get();
+    bool both = newer.error == Error::kNone && answer.error == Error::kNone;
+    ASSERT_TRUE(!both || answer.producer.epoch < newer.producer.epoch);
+  }
+}
+
+/// Each write of a start finds the disk full once, that of the marker among them.
+TEST_F(TransactionFault, WhatAnUnknownProducerLeftOpenIsAbortedOnceThereIsRoom) {
+  bool happened = true;
+  for (uint64_t nth = 1; happened && !HasFailure(); ++nth) {
+    SCOPED_TRACE("write " + std::to_string(nth));
+    ProducerId unknown(12345 + static_cast<int64_t>(nth));
+    auto batch = record::with_producer(batch_of({"open"}), {unknown, 0, 0, /*transactional=*/true});
+    ASSERT_TRUE(produce(*partition("t"), batch).ok());
+    broker_.reset();
+    disk_.fail(os::DiskCall::kWrite, nth, os::DiskFault::kOutOfSpace);
+    auto opened = Broker::open({.data_directory = "/data", .flush_threads = 1}, metrics_, os::system_clock(), disk_);
+    if (opened.ok()) {
+      broker_ = *std::move(opened);
+    } else {
+      open();
+    }
+    auto deadline = std::chrono::steady_clock::now() + 10s;
+    while (partition("t")->last_stable() != partition("t")->high_watermark()) {
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "the transaction is still open";
+      std::this_thread::yield();
+    }
+    EXPECT_THAT(values("t"), IsEmpty());
+    happened = disk_.fault_happened();
+  }
+}
+
+}  // namespace
+}  // namespace headrace::broker
