@@ -135,7 +135,7 @@ Status GroupCoordinator::load_record(PartitionId partition, const record::BatchH
   }
   ASSIGN_OR_RETURN(CommittedOffset offset, decode_offset_value(*record.value));
   if (header.is_transactional()) {
-    pending_[{partition, header.producer_id}].push_back({offset_key, std::move(offset), record.offset});
+    pending_[{partition, header.producer_id}][offset_key].take({std::move(offset), record.offset});
   } else {
     apply(offset_key, offset, record.offset);
   }
@@ -294,7 +294,7 @@ std::vector<GroupListing> GroupCoordinator::list() {
   };
   for (const auto& [id, offsets] : offsets_) add(id);
   for (const auto& [transaction, list] : pending_) {
-    for (const Pending& pending : list) add(pending.key.group_id);
+    for (const auto& [key, entry] : list) add(key.group_id);
   }
   return all;
 }

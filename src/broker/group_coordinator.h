@@ -66,12 +66,10 @@ class GroupCoordinator final : public Groups {
  private:
   struct Entry {
     CommittedOffset offset;
-    Offset record;  ///< Of the commit in __consumer_offsets: the later one counts.
-  };
-  struct Pending {
-    OffsetKey key;
-    CommittedOffset offset;
-    Offset record;
+    Offset record = kNoOffset;  ///< Of the commit in __consumer_offsets: the later one counts.
+    void take(Entry other) {
+      if (other.record > record) *this = std::move(other);
+    }
   };
   struct Loaded {
     std::map<std::string, StoredGroup> classic;
@@ -108,6 +106,8 @@ class GroupCoordinator final : public Groups {
   CoordinatorLog& log_of(std::string_view group_id);
   std::optional<std::vector<StateLog::Entry>> snapshot(int32_t partition);
   CoordinatorError check_offset(const OffsetToCommit& offset) const;
+  size_t write_bytes_max(std::string_view group_id);
+  CommitAnswer check_deletion(std::string_view group_id, const std::vector<TopicPartition>& partitions);
   void apply(const OffsetKey& key, const CommittedOffset& offset, Offset record);
   CommitCallback in_flight(const std::string& group_id, CommitCallback done);
   void wait_for_commits_in_flight();
@@ -116,6 +116,8 @@ class GroupCoordinator final : public Groups {
   std::set<TopicPartition> pending_partitions(std::string_view group_id) const;
   void expire_group(const std::string& id, int64_t before_ms);
   void forget(const std::vector<OffsetKey>& keys, Function<void(bool)> done);
+  void forget_some(std::vector<OffsetKey> keys, Function<void(bool)> done);
+  void write_end(const std::string& id, std::vector<OffsetKey> keys, Function<void(bool)> done);
   std::vector<OffsetKey> keys_of(std::string_view group_id);
 
   Environment env_;
@@ -130,7 +132,7 @@ class GroupCoordinator final : public Groups {
   std::set<OffsetKey> unforgotten_;              ///< Of deleted topics, and still on the disk.
   std::set<std::string, std::less<>> in_doubt_;  ///< Deleted topics to which commits may be on the disk that failed.
   /// By open transaction; it has its place here until its marker, though nothing of it may be left.
-  std::map<std::pair<PartitionId, ProducerId>, std::vector<Pending>> pending_;
+  std::map<std::pair<PartitionId, ProducerId>, std::map<OffsetKey, Entry>> pending_;
   bool full_ = false;                           ///< A group was refused that would have only offsets.
   std::map<uint64_t, std::string> committing_;  ///< Commits that were begun and are not answered: their groups.
   uint64_t next_commit_ = 1;

@@ -12,6 +12,7 @@
 //   flexible, 9 knows member epochs, 10 names topics by id.
 #include "wire/kafka/messages/08_offset_commit.h"
 #include "kafka/api.h"
+#include "kafka/last_counts.h"
 #include "kafka/topics.h"
 
 namespace headrace::kafka {
@@ -31,6 +32,7 @@ struct Commit {
 };
 
 Commit read(const broker::Broker& broker, OffsetCommitRequest& request, bool by_id) {
+  keep_last_of_each_partition(request.topics, [](const auto& topic) { return std::pair(topic.name, topic.topic_id); });
   Commit commit;
   for (auto& topic : request.topics) {
     auto& out = commit.response.topics.emplace_back();
