@@ -122,7 +122,7 @@ class ConsumerGroupClassicTest : public testing::Test {
                      member.assigned.clear();
                      if (answer.error != Error::kNone) return;
                      auto assigned = decode_assignment(answer.assignment);
-                     for (const TopicPartition& tp : *assigned) {
+                     for (const TopicPartition& tp : assigned->partitions) {
                        EXPECT_EQ(tp.topic, "t");
                        member.assigned.push_back(tp.partition.value);
                      }

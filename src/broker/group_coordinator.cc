@@ -187,10 +187,12 @@ void GroupCoordinator::consumer_heartbeat(ConsumerHeartbeatRequest request, Cons
   GroupLock::Section section(group_lock_);
   bool changes = machine_.contains(request.group_id) && consumer_groups_.accepts_new_group(request);
   if (changes) {
-    if (Status upgraded = upgrade(request.group_id); !upgraded.ok()) {
-      ConsumerHeartbeatAnswer refused{.error = CoordinatorError::kGroupIdNotFound,
-                                      .message = upgraded.error().message,
-                                      .member_id = request.member_id};
+    if (Status upgraded = upgrade(request); !upgraded.ok()) {
+      bool full = upgraded.error().code == ErrorCode::kTooLarge;
+      ConsumerHeartbeatAnswer refused{
+          .error = full ? CoordinatorError::kGroupMaxSizeReached : CoordinatorError::kGroupIdNotFound,
+          .message = upgraded.error().message,
+          .member_id = request.member_id};
       return group_lock_.after_unlock(
           [done = std::move(done), refused = std::move(refused)]() mutable { done(std::move(refused)); });
     }
@@ -198,10 +200,22 @@ void GroupCoordinator::consumer_heartbeat(ConsumerHeartbeatRequest request, Cons
   consumer_groups_.heartbeat(std::move(request), std::move(done));
 }
 
-Status GroupCoordinator::upgrade(const std::string& id) {
+/// kTooLarge where the member that joins would be one too many: it takes nobody's place over.
+Status GroupCoordinator::check_place(const StoredConsumerGroup& group, const ConsumerHeartbeatRequest& request) const {
+  if (group.members.size() < env_.options.group_members_max || group.members.contains(request.member_id)) return {};
+  for (const auto& [id, member] : group.members) {
+    if (request.instance_id && member.info->instance_id == request.instance_id) return {};
+  }
+  return Error{ErrorCode::kTooLarge,
+               "The group has its maximum of " + std::to_string(env_.options.group_members_max) + " members."};
+}
+
+Status GroupCoordinator::upgrade(const ConsumerHeartbeatRequest& request) {
+  const std::string& id = request.group_id;
   std::vector<StateLog::Entry> records{{encode_group_key(id), std::nullopt}};
   if (machine_.remove(id) != CoordinatorError::kNone) {
     ASSIGN_OR_RETURN(StoredConsumerGroup group, to_consumer_group(*machine_.snapshot(id), topics_));
+    RETURN_IF_ERROR(check_place(group, request));
     log_info("group {} goes on as a consumer group: a member speaks that protocol", id);
     machine_.release(id);
     for (StateLog::Entry& entry : consumer_groups_.adopt(id, group)) records.push_back(std::move(entry));

@@ -96,7 +96,8 @@ class GroupCoordinator final : public Groups {
                                    record::ProducerFields producer, std::vector<OffsetToCommit> offsets,
                                    CommitCallback done);
   void restore(Loaded loaded);
-  Status upgrade(const std::string& id);
+  Status upgrade(const ConsumerHeartbeatRequest& request);
+  Status check_place(const StoredConsumerGroup& group, const ConsumerHeartbeatRequest& request) const;
   void downgrade(const std::string& id, const StoredConsumerGroup& group, std::vector<StateLog::Entry> end);
   void supersede(const std::string& id, std::vector<StateLog::Entry> change);
   void apply_written(const std::string& id, const std::vector<StateLog::Entry>& entries);
