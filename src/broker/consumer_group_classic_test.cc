@@ -196,6 +196,16 @@ TEST_F(ConsumerGroupClassicTest, AnswersWaitForTheDisk) {
   EXPECT_EQ(join(a), Error::kNone);
 }
 
+TEST_F(ConsumerGroupClassicTest, AnAssignmentThatCouldNotBeWrittenIsWrittenWhenItIsAskedFor) {
+  Classic a;
+  ASSERT_EQ(join(a), Error::kNone);
+  store_works_ = false;
+  EXPECT_EQ(beat(), Error::kNotAvailable);
+  store_works_ = true;
+  sync(a);
+  EXPECT_EQ(a.synced, Error::kNone);
+}
+
 TEST_F(ConsumerGroupClassicTest, RequestsAreChecked) {
   Classic a;
   settle(a);

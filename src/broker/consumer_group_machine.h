@@ -151,8 +151,7 @@ class ConsumerGroupMachine {
   void on_rebalance_timer(const std::string& group_id, const std::string& member_id, uint64_t round);
 
   void flush(Group& group);
-  void on_stored(const std::string& group_id, uint64_t life, uint64_t write, bool stored,
-                 const std::set<std::string>& removed);
+  void on_stored(const std::string& group_id, uint64_t life, uint64_t write, bool stored);
   void answer(Group& group, ConsumerHeartbeatCallback done, ConsumerHeartbeatAnswer reply);
   void answer_held(Group& group, ConsumerHeartbeatCallback done, ConsumerHeartbeatAnswer reply);
   void answer_now(ConsumerHeartbeatCallback done, ConsumerHeartbeatAnswer reply);

@@ -102,6 +102,21 @@ TEST_F(ConsumerGroupMachineTest, TheFirstMemberGetsEverythingAtOnce) {
   EXPECT_EQ(state(), GroupState::kStable);
 }
 
+TEST_F(ConsumerGroupMachineTest, TheEndOfAGroupIsThatOfMembersWhoseEndIsOnItsWay) {
+  Client a{"a"}, b{"b"};
+  join(a);
+  join(b);
+  hold_store_ = true;
+  send(b, request(b, kLeaveEpoch, /*full=*/false));
+  send(a, request(a, kLeaveEpoch, /*full=*/false));
+  std::vector<StateLog::Entry> end;
+  ASSERT_EQ(machine_->take_over("g", end), Error::kNone);
+  held_store_(false);
+  stored_.insert(stored_.end(), end.begin(), end.end());
+  auto left = replay(stored_);
+  for (const auto& [id, member] : left["g"].members) EXPECT_FALSE(member.info.has_value()) << id;
+}
+
 TEST_F(ConsumerGroupMachineTest, APartitionGoesToAnotherOnlyWhenItsOwnerHasConfirmed) {
   Client a{"a"}, b{"b"};
   join(a);

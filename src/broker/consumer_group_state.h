@@ -46,6 +46,7 @@ struct ConsumerGroupMachine::Group {
   bool epoch_changed = true;
   bool target_epoch_changed = true;
   std::set<std::string> removed;
+  std::set<std::string> removing;  ///< With the write that is on its way.
 
   // One write at a time, so that what is on the disk is always the group as it was at some moment, even when a write
   // fails and a later one does not. What changes meanwhile goes out with the next one.

@@ -238,13 +238,21 @@ void GroupCoordinator::downgrade(const std::string& id, const StoredConsumerGrou
 void GroupCoordinator::supersede(const std::string& id, std::vector<StateLog::Entry> change) {
   // In its turn: what was decided before goes to the disk without it.
   group_lock_.after_unlock([this, id, change = std::move(change)]() mutable {
-    {
-      std::lock_guard lock(mutex_);
-      ++next_change_;
-      for (StateLog::Entry& entry : change) changes_[id].push_back({next_change_, std::move(entry)});
-    }
+    add_change(id, std::move(change));
     write_group(id, {}, [](bool) {});
   });
+}
+
+/// Goes to the disk with the group's next write, and with each until one has worked.
+void GroupCoordinator::add_change(const std::string& id, std::vector<StateLog::Entry> change) {
+  std::lock_guard lock(mutex_);
+  ++next_change_;
+  for (StateLog::Entry& entry : change) changes_[id].push_back({next_change_, std::move(entry)});
+}
+
+bool GroupCoordinator::has_changes(const std::string& id) {
+  std::lock_guard lock(mutex_);
+  return changes_.contains(id);
 }
 
 /// All or none of it survives a crash: a group is of one kind at a time on the disk, too. `forgotten`: offsets that go
@@ -331,18 +339,19 @@ void GroupCoordinator::remove(std::string_view group_id, Function<void(Coordinat
   std::vector<OffsetKey> keys = keys_of(id);
   std::vector<StateLog::Entry> end;
   CoordinatorError error = CoordinatorError::kNone;
-  bool consumer = consumer_groups_.contains(id);
-  bool offsets_only = !consumer && !machine_.contains(id) && !keys.empty();
+  bool consumer = consumer_groups_.contains(id), classic = machine_.contains(id);
+  // Of a group that has no members on record, or whose deletion could not be written.
+  bool rest = !consumer && !classic && (!keys.empty() || has_changes(id));
   if (consumer) error = consumer_groups_.take_over(id, end);
-  if (!consumer && !offsets_only) error = machine_.remove(id);
-  if (!consumer) end.push_back({encode_group_key(id), std::nullopt});
+  if (!consumer && !rest) error = machine_.remove(id);
+  if (classic) end.push_back({encode_group_key(id), std::nullopt});
   group_lock_.after_unlock(
       [this, error, id, keys = std::move(keys), end = std::move(end), done = std::move(done)]() mutable {
         if (error != CoordinatorError::kNone) return done(error);
-        auto removed = [done = std::move(done)](bool written) mutable {
+        add_change(id, std::move(end));
+        write_end(id, std::move(keys), [done = std::move(done)](bool written) mutable {
           done(written ? CoordinatorError::kNone : CoordinatorError::kNotAvailable);
-        };
-        write_group(id, std::move(end), std::move(removed), keys);
+        });
       });
 }
 

@@ -75,7 +75,7 @@ class GroupCoordinator final : public Groups {
     std::map<std::string, StoredGroup> classic;
     std::map<std::string, StoredConsumerGroup> consumer;
   };
-  /// A record of a change of protocol that is not on the disk yet.
+  /// A record of a group's end or change of protocol that is not on the disk yet.
   struct Change {
     uint64_t number;
     StateLog::Entry entry;
@@ -100,6 +100,8 @@ class GroupCoordinator final : public Groups {
   Status check_place(const StoredConsumerGroup& group, const ConsumerHeartbeatRequest& request) const;
   void downgrade(const std::string& id, const StoredConsumerGroup& group, std::vector<StateLog::Entry> end);
   void supersede(const std::string& id, std::vector<StateLog::Entry> change);
+  void add_change(const std::string& id, std::vector<StateLog::Entry> change);
+  bool has_changes(const std::string& id);
   void apply_written(const std::string& id, const std::vector<StateLog::Entry>& entries);
   void write_group(const std::string& id, std::vector<StateLog::Entry> entries, Function<void(bool)> done,
                    const std::vector<OffsetKey>& forgotten = {});
@@ -141,7 +143,7 @@ class GroupCoordinator final : public Groups {
   /// Records of memberships, as last written, by group and key. They lag behind the machines by what is on its way
   /// here: a log that is written anew must not be ahead of writes that come behind it.
   std::map<std::string, std::map<std::string, Bytes>> written_;
-  std::map<std::string, std::vector<Change>> changes_;  ///< How groups went from one protocol to the other.
+  std::map<std::string, std::vector<Change>> changes_;  ///< Ends of groups, and how they changed their protocol.
   uint64_t next_change_ = 0;
 
   GroupMachine machine_;
