@@ -190,6 +190,7 @@ BrokerImpl::~BrokerImpl() {
   compactor_.stop();
   maintenance_.stop();
   timers_.stop();
+  if (groups_) groups_->close();
   flusher_.stop();
   if (topics_) topics_->close();
 }

@@ -24,6 +24,9 @@ class GroupCoordinator final : public Groups {
   static Result<std::unique_ptr<GroupCoordinator>> open(const Environment& environment, Topics& topics,
                                                         const Settings& settings,
                                                         std::shared_ptr<const Topic> offsets_topic, Timers& timers);
+  ~GroupCoordinator() override { close(); }
+  /// Ends the thread that answers when there is much to answer. Before the disk and the transactions are gone.
+  void close() { group_lock_.close(); }
 
   void join(JoinGroupRequest request, JoinCallback done) override;
   void sync(SyncGroupRequest request, SyncCallback done) override;
