@@ -213,6 +213,7 @@ TEST_F(ConsumerGroupClassicTest, RequestsAreChecked) {
   other.generation -= 1;
   EXPECT_EQ(heartbeat(other), Error::kIllegalGeneration);
   EXPECT_EQ(sync(other), Error::kIllegalGeneration);
+  EXPECT_EQ(machine_->check_fetch({"g", other.generation, other.id, {}}), Error::kIllegalGeneration);
   other.id = "nobody";
   EXPECT_EQ(heartbeat(other), Error::kUnknownMember);
   other.id = "m";

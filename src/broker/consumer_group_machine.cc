@@ -187,11 +187,11 @@ void ConsumerGroupMachine::reconcile_member(Group& group, Member& member, const 
 }
 
 void ConsumerGroupMachine::set_current(Group& group, Member& member, CurrentAssignment next) {
-  group.release(member.current.assigned);
-  group.release(member.current.revoking);
-  for (const PartitionSet* set : {&next.assigned, &next.revoking}) {
-    for (const TopicIdPartition& item : *set) CHECK(group.taken.insert(item).second);
-  }
+  PartitionSet had = member.current.assigned.plus(member.current.revoking);
+  PartitionSet has = next.assigned.plus(next.revoking);
+  group.release(had.minus(has));
+  PartitionSet got = has.minus(had);
+  for (const TopicIdPartition& item : got) CHECK(group.taken.emplace(item, next.epoch).second);
   member.current = std::move(next);
   member.current_changed = true;
 }

@@ -75,8 +75,9 @@ class ConsumerGroupMachine {
 
   /// Whether the caller may commit offsets: kStaleMemberEpoch (kIllegalGeneration to a member of the classic protocol),
   /// kUnknownMember, kUnsupportedVersion.
-  CoordinatorError check_commit(const GroupCaller& caller, bool transactional);
-  /// Whether the caller may read offsets as a member.
+  CoordinatorError check_commit(const GroupCaller& caller, const std::vector<OffsetToCommit>& offsets,
+                                bool transactional);
+  /// Whether the caller may read offsets as a member: the same errors for another epoch, kUnknownMember.
   CoordinatorError check_fetch(const GroupCaller& caller);
   /// The topics that members subscribe to, by name or regular expression.
   std::set<std::string> subscribed_topics(std::string_view group_id);
@@ -118,6 +119,8 @@ class ConsumerGroupMachine {
   Checked leave(Group& group, const ConsumerHeartbeatRequest& request);
   static CoordinatorError find_leaving(const Group* group, const LeavingMember& leaving, std::string* id);
   static bool is_full(const ConsumerHeartbeatRequest& request);
+  bool had_by(const Group& group, const Member& member, int32_t epoch,
+              const std::vector<OffsetToCommit>& offsets) const;
 
   // Members of the classic protocol (consumer_group_classic.cc).
   static bool fits(const Group& group, const JoinGroupRequest& request);

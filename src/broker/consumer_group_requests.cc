@@ -1,4 +1,6 @@
 // What a heartbeat may ask for: validation, fencing, joining and leaving.
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/logging.h"
 #include "broker/consumer_assignor.h"
@@ -238,7 +240,21 @@ void ConsumerGroupMachine::heartbeat(ConsumerHeartbeatRequest request, ConsumerH
   answer(*group, std::move(done), std::move(reply));
 }
 
-CoordinatorError ConsumerGroupMachine::check_commit(const GroupCaller& caller, bool transactional) {
+/// Whether the member has had these partitions ever since its epoch was `epoch`: nobody else can have committed to them
+/// since (KIP-1251).
+bool ConsumerGroupMachine::had_by(const Group& group, const Member& member, int32_t epoch,
+                                  const std::vector<OffsetToCommit>& offsets) const {
+  return std::all_of(offsets.begin(), offsets.end(), [&](const OffsetToCommit& commit) {
+    auto entry = topics_.find_entry(commit.tp.topic);
+    if (!entry) return false;
+    TopicIdPartition item{entry->id, commit.tp.partition.value};
+    bool has = member.current.assigned.contains(item) || member.current.revoking.contains(item);
+    return has && group.taken.at(item) <= epoch;
+  });
+}
+
+CoordinatorError ConsumerGroupMachine::check_commit(const GroupCaller& caller,
+                                                    const std::vector<OffsetToCommit>& offsets, bool transactional) {
   GroupLock::Section section(lock_);
   Group* group = find_group(caller.group_id);
   if (!group) return Error::kGroupIdNotFound;
@@ -248,7 +264,9 @@ CoordinatorError ConsumerGroupMachine::check_commit(const GroupCaller& caller, b
   if (transactional && anonymous) return Error::kNone;
   auto member = group->members.find(caller.member_id);
   if (member == group->members.end()) return Error::kUnknownMember;
-  bool current = caller.generation == member->second.current.epoch;
+  int32_t epoch = member->second.current.epoch;
+  bool current = caller.generation == epoch ||
+                 (caller.generation < epoch && had_by(*group, member->second, caller.generation, offsets));
   if (member->second.info.classic) return current ? Error::kNone : Error::kIllegalGeneration;
   if (!caller.knows_member_epochs) return Error::kUnsupportedVersion;
   return current ? Error::kNone : Error::kStaleMemberEpoch;
@@ -261,7 +279,8 @@ CoordinatorError ConsumerGroupMachine::check_fetch(const GroupCaller& caller) {
   if (!group || anonymous) return Error::kNone;
   auto member = group->members.find(caller.member_id);
   if (member == group->members.end()) return Error::kUnknownMember;
-  return caller.generation == member->second.current.epoch ? Error::kNone : Error::kStaleMemberEpoch;
+  if (caller.generation == member->second.current.epoch) return Error::kNone;
+  return member->second.info.classic ? Error::kIllegalGeneration : Error::kStaleMemberEpoch;
 }
 
 }  // namespace headrace::broker

@@ -3,7 +3,8 @@
 
 #include <algorithm>
 #include <deque>
-#include <unordered_set>
+#include <tuple>
+#include <unordered_map>
 
 #include "broker/consumer_group_machine.h"
 
@@ -35,8 +36,9 @@ struct ConsumerGroupMachine::Group {
   int32_t target_epoch = 0;
   std::map<std::string, Member> members;
   std::map<std::string, std::string> static_members;  ///< Instance id -> member id.
-  /// What members have: assigned, or told to give up and not confirmed. One of them each.
-  std::unordered_set<TopicIdPartition, TopicIdPartitionHash> taken;
+  /// What members have: assigned, or told to give up and not confirmed. One of them each, and since which epoch of its
+  /// own; a start takes that to be the present one.
+  std::unordered_map<TopicIdPartition, int32_t, TopicIdPartitionHash> taken;
 
   /// Regular expression -> topics that it matched when `topics_version` was the broker's. Of the members there are.
   std::map<std::string, std::vector<std::string>> patterns;

@@ -23,8 +23,8 @@ void forget_epochs(const std::string& group_id, Records& out) {
 }
 
 /// Those that nobody has. Records of ours never give a partition to two members; others' might.
-PartitionSet free_ones(const PartitionSet& partitions,
-                       const std::unordered_set<TopicIdPartition, TopicIdPartitionHash>& taken) {
+template <typename Taken>
+PartitionSet free_ones(const PartitionSet& partitions, const Taken& taken) {
   std::vector<TopicIdPartition> free;
   for (const TopicIdPartition& item : partitions) {
     if (!taken.contains(item)) free.push_back(item);

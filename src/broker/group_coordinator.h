@@ -91,7 +91,8 @@ class GroupCoordinator final : public Groups {
   Status load_batch(PartitionId partition, const record::Batch& batch, Loaded& loaded);
   Status load_record(PartitionId partition, const record::BatchHeader& header, const record::RecordView& record,
                      Loaded& loaded);
-  CoordinatorError check_commit(const GroupCaller& caller, bool transactional);
+  CoordinatorError check_commit(const GroupCaller& caller, const std::vector<OffsetToCommit>& offsets,
+                                bool transactional);
   CoordinatorError check_nobodys_commit(const GroupCaller& caller, bool transactional);
   bool is_full_for(const std::string& group_id);
   void write_commit(const std::string& group, std::vector<OffsetToCommit> offsets, CommitCallback done);

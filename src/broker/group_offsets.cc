@@ -56,13 +56,14 @@ size_t GroupCoordinator::write_bytes_max(std::string_view group_id) {
   return static_cast<size_t>(log_of(group_id).partition()->config().max_message_bytes);
 }
 
-CoordinatorError GroupCoordinator::check_commit(const GroupCaller& caller, bool transactional) {
+CoordinatorError GroupCoordinator::check_commit(const GroupCaller& caller, const std::vector<OffsetToCommit>& offsets,
+                                                bool transactional) {
   if (env_.disk_space.scarce()) return CoordinatorError::kNotAvailable;
   if (!consumer_groups_.contains(caller.group_id)) {
     bool known = machine_.contains(caller.group_id) || caller.group_id.empty();
     return known ? machine_.check_commit(caller, transactional) : check_nobodys_commit(caller, transactional);
   }
-  CoordinatorError error = consumer_groups_.check_commit(caller, transactional);
+  CoordinatorError error = consumer_groups_.check_commit(caller, offsets, transactional);
   // TxnOffsetCommit knows no member epochs.
   bool translate = transactional && error == CoordinatorError::kStaleMemberEpoch;
   return translate ? CoordinatorError::kIllegalGeneration : error;
@@ -125,7 +126,7 @@ void GroupCoordinator::wait_for_commits_in_flight() {
 /// Checked and put in line in one section: what a fenced member commits can't come after what its successor does.
 void GroupCoordinator::commit(const GroupCaller& caller, std::vector<OffsetToCommit> offsets, CommitCallback done) {
   GroupLock::Section section(group_lock_);
-  CoordinatorError refused = check_commit(caller, /*transactional=*/false);
+  CoordinatorError refused = check_commit(caller, offsets, /*transactional=*/false);
   done = in_flight(caller.group_id, std::move(done));
   group_lock_.after_unlock(
       [this, refused, group = caller.group_id, offsets = std::move(offsets), done = std::move(done)]() mutable {
@@ -175,7 +176,7 @@ void GroupCoordinator::commit_in_transaction(const GroupCaller& caller, std::str
                                              CommitCallback done) {
   CHECK(transactions_ != nullptr);
   GroupLock::Section section(group_lock_);
-  CoordinatorError refused = check_commit(caller, /*transactional=*/true);
+  CoordinatorError refused = check_commit(caller, offsets, /*transactional=*/true);
   done = in_flight(caller.group_id, std::move(done));
   group_lock_.after_unlock([this, refused, group = caller.group_id, id = std::string(transactional_id), producer,
                             offsets = std::move(offsets), done = std::move(done)]() mutable {

@@ -3,7 +3,8 @@
 // Behavior:
 // - What is named twice is answered once.
 // - No list of topics means every position of the group. A partition without a position answers offset -1.
-// - A member of a consumer group (KIP-848) must name its epoch, else the group answers STALE_MEMBER_EPOCH.
+// - A member of a consumer group (KIP-848) must name its epoch, else the group answers STALE_MEMBER_EPOCH
+//   (ILLEGAL_GENERATION to one of the classic protocol).
 // - With require_stable a position that an open transaction is about to change answers UNSTABLE_OFFSET_COMMIT.
 //
 // Version notes:
