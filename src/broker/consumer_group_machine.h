@@ -104,6 +104,7 @@ class ConsumerGroupMachine {
  private:
   struct Member;
   struct Group;
+  struct BySubscription;
   struct Refusal {
     CoordinatorError error;
     std::string message;
@@ -135,8 +136,9 @@ class ConsumerGroupMachine {
   bool is_full();
   Member& add_member(Group& group, const std::string& member_id, const std::optional<std::string>& instance_id);
   Member& replace_static_member(Group& group, Member& old, const std::string& new_id);
-  void advance(Group& group, Member& member, ConsumerMemberInfo told, const std::optional<PartitionSet>& owned);
-  bool update_member(Group& group, Member& member, ConsumerMemberInfo told);
+  void advance(Group& group, Member& member, std::optional<ConsumerMemberInfo> told,
+               const std::optional<PartitionSet>& owned);
+  bool update_member(Group& group, Member& member, std::optional<ConsumerMemberInfo> told);
   void refresh_topics(Group& group, bool subscriptions_changed);
   void update_target(Group& group);
   void reconcile_member(Group& group, Member& member, const std::optional<PartitionSet>& owned);

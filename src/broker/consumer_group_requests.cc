@@ -16,6 +16,12 @@ using Error = CoordinatorError;
 
 bool is_empty(const std::optional<std::string>& text) { return text && text->empty(); }
 
+/// Whether the member says anything of itself that was not known.
+bool tells_news(const ConsumerHeartbeatRequest& request, const ConsumerMemberInfo& info) {
+  bool has_fields = request.rack_id || request.rebalance_timeout || request.topics || request.regex || request.assignor;
+  return has_fields || info.classic || request.client_id != info.client_id || request.client_host != info.client_host;
+}
+
 /// What the member is known to say of itself, after a heartbeat, which tells what has changed.
 ConsumerMemberInfo told_by(const ConsumerHeartbeatRequest& request, ConsumerMemberInfo info) {
   info.client_id = request.client_id;
@@ -234,7 +240,9 @@ void ConsumerGroupMachine::heartbeat(ConsumerHeartbeatRequest request, ConsumerH
   Member* member = nullptr;
   if (Checked refused = join_or_find(*group, request, &member)) return refuse(*std::move(refused));
   PartitionSet before = member->current.assigned;
-  advance(*group, *member, told_by(request, member->info), request.owned);
+  std::optional<ConsumerMemberInfo> told;
+  if (tells_news(request, member->info)) told = told_by(request, member->info);
+  advance(*group, *member, std::move(told), request.owned);
   reply.member_epoch = member->current.epoch;
   if (is_full(request) || member->current.assigned != before) reply.assignment = member->current.assigned;
   answer(*group, std::move(done), std::move(reply));

@@ -29,6 +29,13 @@ struct ConsumerGroupMachine::Member {
   bool is_away() const { return current.epoch == kLeaveStaticEpoch; }
 };
 
+/// Members that subscribe to the same are one.
+struct ConsumerGroupMachine::BySubscription {
+  bool operator()(const Member* a, const Member* b) const {
+    return std::tie(a->info.regex, a->info.topics) < std::tie(b->info.regex, b->info.topics);
+  }
+};
+
 struct ConsumerGroupMachine::Group {
   std::string id;
   uint64_t life = 0;  ///< Tells a group from a later one of its name.
@@ -83,6 +90,12 @@ struct ConsumerGroupMachine::Group {
   void mark_all_changed() {
     epoch_changed = target_epoch_changed = true;
     for (auto& [id, member] : members) member.info_changed = member.target_changed = member.current_changed = true;
+  }
+  /// One member of each subscription that there is.
+  std::set<const Member*, BySubscription> subscriptions() const {
+    std::set<const Member*, BySubscription> distinct;
+    for (const auto& [id, member] : members) distinct.insert(&member);
+    return distinct;
   }
   /// The names that a member subscribes to, by name or regular expression.
   std::set<std::string> topics_of(const Member& member) const {
