@@ -32,6 +32,7 @@ std::string_view to_string(CoordinatorError error) {
     case CoordinatorError::kGroupIdNotFound: return "group id not found";
     case CoordinatorError::kGroupSubscribed: return "group subscribed to topic";
     case CoordinatorError::kOffsetMetadataTooLarge: return "offset metadata too large";
+    case CoordinatorError::kCommitTooLarge: return "commit too large";
     case CoordinatorError::kUnknownTopicOrPartition: return "unknown topic or partition";
     case CoordinatorError::kFencedMemberEpoch: return "fenced member epoch";
     case CoordinatorError::kStaleMemberEpoch: return "stale member epoch";
@@ -189,6 +190,7 @@ BrokerImpl::~BrokerImpl() {
   compactor_.stop();
   maintenance_.stop();
   timers_.stop();
+  if (groups_) groups_->close();
   flusher_.stop();
   if (topics_) topics_->close();
 }

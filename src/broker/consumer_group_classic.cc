@@ -135,6 +135,7 @@ void ConsumerGroupMachine::sync(SyncGroupRequest request, SyncCallback done) {
   }
   stop_rebalance_timer(*member);
   touch(*group, *member);
+  flush(*group);
   SyncGroupAnswer reply{.protocol_type = std::string(kConsumerProtocolType),
                         .protocol_name = protocol.name,
                         .assignment = encode_assignment(*member->info.classic, member->current.assigned, topics_)};

@@ -122,7 +122,7 @@ class ConsumerGroupClassicTest : public testing::Test {
                      member.assigned.clear();
                      if (answer.error != Error::kNone) return;
                      auto assigned = decode_assignment(answer.assignment);
-                     for (const TopicPartition& tp : *assigned) {
+                     for (const TopicPartition& tp : assigned->partitions) {
                        EXPECT_EQ(tp.topic, "t");
                        member.assigned.push_back(tp.partition.value);
                      }
@@ -196,6 +196,16 @@ TEST_F(ConsumerGroupClassicTest, AnswersWaitForTheDisk) {
   EXPECT_EQ(join(a), Error::kNone);
 }
 
+TEST_F(ConsumerGroupClassicTest, AnAssignmentThatCouldNotBeWrittenIsWrittenWhenItIsAskedFor) {
+  Classic a;
+  ASSERT_EQ(join(a), Error::kNone);
+  store_works_ = false;
+  EXPECT_EQ(beat(), Error::kNotAvailable);
+  store_works_ = true;
+  sync(a);
+  EXPECT_EQ(a.synced, Error::kNone);
+}
+
 TEST_F(ConsumerGroupClassicTest, RequestsAreChecked) {
   Classic a;
   settle(a);
@@ -203,6 +213,7 @@ TEST_F(ConsumerGroupClassicTest, RequestsAreChecked) {
   other.generation -= 1;
   EXPECT_EQ(heartbeat(other), Error::kIllegalGeneration);
   EXPECT_EQ(sync(other), Error::kIllegalGeneration);
+  EXPECT_EQ(machine_->check_fetch({"g", other.generation, other.id, {}}), Error::kIllegalGeneration);
   other.id = "nobody";
   EXPECT_EQ(heartbeat(other), Error::kUnknownMember);
   other.id = "m";

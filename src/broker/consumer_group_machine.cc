@@ -42,6 +42,24 @@ std::vector<std::string> topics_matching(const TopicView& topics, const std::str
   return found;
 }
 
+using TopicEntries = std::map<std::string, TopicView::Entry>;
+
+/// The ids of those that exist, sorted. `entries`: all that have been looked up.
+std::vector<Uuid> resolve(const std::set<std::string>& names, const TopicView& topics, TopicEntries& entries) {
+  std::vector<Uuid> ids;
+  for (const std::string& name : names) {
+    auto known = entries.find(name);
+    if (known == entries.end()) {
+      auto entry = topics.find_entry(name);
+      if (!entry) continue;
+      known = entries.emplace(name, *entry).first;
+    }
+    ids.push_back(known->second.id);
+  }
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
 }  // namespace
 
 ConsumerGroupMachine::ConsumerGroupMachine(ConsumerGroupOptions options, GroupLock& lock, os::Clock& clock,
@@ -81,8 +99,9 @@ ConsumerGroupMachine::Member& ConsumerGroupMachine::replace_static_member(Group&
   return member;
 }
 
-/// Moves the group on by what a member says of itself and of what it has, and the member by what it is to have.
-void ConsumerGroupMachine::advance(Group& group, Member& member, ConsumerMemberInfo told,
+/// Moves the group on by what a member says of itself (nothing: it is what it was) and of what it has, and the member
+/// by what it is to have.
+void ConsumerGroupMachine::advance(Group& group, Member& member, std::optional<ConsumerMemberInfo> told,
                                    const std::optional<PartitionSet>& owned) {
   refresh_topics(group, update_member(group, member, std::move(told)));
   update_target(group);
@@ -92,13 +111,13 @@ void ConsumerGroupMachine::advance(Group& group, Member& member, ConsumerMemberI
 }
 
 /// Whether the member's subscription is another now.
-bool ConsumerGroupMachine::update_member(Group& group, Member& member, ConsumerMemberInfo told) {
-  if (told == member.info) return false;
-  bool resubscribed = told.topics != member.info.topics || told.regex != member.info.regex;
+bool ConsumerGroupMachine::update_member(Group& group, Member& member, std::optional<ConsumerMemberInfo> told) {
+  if (!told || *told == member.info) return false;
+  bool resubscribed = told->topics != member.info.topics || told->regex != member.info.regex;
   bool first = member.current.epoch == kJoinEpoch && member.current.previous_epoch < 0;
-  if (!first && (resubscribed || told.assignor != member.info.assignor)) group.bump();
-  if (told.classic.has_value() != member.info.classic.has_value()) stop_rebalance_timer(member);
-  member.info = std::move(told);
+  if (!first && (resubscribed || told->assignor != member.info.assignor)) group.bump();
+  if (told->classic.has_value() != member.info.classic.has_value()) stop_rebalance_timer(member);
+  member.info = *std::move(told);
   member.info_changed = true;
   return resubscribed;
 }
@@ -118,10 +137,13 @@ void ConsumerGroupMachine::refresh_topics(Group& group, bool subscriptions_chang
   }
   group.patterns = std::move(patterns);
 
-  std::set<std::string> names;
-  for (const auto& [id, member] : group.members) names.merge(group.topics_of(member));
+  std::set<std::string_view> names;
+  for (const Member* member : group.subscriptions()) {
+    names.insert(member->info.topics.begin(), member->info.topics.end());
+  }
+  for (const auto& [expression, matching] : group.patterns) names.insert(matching.begin(), matching.end());
   TopicsHash hash;
-  for (const std::string& name : names) {
+  for (std::string_view name : names) {
     if (auto entry = topics_.find_entry(name)) hash.add(name, *entry);
   }
   if (hash.value() == group.epoch.metadata_hash) return;
@@ -143,20 +165,13 @@ std::string_view ConsumerGroupMachine::assignor_of(const Group& group) const {
 
 void ConsumerGroupMachine::update_target(Group& group) {
   if (group.target_epoch == group.epoch.epoch) return;
-  std::map<std::string, TopicView::Entry> entries;
+  TopicEntries entries;
+  std::map<const Member*, std::vector<Uuid>, BySubscription> subscribed;
   std::vector<AssignorMember> members;
   for (const auto& [id, member] : group.members) {
-    AssignorMember& out = members.emplace_back(AssignorMember{id, member.info.instance_id, {}, member.target});
-    for (const std::string& name : group.topics_of(member)) {
-      auto known = entries.find(name);
-      if (known == entries.end()) {
-        auto entry = topics_.find_entry(name);
-        if (!entry) continue;
-        known = entries.emplace(name, *entry).first;
-      }
-      out.topics.push_back(known->second.id);
-    }
-    std::sort(out.topics.begin(), out.topics.end());
+    auto [ids, is_first] = subscribed.try_emplace(&member);
+    if (is_first) ids->second = resolve(group.topics_of(member), topics_, entries);
+    members.push_back({id, member.info.instance_id, ids->second, member.target});
   }
   std::vector<AssignorTopic> topics;
   for (const auto& [name, entry] : entries) topics.push_back({entry.id, entry.partitions});
@@ -187,11 +202,11 @@ void ConsumerGroupMachine::reconcile_member(Group& group, Member& member, const 
 }
 
 void ConsumerGroupMachine::set_current(Group& group, Member& member, CurrentAssignment next) {
-  group.release(member.current.assigned);
-  group.release(member.current.revoking);
-  for (const PartitionSet* set : {&next.assigned, &next.revoking}) {
-    for (const TopicIdPartition& item : *set) CHECK(group.taken.insert(item).second);
-  }
+  PartitionSet had = member.current.assigned.plus(member.current.revoking);
+  PartitionSet has = next.assigned.plus(next.revoking);
+  group.release(had.minus(has));
+  PartitionSet got = has.minus(had);
+  for (const TopicIdPartition& item : got) CHECK(group.taken.emplace(item, next.epoch).second);
   member.current = std::move(next);
   member.current_changed = true;
 }
@@ -293,7 +308,7 @@ std::set<std::string> ConsumerGroupMachine::subscribed_topics(std::string_view g
   std::set<std::string> topics;
   Group* group = find_group(group_id);
   if (!group) return topics;
-  for (const auto& [id, member] : group->members) topics.merge(group->topics_of(member));
+  for (const Member* member : group->subscriptions()) topics.merge(group->topics_of(*member));
   return topics;
 }
 

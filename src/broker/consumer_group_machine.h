@@ -75,8 +75,9 @@ class ConsumerGroupMachine {
 
   /// Whether the caller may commit offsets: kStaleMemberEpoch (kIllegalGeneration to a member of the classic protocol),
   /// kUnknownMember, kUnsupportedVersion.
-  CoordinatorError check_commit(const GroupCaller& caller, bool transactional);
-  /// Whether the caller may read offsets as a member.
+  CoordinatorError check_commit(const GroupCaller& caller, const std::vector<OffsetToCommit>& offsets,
+                                bool transactional);
+  /// Whether the caller may read offsets as a member: the same errors for another epoch, kUnknownMember.
   CoordinatorError check_fetch(const GroupCaller& caller);
   /// The topics that members subscribe to, by name or regular expression.
   std::set<std::string> subscribed_topics(std::string_view group_id);
@@ -103,6 +104,7 @@ class ConsumerGroupMachine {
  private:
   struct Member;
   struct Group;
+  struct BySubscription;
   struct Refusal {
     CoordinatorError error;
     std::string message;
@@ -118,6 +120,8 @@ class ConsumerGroupMachine {
   Checked leave(Group& group, const ConsumerHeartbeatRequest& request);
   static CoordinatorError find_leaving(const Group* group, const LeavingMember& leaving, std::string* id);
   static bool is_full(const ConsumerHeartbeatRequest& request);
+  bool had_by(const Group& group, const Member& member, int32_t epoch,
+              const std::vector<OffsetToCommit>& offsets) const;
 
   // Members of the classic protocol (consumer_group_classic.cc).
   static bool fits(const Group& group, const JoinGroupRequest& request);
@@ -132,8 +136,9 @@ class ConsumerGroupMachine {
   bool is_full();
   Member& add_member(Group& group, const std::string& member_id, const std::optional<std::string>& instance_id);
   Member& replace_static_member(Group& group, Member& old, const std::string& new_id);
-  void advance(Group& group, Member& member, ConsumerMemberInfo told, const std::optional<PartitionSet>& owned);
-  bool update_member(Group& group, Member& member, ConsumerMemberInfo told);
+  void advance(Group& group, Member& member, std::optional<ConsumerMemberInfo> told,
+               const std::optional<PartitionSet>& owned);
+  bool update_member(Group& group, Member& member, std::optional<ConsumerMemberInfo> told);
   void refresh_topics(Group& group, bool subscriptions_changed);
   void update_target(Group& group);
   void reconcile_member(Group& group, Member& member, const std::optional<PartitionSet>& owned);
@@ -151,8 +156,7 @@ class ConsumerGroupMachine {
   void on_rebalance_timer(const std::string& group_id, const std::string& member_id, uint64_t round);
 
   void flush(Group& group);
-  void on_stored(const std::string& group_id, uint64_t life, uint64_t write, bool stored,
-                 const std::set<std::string>& removed);
+  void on_stored(const std::string& group_id, uint64_t life, uint64_t write, bool stored);
   void answer(Group& group, ConsumerHeartbeatCallback done, ConsumerHeartbeatAnswer reply);
   void answer_held(Group& group, ConsumerHeartbeatCallback done, ConsumerHeartbeatAnswer reply);
   void answer_now(ConsumerHeartbeatCallback done, ConsumerHeartbeatAnswer reply);

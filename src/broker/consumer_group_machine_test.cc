@@ -85,6 +85,7 @@ class ConsumerGroupMachineTest : public testing::Test {
   os::ManualClock clock_{1700000000000};
   std::unique_ptr<Timers> timers_ = std::make_unique<Timers>(clock_);
   FakeTopics topics_;
+  const std::vector<OffsetToCommit> offset_{{{"t", PartitionId(0)}, {}}};
   std::vector<StateLog::Entry> stored_;
   int writes_ = 0;
   bool store_works_ = true;
@@ -100,6 +101,21 @@ TEST_F(ConsumerGroupMachineTest, TheFirstMemberGetsEverythingAtOnce) {
   EXPECT_EQ(a.owned, topics_.all("t"));
   EXPECT_EQ(a.answer->heartbeat_interval, 100ms);
   EXPECT_EQ(state(), GroupState::kStable);
+}
+
+TEST_F(ConsumerGroupMachineTest, TheEndOfAGroupIsThatOfMembersWhoseEndIsOnItsWay) {
+  Client a{"a"}, b{"b"};
+  join(a);
+  join(b);
+  hold_store_ = true;
+  send(b, request(b, kLeaveEpoch, /*full=*/false));
+  send(a, request(a, kLeaveEpoch, /*full=*/false));
+  std::vector<StateLog::Entry> end;
+  ASSERT_EQ(machine_->take_over("g", end), Error::kNone);
+  held_store_(false);
+  stored_.insert(stored_.end(), end.begin(), end.end());
+  auto left = replay(stored_);
+  for (const auto& [id, member] : left["g"].members) EXPECT_FALSE(member.info.has_value()) << id;
 }
 
 TEST_F(ConsumerGroupMachineTest, APartitionGoesToAnotherOnlyWhenItsOwnerHasConfirmed) {
@@ -409,17 +425,44 @@ TEST_F(ConsumerGroupMachineTest, ARestartGoesOnWhereItWas) {
 TEST_F(ConsumerGroupMachineTest, CommitsAndFetchesMustNameTheMembersEpoch) {
   Client a{"a"};
   join(a);
-  EXPECT_EQ(machine_->check_commit({"g", a.epoch, "a", {}}, false), Error::kNone);
-  EXPECT_EQ(machine_->check_commit({"g", a.epoch - 1, "a", {}}, false), Error::kStaleMemberEpoch);
-  EXPECT_EQ(machine_->check_commit({"g", a.epoch, "b", {}}, false), Error::kUnknownMember);
-  EXPECT_EQ(machine_->check_commit({"g", -1, "", {}}, false), Error::kUnknownMember) << "the group has members";
-  EXPECT_EQ(machine_->check_commit({"g", -1, "", {}}, true), Error::kNone);
-  EXPECT_EQ(machine_->check_commit({"g", a.epoch, "a", {}, false}, false), Error::kUnsupportedVersion);
+  EXPECT_EQ(machine_->check_commit({"g", a.epoch, "a", {}}, offset_, false), Error::kNone);
+  EXPECT_EQ(machine_->check_commit({"g", a.epoch - 1, "a", {}}, offset_, false), Error::kStaleMemberEpoch);
+  EXPECT_EQ(machine_->check_commit({"g", a.epoch, "b", {}}, offset_, false), Error::kUnknownMember);
+  EXPECT_EQ(machine_->check_commit({"g", -1, "", {}}, offset_, false), Error::kUnknownMember)
+      << "the group has members";
+  EXPECT_EQ(machine_->check_commit({"g", -1, "", {}}, offset_, true), Error::kNone);
+  EXPECT_EQ(machine_->check_commit({"g", a.epoch, "a", {}, false}, offset_, false), Error::kUnsupportedVersion);
   EXPECT_EQ(machine_->check_fetch({"g", -1, "", {}}), Error::kNone);
   EXPECT_EQ(machine_->check_fetch({"g", a.epoch, "a", {}}), Error::kNone);
   EXPECT_EQ(machine_->check_fetch({"g", a.epoch + 1, "a", {}}), Error::kStaleMemberEpoch);
   send(a, request(a, kLeaveEpoch, /*full=*/false));
-  EXPECT_EQ(machine_->check_commit({"g", -1, "", {}}, false), Error::kNone);
+  EXPECT_EQ(machine_->check_commit({"g", -1, "", {}}, offset_, false), Error::kNone);
+}
+
+TEST_F(ConsumerGroupMachineTest, WhatAMemberHasHadSinceAnEarlierEpochItMayCommitByThat) {
+  Client a{"a"}, b{"b"};
+  join(a);
+  int32_t before = a.epoch;
+  join(b);
+  for (Client* client : {&a, &a, &b}) beat(*client);
+  ASSERT_GT(a.epoch, before);
+  ASSERT_EQ(b.owned.size(), 2u);
+  auto offset_of = [](const PartitionSet& owned) {
+    return std::vector<OffsetToCommit>{{{"t", PartitionId(owned.begin()->partition)}, {}}};
+  };
+  auto kept = offset_of(a.owned), lost = offset_of(b.owned), both = kept;
+  both.push_back(lost.front());
+  auto commit = [&](int32_t epoch, const auto& offsets) {
+    return machine_->check_commit({"g", epoch, "a", {}}, offsets, /*transactional=*/false);
+  };
+  EXPECT_EQ(commit(before, kept), Error::kNone);
+  EXPECT_EQ(commit(before - 1, kept), Error::kStaleMemberEpoch);
+  EXPECT_EQ(commit(a.epoch + 1, kept), Error::kStaleMemberEpoch);
+  EXPECT_EQ(commit(before, lost), Error::kStaleMemberEpoch);
+  EXPECT_EQ(commit(before, both), Error::kStaleMemberEpoch);
+  restart();
+  EXPECT_EQ(commit(before, kept), Error::kStaleMemberEpoch) << "since when is not kept";
+  EXPECT_EQ(commit(a.epoch, kept), Error::kNone);
 }
 
 TEST_F(ConsumerGroupMachineTest, OnlyEmptyGroupsAreDeletedWithAllTheirRecords) {

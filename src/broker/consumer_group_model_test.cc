@@ -293,7 +293,12 @@ class Model {
 
   void commit(Client& client) {
     if (client.owned.empty() || client.epoch == kJoinEpoch) return;
-    if (machine_->check_commit({"g", client.epoch, client.id, client.instance}, false) != Error::kNone) return;
+    std::vector<OffsetToCommit> offsets;
+    for (const TopicIdPartition& item : client.owned) {
+      if (auto name = topics_.find_name(item.topic)) offsets.push_back({{*name, PartitionId(item.partition)}, {}});
+    }
+    GroupCaller caller{"g", client.epoch, client.id, client.instance};
+    if (machine_->check_commit(caller, offsets, /*transactional=*/false) != Error::kNone) return;
     for (const TopicIdPartition& item : client.owned) {
       int64_t& position = client.position[item];
       ++position;

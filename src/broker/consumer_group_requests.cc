@@ -1,4 +1,6 @@
 // What a heartbeat may ask for: validation, fencing, joining and leaving.
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/logging.h"
 #include "broker/consumer_assignor.h"
@@ -13,6 +15,12 @@ namespace {
 using Error = CoordinatorError;
 
 bool is_empty(const std::optional<std::string>& text) { return text && text->empty(); }
+
+/// Whether the member says anything of itself that was not known.
+bool tells_news(const ConsumerHeartbeatRequest& request, const ConsumerMemberInfo& info) {
+  bool has_fields = request.rack_id || request.rebalance_timeout || request.topics || request.regex || request.assignor;
+  return has_fields || info.classic || request.client_id != info.client_id || request.client_host != info.client_host;
+}
 
 /// What the member is known to say of itself, after a heartbeat, which tells what has changed.
 ConsumerMemberInfo told_by(const ConsumerHeartbeatRequest& request, ConsumerMemberInfo info) {
@@ -232,13 +240,29 @@ void ConsumerGroupMachine::heartbeat(ConsumerHeartbeatRequest request, ConsumerH
   Member* member = nullptr;
   if (Checked refused = join_or_find(*group, request, &member)) return refuse(*std::move(refused));
   PartitionSet before = member->current.assigned;
-  advance(*group, *member, told_by(request, member->info), request.owned);
+  std::optional<ConsumerMemberInfo> told;
+  if (tells_news(request, member->info)) told = told_by(request, member->info);
+  advance(*group, *member, std::move(told), request.owned);
   reply.member_epoch = member->current.epoch;
   if (is_full(request) || member->current.assigned != before) reply.assignment = member->current.assigned;
   answer(*group, std::move(done), std::move(reply));
 }
 
-CoordinatorError ConsumerGroupMachine::check_commit(const GroupCaller& caller, bool transactional) {
+/// Whether the member has had these partitions ever since its epoch was `epoch`: nobody else can have committed to them
+/// since (KIP-1251).
+bool ConsumerGroupMachine::had_by(const Group& group, const Member& member, int32_t epoch,
+                                  const std::vector<OffsetToCommit>& offsets) const {
+  return std::all_of(offsets.begin(), offsets.end(), [&](const OffsetToCommit& commit) {
+    auto entry = topics_.find_entry(commit.tp.topic);
+    if (!entry) return false;
+    TopicIdPartition item{entry->id, commit.tp.partition.value};
+    bool has = member.current.assigned.contains(item) || member.current.revoking.contains(item);
+    return has && group.taken.at(item) <= epoch;
+  });
+}
+
+CoordinatorError ConsumerGroupMachine::check_commit(const GroupCaller& caller,
+                                                    const std::vector<OffsetToCommit>& offsets, bool transactional) {
   GroupLock::Section section(lock_);
   Group* group = find_group(caller.group_id);
   if (!group) return Error::kGroupIdNotFound;
@@ -248,7 +272,9 @@ CoordinatorError ConsumerGroupMachine::check_commit(const GroupCaller& caller, b
   if (transactional && anonymous) return Error::kNone;
   auto member = group->members.find(caller.member_id);
   if (member == group->members.end()) return Error::kUnknownMember;
-  bool current = caller.generation == member->second.current.epoch;
+  int32_t epoch = member->second.current.epoch;
+  bool current = caller.generation == epoch ||
+                 (caller.generation < epoch && had_by(*group, member->second, caller.generation, offsets));
   if (member->second.info.classic) return current ? Error::kNone : Error::kIllegalGeneration;
   if (!caller.knows_member_epochs) return Error::kUnsupportedVersion;
   return current ? Error::kNone : Error::kStaleMemberEpoch;
@@ -261,7 +287,8 @@ CoordinatorError ConsumerGroupMachine::check_fetch(const GroupCaller& caller) {
   if (!group || anonymous) return Error::kNone;
   auto member = group->members.find(caller.member_id);
   if (member == group->members.end()) return Error::kUnknownMember;
-  return caller.generation == member->second.current.epoch ? Error::kNone : Error::kStaleMemberEpoch;
+  if (caller.generation == member->second.current.epoch) return Error::kNone;
+  return member->second.info.classic ? Error::kIllegalGeneration : Error::kStaleMemberEpoch;
 }
 
 }  // namespace headrace::broker

@@ -3,7 +3,8 @@
 
 #include <algorithm>
 #include <deque>
-#include <unordered_set>
+#include <tuple>
+#include <unordered_map>
 
 #include "broker/consumer_group_machine.h"
 
@@ -28,6 +29,13 @@ struct ConsumerGroupMachine::Member {
   bool is_away() const { return current.epoch == kLeaveStaticEpoch; }
 };
 
+/// Members that subscribe to the same are one.
+struct ConsumerGroupMachine::BySubscription {
+  bool operator()(const Member* a, const Member* b) const {
+    return std::tie(a->info.regex, a->info.topics) < std::tie(b->info.regex, b->info.topics);
+  }
+};
+
 struct ConsumerGroupMachine::Group {
   std::string id;
   uint64_t life = 0;  ///< Tells a group from a later one of its name.
@@ -35,8 +43,9 @@ struct ConsumerGroupMachine::Group {
   int32_t target_epoch = 0;
   std::map<std::string, Member> members;
   std::map<std::string, std::string> static_members;  ///< Instance id -> member id.
-  /// What members have: assigned, or told to give up and not confirmed. One of them each.
-  std::unordered_set<TopicIdPartition, TopicIdPartitionHash> taken;
+  /// What members have: assigned, or told to give up and not confirmed. One of them each, and since which epoch of its
+  /// own; a start takes that to be the present one.
+  std::unordered_map<TopicIdPartition, int32_t, TopicIdPartitionHash> taken;
 
   /// Regular expression -> topics that it matched when `topics_version` was the broker's. Of the members there are.
   std::map<std::string, std::vector<std::string>> patterns;
@@ -46,6 +55,7 @@ struct ConsumerGroupMachine::Group {
   bool epoch_changed = true;
   bool target_epoch_changed = true;
   std::set<std::string> removed;
+  std::set<std::string> removing;  ///< With the write that is on its way.
 
   // One write at a time, so that what is on the disk is always the group as it was at some moment, even when a write
   // fails and a later one does not. What changes meanwhile goes out with the next one.
@@ -80,6 +90,12 @@ struct ConsumerGroupMachine::Group {
   void mark_all_changed() {
     epoch_changed = target_epoch_changed = true;
     for (auto& [id, member] : members) member.info_changed = member.target_changed = member.current_changed = true;
+  }
+  /// One member of each subscription that there is.
+  std::set<const Member*, BySubscription> subscriptions() const {
+    std::set<const Member*, BySubscription> distinct;
+    for (const auto& [id, member] : members) distinct.insert(&member);
+    return distinct;
   }
   /// The names that a member subscribes to, by name or regular expression.
   std::set<std::string> topics_of(const Member& member) const {

@@ -23,8 +23,8 @@ void forget_epochs(const std::string& group_id, Records& out) {
 }
 
 /// Those that nobody has. Records of ours never give a partition to two members; others' might.
-PartitionSet free_ones(const PartitionSet& partitions,
-                       const std::unordered_set<TopicIdPartition, TopicIdPartitionHash>& taken) {
+template <typename Taken>
+PartitionSet free_ones(const PartitionSet& partitions, const Taken& taken) {
   std::vector<TopicIdPartition> free;
   for (const TopicIdPartition& item : partitions) {
     if (!taken.contains(item)) free.push_back(item);
@@ -53,8 +53,8 @@ Records ConsumerGroupMachine::all_records(const Group& group) {
 void ConsumerGroupMachine::flush(Group& group) {
   if (group.writing || !group.has_changes()) return;
   Records records;
-  std::set<std::string> removed = std::exchange(group.removed, {});
-  for (const std::string& id : removed) forget_member(group.id, id, records);
+  group.removing = std::exchange(group.removed, {});
+  for (const std::string& id : group.removing) forget_member(group.id, id, records);
   if (std::exchange(group.epoch_changed, false)) {
     records.push_back({encode_consumer_key({Type::kGroup, group.id, ""}), encode_consumer_epoch(group.epoch)});
   }
@@ -68,21 +68,17 @@ void ConsumerGroupMachine::flush(Group& group) {
   }
   group.writing = true;
   uint64_t write = ++group.last_write;
-  lock_.after_unlock([this, id = group.id, life = group.life, write, records = std::move(records),
-                      removed = std::move(removed)]() mutable {
-    auto done = [this, id, life, write, removed = std::move(removed)](bool stored) {
-      on_stored(id, life, write, stored, removed);
-    };
-    store_(id, std::move(records), std::move(done));
+  lock_.after_unlock([this, id = group.id, life = group.life, write, records = std::move(records)]() mutable {
+    store_(id, std::move(records), [this, id, life, write](bool stored) { on_stored(id, life, write, stored); });
   });
 }
 
-void ConsumerGroupMachine::on_stored(const std::string& group_id, uint64_t life, uint64_t write, bool stored,
-                                     const std::set<std::string>& removed) {
+void ConsumerGroupMachine::on_stored(const std::string& group_id, uint64_t life, uint64_t write, bool stored) {
   GroupLock::Section section(lock_);
   Group* group = find_group(group_id);
   if (!group || group->life != life) return;
   group->writing = false;
+  std::set<std::string> removed = std::exchange(group->removing, {});
   if (stored) {
     group->stored_write = write;
     while (!group->held.empty() && group->held.front().write <= write) {
@@ -93,7 +89,7 @@ void ConsumerGroupMachine::on_stored(const std::string& group_id, uint64_t life,
     return group->writing ? void() : hand_over_if_classic(group_id);
   }
   // What is in memory is ahead of the disk now: nobody hears of it before all of it has been stored anew.
-  group->removed.insert(removed.begin(), removed.end());
+  group->removed.merge(removed);
   group->mark_all_changed();
   for (Group::Held& held : group->held) {
     held.reply.error = CoordinatorError::kNotAvailable;
@@ -125,6 +121,8 @@ CoordinatorError ConsumerGroupMachine::take_over(std::string_view group_id, Reco
   Group* group = find_group(group_id);
   if (!group) return CoordinatorError::kGroupIdNotFound;
   if (!group->members.empty()) return CoordinatorError::kNonEmptyGroup;
+  // The write that is on its way may fail.
+  group->removed.merge(group->removing);
   for (const std::string& id : group->removed) forget_member(group->id, id, end);
   forget_epochs(group->id, end);
   for (Group::Held& held : group->held) {

@@ -17,9 +17,11 @@ int32_t read_count(codec::Reader& reader, size_t bytes_min) {
   return count;
 }
 
-void skip_user_data(codec::Reader& reader) {
+/// Whether there was any.
+bool skip_user_data(codec::Reader& reader) {
   auto size = reader.read<int32_t>();
   if (size > 0) reader.skip(static_cast<size_t>(size));
+  return size > 0;
 }
 
 std::vector<TopicPartition> read_partitions(codec::Reader& reader) {
@@ -68,14 +70,14 @@ Bytes encode_assignment(int16_t version, const std::vector<TopicPartition>& part
   return out;
 }
 
-Result<std::vector<TopicPartition>> decode_assignment(BytesView bytes) {
-  if (bytes.empty()) return std::vector<TopicPartition>();
+Result<ConsumerAssignment> decode_assignment(BytesView bytes) {
+  if (bytes.empty()) return ConsumerAssignment();
   codec::Reader reader(bytes);
   if (reader.read<int16_t>() < 0) reader.fail();
-  std::vector<TopicPartition> partitions = read_partitions(reader);
-  skip_user_data(reader);
+  ConsumerAssignment assignment{.partitions = read_partitions(reader)};
+  assignment.has_user_data = skip_user_data(reader);
   if (!reader.ok()) return Error{ErrorCode::kCorrupt, "a member's assignment can't be read"};
-  return partitions;
+  return assignment;
 }
 
 }  // namespace headrace::broker

@@ -33,9 +33,14 @@ struct ConsumerSubscription {
 /// kCorrupt: not a subscription.
 Result<ConsumerSubscription> decode_subscription(BytesView bytes);
 
+struct ConsumerAssignment {
+  std::vector<TopicPartition> partitions;
+  bool has_user_data = false;  ///< What an assignor of the client's own says to its members, as Kafka Streams' does.
+};
+
 /// In the newest version that a member who writes subscriptions of `version` reads.
 Bytes encode_assignment(int16_t version, const std::vector<TopicPartition>& partitions);
 /// Nothing at all is no partition. kCorrupt: not an assignment.
-Result<std::vector<TopicPartition>> decode_assignment(BytesView bytes);
+Result<ConsumerAssignment> decode_assignment(BytesView bytes);
 
 }  // namespace headrace::broker

@@ -58,8 +58,15 @@ TEST(ConsumerProtocol, AssignmentsAreReadAsWritten) {
   EXPECT_EQ(encode_assignment(9, {})[1], 3) << "no version that we don't know";
   auto read = decode_assignment(bytes);
   ASSERT_TRUE(read.ok());
-  EXPECT_EQ(*read, partitions);
-  EXPECT_THAT(*decode_assignment(Bytes()), IsEmpty());
+  EXPECT_EQ(read->partitions, partitions);
+  EXPECT_FALSE(read->has_user_data);
+  EXPECT_THAT(decode_assignment(Bytes())->partitions, IsEmpty());
+  bytes.resize(bytes.size() - sizeof(int32_t));
+  for (uint8_t byte : {0, 0, 0, 1, 7}) bytes.push_back(byte);
+  read = decode_assignment(bytes);
+  ASSERT_TRUE(read.ok());
+  EXPECT_EQ(read->partitions, partitions);
+  EXPECT_TRUE(read->has_user_data);
 }
 
 }  // namespace

@@ -22,6 +22,7 @@ enum class CoordinatorError {
   kGroupIdNotFound,          ///< GROUP_ID_NOT_FOUND
   kGroupSubscribed,          ///< GROUP_SUBSCRIBED_TO_TOPIC
   kOffsetMetadataTooLarge,   ///< OFFSET_METADATA_TOO_LARGE
+  kCommitTooLarge,           ///< INVALID_COMMIT_OFFSET_SIZE: more than one batch may take.
   kUnknownTopicOrPartition,  ///< UNKNOWN_TOPIC_OR_PARTITION
   kFencedMemberEpoch,        ///< FENCED_MEMBER_EPOCH (KIP-848)
   kStaleMemberEpoch,         ///< STALE_MEMBER_EPOCH (KIP-848)

@@ -255,6 +255,7 @@ ErrorCode code_of(CoordinatorError error) {
     case CoordinatorError::kUnstableOffset:
     case CoordinatorError::kRebalanceInProgress: return ErrorCode::kUnavailable;
     case CoordinatorError::kOffsetMetadataTooLarge:
+    case CoordinatorError::kCommitTooLarge:
     case CoordinatorError::kGroupMaxSizeReached: return ErrorCode::kTooLarge;
     default: return ErrorCode::kInvalidArgument;
   }

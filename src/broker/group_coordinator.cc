@@ -135,7 +135,7 @@ Status GroupCoordinator::load_record(PartitionId partition, const record::BatchH
   }
   ASSIGN_OR_RETURN(CommittedOffset offset, decode_offset_value(*record.value));
   if (header.is_transactional()) {
-    pending_[{partition, header.producer_id}].push_back({offset_key, std::move(offset), record.offset});
+    pending_[{partition, header.producer_id}][offset_key].take({std::move(offset), record.offset});
   } else {
     apply(offset_key, offset, record.offset);
   }
@@ -187,10 +187,12 @@ void GroupCoordinator::consumer_heartbeat(ConsumerHeartbeatRequest request, Cons
   GroupLock::Section section(group_lock_);
   bool changes = machine_.contains(request.group_id) && consumer_groups_.accepts_new_group(request);
   if (changes) {
-    if (Status upgraded = upgrade(request.group_id); !upgraded.ok()) {
-      ConsumerHeartbeatAnswer refused{.error = CoordinatorError::kGroupIdNotFound,
-                                      .message = upgraded.error().message,
-                                      .member_id = request.member_id};
+    if (Status upgraded = upgrade(request); !upgraded.ok()) {
+      bool full = upgraded.error().code == ErrorCode::kTooLarge;
+      ConsumerHeartbeatAnswer refused{
+          .error = full ? CoordinatorError::kGroupMaxSizeReached : CoordinatorError::kGroupIdNotFound,
+          .message = upgraded.error().message,
+          .member_id = request.member_id};
       return group_lock_.after_unlock(
           [done = std::move(done), refused = std::move(refused)]() mutable { done(std::move(refused)); });
     }
@@ -198,10 +200,22 @@ void GroupCoordinator::consumer_heartbeat(ConsumerHeartbeatRequest request, Cons
   consumer_groups_.heartbeat(std::move(request), std::move(done));
 }
 
-Status GroupCoordinator::upgrade(const std::string& id) {
+/// kTooLarge where the member that joins would be one too many: it takes nobody's place over.
+Status GroupCoordinator::check_place(const StoredConsumerGroup& group, const ConsumerHeartbeatRequest& request) const {
+  if (group.members.size() < env_.options.group_members_max || group.members.contains(request.member_id)) return {};
+  for (const auto& [id, member] : group.members) {
+    if (request.instance_id && member.info->instance_id == request.instance_id) return {};
+  }
+  return Error{ErrorCode::kTooLarge,
+               "The group has its maximum of " + std::to_string(env_.options.group_members_max) + " members."};
+}
+
+Status GroupCoordinator::upgrade(const ConsumerHeartbeatRequest& request) {
+  const std::string& id = request.group_id;
   std::vector<StateLog::Entry> records{{encode_group_key(id), std::nullopt}};
   if (machine_.remove(id) != CoordinatorError::kNone) {
     ASSIGN_OR_RETURN(StoredConsumerGroup group, to_consumer_group(*machine_.snapshot(id), topics_));
+    RETURN_IF_ERROR(check_place(group, request));
     log_info("group {} goes on as a consumer group: a member speaks that protocol", id);
     machine_.release(id);
     for (StateLog::Entry& entry : consumer_groups_.adopt(id, group)) records.push_back(std::move(entry));
@@ -224,13 +238,21 @@ void GroupCoordinator::downgrade(const std::string& id, const StoredConsumerGrou
 void GroupCoordinator::supersede(const std::string& id, std::vector<StateLog::Entry> change) {
   // In its turn: what was decided before goes to the disk without it.
   group_lock_.after_unlock([this, id, change = std::move(change)]() mutable {
-    {
-      std::lock_guard lock(mutex_);
-      ++next_change_;
-      for (StateLog::Entry& entry : change) changes_[id].push_back({next_change_, std::move(entry)});
-    }
+    add_change(id, std::move(change));
     write_group(id, {}, [](bool) {});
   });
+}
+
+/// Goes to the disk with the group's next write, and with each until one has worked.
+void GroupCoordinator::add_change(const std::string& id, std::vector<StateLog::Entry> change) {
+  std::lock_guard lock(mutex_);
+  ++next_change_;
+  for (StateLog::Entry& entry : change) changes_[id].push_back({next_change_, std::move(entry)});
+}
+
+bool GroupCoordinator::has_changes(const std::string& id) {
+  std::lock_guard lock(mutex_);
+  return changes_.contains(id);
 }
 
 /// All or none of it survives a crash: a group is of one kind at a time on the disk, too. `forgotten`: offsets that go
@@ -294,7 +316,7 @@ std::vector<GroupListing> GroupCoordinator::list() {
   };
   for (const auto& [id, offsets] : offsets_) add(id);
   for (const auto& [transaction, list] : pending_) {
-    for (const Pending& pending : list) add(pending.key.group_id);
+    for (const auto& [key, entry] : list) add(key.group_id);
   }
   return all;
 }
@@ -317,18 +339,19 @@ void GroupCoordinator::remove(std::string_view group_id, Function<void(Coordinat
   std::vector<OffsetKey> keys = keys_of(id);
   std::vector<StateLog::Entry> end;
   CoordinatorError error = CoordinatorError::kNone;
-  bool consumer = consumer_groups_.contains(id);
-  bool offsets_only = !consumer && !machine_.contains(id) && !keys.empty();
+  bool consumer = consumer_groups_.contains(id), classic = machine_.contains(id);
+  // Of a group that has no members on record, or whose deletion could not be written.
+  bool rest = !consumer && !classic && (!keys.empty() || has_changes(id));
   if (consumer) error = consumer_groups_.take_over(id, end);
-  if (!consumer && !offsets_only) error = machine_.remove(id);
-  if (!consumer) end.push_back({encode_group_key(id), std::nullopt});
+  if (!consumer && !rest) error = machine_.remove(id);
+  if (classic) end.push_back({encode_group_key(id), std::nullopt});
   group_lock_.after_unlock(
       [this, error, id, keys = std::move(keys), end = std::move(end), done = std::move(done)]() mutable {
         if (error != CoordinatorError::kNone) return done(error);
-        auto removed = [done = std::move(done)](bool written) mutable {
+        add_change(id, std::move(end));
+        write_end(id, std::move(keys), [done = std::move(done)](bool written) mutable {
           done(written ? CoordinatorError::kNone : CoordinatorError::kNotAvailable);
-        };
-        write_group(id, std::move(end), std::move(removed), keys);
+        });
       });
 }
 

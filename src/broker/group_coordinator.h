@@ -24,6 +24,9 @@ class GroupCoordinator final : public Groups {
   static Result<std::unique_ptr<GroupCoordinator>> open(const Environment& environment, Topics& topics,
                                                         const Settings& settings,
                                                         std::shared_ptr<const Topic> offsets_topic, Timers& timers);
+  ~GroupCoordinator() override { close(); }
+  /// Ends the thread that answers when there is much to answer. Before the disk and the transactions are gone.
+  void close() { group_lock_.close(); }
 
   void join(JoinGroupRequest request, JoinCallback done) override;
   void sync(SyncGroupRequest request, SyncCallback done) override;
@@ -66,18 +69,16 @@ class GroupCoordinator final : public Groups {
  private:
   struct Entry {
     CommittedOffset offset;
-    Offset record;  ///< Of the commit in __consumer_offsets: the later one counts.
-  };
-  struct Pending {
-    OffsetKey key;
-    CommittedOffset offset;
-    Offset record;
+    Offset record = kNoOffset;  ///< Of the commit in __consumer_offsets: the later one counts.
+    void take(Entry other) {
+      if (other.record > record) *this = std::move(other);
+    }
   };
   struct Loaded {
     std::map<std::string, StoredGroup> classic;
     std::map<std::string, StoredConsumerGroup> consumer;
   };
-  /// A record of a change of protocol that is not on the disk yet.
+  /// A record of a group's end or change of protocol that is not on the disk yet.
   struct Change {
     uint64_t number;
     StateLog::Entry entry;
@@ -90,7 +91,8 @@ class GroupCoordinator final : public Groups {
   Status load_batch(PartitionId partition, const record::Batch& batch, Loaded& loaded);
   Status load_record(PartitionId partition, const record::BatchHeader& header, const record::RecordView& record,
                      Loaded& loaded);
-  CoordinatorError check_commit(const GroupCaller& caller, bool transactional);
+  CoordinatorError check_commit(const GroupCaller& caller, const std::vector<OffsetToCommit>& offsets,
+                                bool transactional);
   CoordinatorError check_nobodys_commit(const GroupCaller& caller, bool transactional);
   bool is_full_for(const std::string& group_id);
   void write_commit(const std::string& group, std::vector<OffsetToCommit> offsets, CommitCallback done);
@@ -98,9 +100,12 @@ class GroupCoordinator final : public Groups {
                                    record::ProducerFields producer, std::vector<OffsetToCommit> offsets,
                                    CommitCallback done);
   void restore(Loaded loaded);
-  Status upgrade(const std::string& id);
+  Status upgrade(const ConsumerHeartbeatRequest& request);
+  Status check_place(const StoredConsumerGroup& group, const ConsumerHeartbeatRequest& request) const;
   void downgrade(const std::string& id, const StoredConsumerGroup& group, std::vector<StateLog::Entry> end);
   void supersede(const std::string& id, std::vector<StateLog::Entry> change);
+  void add_change(const std::string& id, std::vector<StateLog::Entry> change);
+  bool has_changes(const std::string& id);
   void apply_written(const std::string& id, const std::vector<StateLog::Entry>& entries);
   void write_group(const std::string& id, std::vector<StateLog::Entry> entries, Function<void(bool)> done,
                    const std::vector<OffsetKey>& forgotten = {});
@@ -108,6 +113,8 @@ class GroupCoordinator final : public Groups {
   CoordinatorLog& log_of(std::string_view group_id);
   std::optional<std::vector<StateLog::Entry>> snapshot(int32_t partition);
   CoordinatorError check_offset(const OffsetToCommit& offset) const;
+  size_t write_bytes_max(std::string_view group_id);
+  CommitAnswer check_deletion(std::string_view group_id, const std::vector<TopicPartition>& partitions);
   void apply(const OffsetKey& key, const CommittedOffset& offset, Offset record);
   CommitCallback in_flight(const std::string& group_id, CommitCallback done);
   void wait_for_commits_in_flight();
@@ -116,6 +123,8 @@ class GroupCoordinator final : public Groups {
   std::set<TopicPartition> pending_partitions(std::string_view group_id) const;
   void expire_group(const std::string& id, int64_t before_ms);
   void forget(const std::vector<OffsetKey>& keys, Function<void(bool)> done);
+  void forget_some(std::vector<OffsetKey> keys, Function<void(bool)> done);
+  void write_end(const std::string& id, std::vector<OffsetKey> keys, Function<void(bool)> done);
   std::vector<OffsetKey> keys_of(std::string_view group_id);
 
   Environment env_;
@@ -130,7 +139,7 @@ class GroupCoordinator final : public Groups {
   std::set<OffsetKey> unforgotten_;              ///< Of deleted topics, and still on the disk.
   std::set<std::string, std::less<>> in_doubt_;  ///< Deleted topics to which commits may be on the disk that failed.
   /// By open transaction; it has its place here until its marker, though nothing of it may be left.
-  std::map<std::pair<PartitionId, ProducerId>, std::vector<Pending>> pending_;
+  std::map<std::pair<PartitionId, ProducerId>, std::map<OffsetKey, Entry>> pending_;
   bool full_ = false;                           ///< A group was refused that would have only offsets.
   std::map<uint64_t, std::string> committing_;  ///< Commits that were begun and are not answered: their groups.
   uint64_t next_commit_ = 1;
@@ -138,7 +147,7 @@ class GroupCoordinator final : public Groups {
   /// Records of memberships, as last written, by group and key. They lag behind the machines by what is on its way
   /// here: a log that is written anew must not be ahead of writes that come behind it.
   std::map<std::string, std::map<std::string, Bytes>> written_;
-  std::map<std::string, std::vector<Change>> changes_;  ///< How groups went from one protocol to the other.
+  std::map<std::string, std::vector<Change>> changes_;  ///< Ends of groups, and how they changed their protocol.
   uint64_t next_change_ = 0;
 
   GroupMachine machine_;

@@ -138,6 +138,38 @@ TEST_F(GroupKinds, ARequestThatIsRefusedChangesNothing) {
   EXPECT_EQ(classic(), GroupState::kEmpty);
 }
 
+TEST_F(GroupKinds, ADeletionThatFailedIsMadeUpForByTheNext) {
+  for (bool consumer_group : {true, false}) {
+    begin_empty(consumer_group);
+    auto remove = [&] { return answer_of<Error>([&](auto done) { broker_->groups().remove("g", done); }); };
+    disk_->fail(os::DiskCall::kWrite, 1, os::DiskFault::kOutOfSpace);
+    ASSERT_EQ(remove(), Error::kNotAvailable);
+    EXPECT_EQ(remove(), Error::kNone);
+    EXPECT_EQ(remove(), Error::kGroupIdNotFound);
+    open();
+    EXPECT_EQ(classic(), GroupState::kDead);
+    EXPECT_EQ(consumer(), GroupState::kDead);
+  }
+}
+
+TEST_F(GroupKinds, OffsetsAreForgottenInTheirTurn) {
+  auto commit = [&](int64_t offset, auto done) {
+    std::vector<OffsetToCommit> offsets{{{"t", PartitionId(0)}, {.offset = Offset(offset)}}};
+    broker_->groups().commit({.group_id = "g"}, std::move(offsets), std::move(done));
+  };
+  answer_of<CommitAnswer>([&](auto done) { commit(1, done); });
+  std::promise<CommitAnswer> committed, forgotten;
+  // While a thread tells what was decided, what others decide waits for its turn.
+  broker_->groups().leave("none", {{"m", std::nullopt}}, [&](const LeaveGroupAnswer&) {
+    commit(2, [&](CommitAnswer answer) { committed.set_value(std::move(answer)); });
+    broker_->groups().delete_offsets("g", {{"t", PartitionId(0)}},
+                                     [&](CommitAnswer answer) { forgotten.set_value(std::move(answer)); });
+  });
+  EXPECT_EQ(committed.get_future().get().at(0), Error::kNone);
+  EXPECT_EQ(forgotten.get_future().get().at(0), Error::kNone);
+  EXPECT_FALSE(broker_->groups().contains("g"));
+}
+
 TEST_F(GroupKinds, AFullDiskOnTheWayLeavesOneKind) {
   for (bool to_classic : {true, false}) {
     bool failed = true;

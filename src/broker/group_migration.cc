@@ -33,7 +33,11 @@ Result<Had> partitions_of(const StoredGroup& group, const StoredGroup::Member& m
   auto now = decode_assignment(member.assignment), before = decode_assignment(member.previous_assignment);
   if (!now.ok()) return can_not_go(group, now.error().message);
   if (!before.ok()) return can_not_go(group, before.error().message);
-  return Had{.told = member.told ? ids_of(*now, topics) : PartitionSet(), .before = ids_of(*before, topics)};
+  if (now->has_user_data) {
+    return can_not_go(group, "an unsupported custom assignor is in use, whose user data would be lost.");
+  }
+  return Had{.told = member.told ? ids_of(now->partitions, topics) : PartitionSet(),
+             .before = ids_of(before->partitions, topics)};
 }
 
 }  // namespace

@@ -10,7 +10,7 @@ namespace headrace::broker {
 
 /// Every member keeps what it was assigned, at an epoch that is the group's generation, and is to give up what it may
 /// have besides. An error that says why, to be told to who asked for it, where the group does not assign partitions by
-/// the consumer protocol.
+/// the consumer protocol, or tells its members more than those.
 Result<StoredConsumerGroup> to_consumer_group(const StoredGroup& group, const TopicView& topics);
 
 /// A group of which all members are of the classic protocol, each with what it may have. The generation is the highest

@@ -214,7 +214,7 @@ class Client {
     if (must_join_) return;
     std::vector<TopicIdPartition> items;
     auto assigned = decode_assignment(answer.assignment);
-    for (const TopicPartition& tp : *assigned) {
+    for (const TopicPartition& tp : assigned->partitions) {
       items.push_back({topic_, tp.partition.value});
     }
     PartitionSet given(std::move(items));
@@ -259,6 +259,7 @@ class GroupMigration : public testing::Test {
     broker_.reset();
     BrokerOptions options{.data_directory = "/data", .flush_threads = 1, .coordinator_rewrite_bytes_min = 6000};
     options.group_initial_rebalance_delay = 0ms;
+    options.group_members_max = members_max_;
     auto opened = Broker::open(options, metrics_, clock_, *disk_);
     ASSERT_TRUE(opened.ok()) << opened.error().message;
     broker_ = *std::move(opened);
@@ -328,6 +329,7 @@ class GroupMigration : public testing::Test {
     EXPECT_EQ(broker_->groups().list().size(), 1u);
   }
 
+  size_t members_max_ = 10000;
   JumpingClock clock_;
   std::unique_ptr<os::SimulatedFileSystem> disk_;
   flow::MetricsRegistry metrics_;
@@ -399,7 +401,7 @@ TEST_F(GroupMigration, MembersOfTheClassicProtocolCommitByTheirGeneration) {
     return answer_of<CommitAnswer>([&](auto done) { broker_->groups().commit(caller, offsets, done); }).at(0);
   };
   EXPECT_EQ(commit(client("a").epoch(), false), Error::kNone);
-  EXPECT_EQ(commit(client("a").epoch() - 1, true), Error::kIllegalGeneration);
+  EXPECT_EQ(commit(0, true), Error::kIllegalGeneration);
   ConsumerGroupDescription described = broker_->groups().describe_consumer("g");
   ASSERT_EQ(described.members.size(), 2u);
   for (const auto& member : described.members) {
@@ -426,6 +428,65 @@ TEST_F(GroupMigration, OnlyConsumersGoOn) {
   EXPECT_EQ(refused.error, Error::kGroupIdNotFound);
   EXPECT_THAT(refused.message, testing::HasSubstr("consumer protocol"));
   EXPECT_EQ(broker_->groups().heartbeat({"g", worker.generation, worker.member_id, {}}), Error::kNone);
+}
+
+/// What Kafka Streams and other assignors of their own tell members beside their partitions.
+Bytes assignment_with_user_data() {
+  Bytes bytes = encode_assignment(1, {{"t", PartitionId(0)}});
+  bytes.resize(bytes.size() - sizeof(int32_t));
+  for (uint8_t byte : {0, 0, 0, 2, 7, 7}) bytes.push_back(byte);
+  return bytes;
+}
+
+TEST_F(GroupMigration, AGroupWhoseAssignorTellsMoreThanPartitionsStaysClassic) {
+  Bytes subscription{0, 0, 0, 0, 0, 1, 0, 1, 't', 0xff, 0xff, 0xff, 0xff};
+  auto joined = answer_of<JoinGroupAnswer>([&](auto done) {
+    broker_->groups().join({.group_id = "g",
+                            .session_timeout = 1800s,
+                            .protocol_type = "consumer",
+                            .protocols = {{"stream", subscription}},
+                            .require_known_member_id = false},
+                           done);
+  });
+  ASSERT_EQ(joined.error, Error::kNone);
+  SyncGroupRequest sync{.group_id = "g",
+                        .generation = joined.generation,
+                        .member_id = joined.member_id,
+                        .assignments = {{joined.member_id, assignment_with_user_data()}}};
+  auto synced = answer_of<SyncGroupAnswer>([&](auto done) { broker_->groups().sync(sync, done); });
+  ASSERT_EQ(synced.error, Error::kNone);
+  ConsumerHeartbeatRequest request{.group_id = "g",
+                                   .member_id = "m",
+                                   .rebalance_timeout = 60s,
+                                   .topics = std::vector<std::string>{"t"},
+                                   .owned = PartitionSet()};
+  auto refused =
+      answer_of<ConsumerHeartbeatAnswer>([&](auto done) { broker_->groups().consumer_heartbeat(request, done); });
+  EXPECT_EQ(refused.error, Error::kGroupIdNotFound);
+  EXPECT_THAT(refused.message, testing::HasSubstr("unsupported custom assignor"));
+  EXPECT_EQ(classic(), GroupState::kStable);
+  EXPECT_EQ(broker_->groups().heartbeat({"g", joined.generation, joined.member_id, {}}), Error::kNone);
+}
+
+TEST_F(GroupMigration, OneMemberTooManyLeavesTheGroupAsItIs) {
+  members_max_ = 2;
+  open();
+  start("a", Kind::kCooperative);
+  start("b", Kind::kCooperative, /*is_static=*/true);
+  settle();
+  ConsumerHeartbeatRequest request{.group_id = "g",
+                                   .member_id = "m",
+                                   .rebalance_timeout = 60s,
+                                   .topics = std::vector<std::string>{"t"},
+                                   .owned = PartitionSet()};
+  auto beat = [&] {
+    return answer_of<ConsumerHeartbeatAnswer>([&](auto done) { broker_->groups().consumer_heartbeat(request, done); });
+  };
+  EXPECT_EQ(beat().error, Error::kGroupMaxSizeReached);
+  EXPECT_EQ(classic(), GroupState::kStable);
+  request.instance_id = "b";
+  EXPECT_EQ(beat().error, Error::kNone) << "it takes a place over";
+  EXPECT_EQ(classic(), GroupState::kDead);
 }
 
 // A crash at any moment of a rolling restart: one kind, and the group comes to rest again.

@@ -1,5 +1,6 @@
 // The committed offsets of groups: commits, plain and in transactions, and what makes them be forgotten.
 #include <algorithm>
+#include <atomic>
 #include <future>
 
 #include "base/logging.h"
@@ -11,6 +12,31 @@ namespace headrace::broker {
 namespace {
 
 constexpr size_t kTombstonesPerWrite = 1000;
+/// What a committed offset takes as a record beside its names and metadata, at most.
+constexpr size_t kOffsetRecordBytes = 64;
+
+size_t bytes_of(std::string_view group_id, const OffsetToCommit& commit) {
+  return kOffsetRecordBytes + group_id.size() + commit.tp.topic.size() + commit.offset.metadata.size();
+}
+
+CoordinatorError commit_error(const Error& error) {
+  return error.code == ErrorCode::kTooLarge ? CoordinatorError::kCommitTooLarge : CoordinatorError::kNotAvailable;
+}
+
+/// Several writes that are one to who waits for them. Thread-safe.
+class Writes {
+ public:
+  Writes(size_t count, Function<void(bool)> done) : left_(count), done_(std::move(done)) {}
+  void ended(bool written) {
+    if (!written) all_written_ = false;
+    if (--left_ == 0) done_(all_written_);
+  }
+
+ private:
+  std::atomic<size_t> left_;
+  std::atomic<bool> all_written_ = true;
+  Function<void(bool)> done_;
+};
 
 }  // namespace
 
@@ -22,17 +48,22 @@ CoordinatorError GroupCoordinator::check_offset(const OffsetToCommit& commit) co
 }
 
 void GroupCoordinator::apply(const OffsetKey& key, const CommittedOffset& offset, Offset record) {
-  auto [entry, added] = offsets_[key.group_id].try_emplace(key.tp);
-  if (added || record > entry->second.record) entry->second = {offset, record};
+  offsets_[key.group_id][key.tp].take({offset, record});
 }
 
-CoordinatorError GroupCoordinator::check_commit(const GroupCaller& caller, bool transactional) {
+/// Of one write of the group's: a batch.
+size_t GroupCoordinator::write_bytes_max(std::string_view group_id) {
+  return static_cast<size_t>(log_of(group_id).partition()->config().max_message_bytes);
+}
+
+CoordinatorError GroupCoordinator::check_commit(const GroupCaller& caller, const std::vector<OffsetToCommit>& offsets,
+                                                bool transactional) {
   if (env_.disk_space.scarce()) return CoordinatorError::kNotAvailable;
   if (!consumer_groups_.contains(caller.group_id)) {
     bool known = machine_.contains(caller.group_id) || caller.group_id.empty();
     return known ? machine_.check_commit(caller, transactional) : check_nobodys_commit(caller, transactional);
   }
-  CoordinatorError error = consumer_groups_.check_commit(caller, transactional);
+  CoordinatorError error = consumer_groups_.check_commit(caller, offsets, transactional);
   // TxnOffsetCommit knows no member epochs.
   bool translate = transactional && error == CoordinatorError::kStaleMemberEpoch;
   return translate ? CoordinatorError::kIllegalGeneration : error;
@@ -57,7 +88,7 @@ bool GroupCoordinator::is_full_for(const std::string& group_id) {
     if (!offsets_.contains(id)) to_come.insert(id);
   };
   for (const auto& [transaction, list] : pending_) {
-    for (const Pending& pending : list) add(pending.key.group_id);
+    for (const auto& [key, entry] : list) add(key.group_id);
   }
   if (to_come.contains(group_id)) return false;
   for (const auto& [number, id] : committing_) add(id);
@@ -95,7 +126,7 @@ void GroupCoordinator::wait_for_commits_in_flight() {
 /// Checked and put in line in one section: what a fenced member commits can't come after what its successor does.
 void GroupCoordinator::commit(const GroupCaller& caller, std::vector<OffsetToCommit> offsets, CommitCallback done) {
   GroupLock::Section section(group_lock_);
-  CoordinatorError refused = check_commit(caller, /*transactional=*/false);
+  CoordinatorError refused = check_commit(caller, offsets, /*transactional=*/false);
   done = in_flight(caller.group_id, std::move(done));
   group_lock_.after_unlock(
       [this, refused, group = caller.group_id, offsets = std::move(offsets), done = std::move(done)]() mutable {
@@ -107,17 +138,25 @@ void GroupCoordinator::commit(const GroupCaller& caller, std::vector<OffsetToCom
 void GroupCoordinator::write_commit(const std::string& group_id, std::vector<OffsetToCommit> offsets,
                                     CommitCallback done) {
   CommitAnswer reply(offsets.size(), CoordinatorError::kNone);
-  std::vector<StateLog::Entry> entries;
   std::vector<size_t> written_ones;
-  int64_t now_ms = env_.clock.wall_ms();
+  size_t bytes = 0;
   for (size_t i = 0; i < offsets.size(); ++i) {
     reply[i] = check_offset(offsets[i]);
     if (reply[i] != CoordinatorError::kNone) continue;
+    written_ones.push_back(i);
+    bytes += bytes_of(group_id, offsets[i]);
+  }
+  if (bytes > write_bytes_max(group_id)) {
+    for (size_t i : written_ones) reply[i] = CoordinatorError::kCommitTooLarge;
+    written_ones.clear();
+  }
+  if (written_ones.empty()) return done(std::move(reply));
+  std::vector<StateLog::Entry> entries;
+  int64_t now_ms = env_.clock.wall_ms();
+  for (size_t i : written_ones) {
     offsets[i].offset.commit_time_ms = now_ms;
     entries.push_back({encode_offset_key({group_id, offsets[i].tp}), encode_offset_value(offsets[i].offset)});
-    written_ones.push_back(i);
   }
-  if (entries.empty()) return done(std::move(reply));
   log_of(group_id).write(std::move(entries), [this, group = group_id, offsets = std::move(offsets),
                                               reply = std::move(reply), written_ones = std::move(written_ones),
                                               done = std::move(done)](Result<Offset> first) mutable {
@@ -126,7 +165,7 @@ void GroupCoordinator::write_commit(const std::string& group_id, std::vector<Off
       int64_t n = 0;
       for (size_t i : written_ones) apply({group, offsets[i].tp}, offsets[i].offset, *first + n++);
     } else {
-      for (size_t i : written_ones) reply[i] = CoordinatorError::kNotAvailable;
+      for (size_t i : written_ones) reply[i] = commit_error(first.error());
     }
     done(std::move(reply));
   });
@@ -137,14 +176,18 @@ void GroupCoordinator::commit_in_transaction(const GroupCaller& caller, std::str
                                              CommitCallback done) {
   CHECK(transactions_ != nullptr);
   GroupLock::Section section(group_lock_);
-  CoordinatorError refused = check_commit(caller, /*transactional=*/true);
+  CoordinatorError refused = check_commit(caller, offsets, /*transactional=*/true);
   done = in_flight(caller.group_id, std::move(done));
   group_lock_.after_unlock([this, refused, group = caller.group_id, id = std::string(transactional_id), producer,
                             offsets = std::move(offsets), done = std::move(done)]() mutable {
+    size_t bytes = 0;
     for (const OffsetToCommit& commit : offsets) {
       // All or none: half a commit in a transaction is worse than none.
       if (refused == CoordinatorError::kNone) refused = check_offset(commit);
+      bytes += bytes_of(group, commit);
     }
+    bool fits = bytes <= write_bytes_max(group);
+    if (refused == CoordinatorError::kNone && !fits) refused = CoordinatorError::kCommitTooLarge;
     if (refused != CoordinatorError::kNone || offsets.empty()) return done(CommitAnswer(offsets.size(), refused));
     write_commit_in_transaction(group, id, producer, std::move(offsets), std::move(done));
   });
@@ -166,41 +209,41 @@ void GroupCoordinator::write_commit_in_transaction(const std::string& group_id, 
                                                                  ProducedCallback produced) {
     transactions_->produce(id, log.partition(), std::span(&ready, 1), std::move(produced));
   };
-  log.write(
-      std::move(batch), std::move(append),
-      [this, group = group_id, pid = producer.id, offsets = std::move(offsets),
-       done = std::move(done)](Result<Offset> first) mutable {
-        CoordinatorError error = CoordinatorError::kNone;
-        if (first.ok()) {
-          std::lock_guard lock(mutex_);
-          int64_t n = 0;
-          for (const OffsetToCommit& commit : offsets) {
-            pending_[{partition_of(group).partition, pid}].push_back({{group, commit.tp}, commit.offset, *first + n++});
-          }
-        } else if (first.error().code == ErrorCode::kFenced) {
-          error = CoordinatorError::kInvalidProducerEpoch;
-        } else if (first.error().code == ErrorCode::kInvalidArgument) {
-          error = CoordinatorError::kInvalidTxnState;
-        } else {
-          error = CoordinatorError::kNotAvailable;
-        }
-        done(CommitAnswer(offsets.size(), error));
-      });
+  log.write(std::move(batch), std::move(append),
+            [this, group = group_id, pid = producer.id, offsets = std::move(offsets),
+             done = std::move(done)](Result<Offset> first) mutable {
+              CoordinatorError error = CoordinatorError::kNone;
+              if (first.ok()) {
+                std::lock_guard lock(mutex_);
+                int64_t n = 0;
+                auto& pending = pending_[{partition_of(group).partition, pid}];
+                for (const OffsetToCommit& commit : offsets) {
+                  pending[{group, commit.tp}].take({commit.offset, *first + n++});
+                }
+              } else if (first.error().code == ErrorCode::kFenced) {
+                error = CoordinatorError::kInvalidProducerEpoch;
+              } else if (first.error().code == ErrorCode::kInvalidArgument) {
+                error = CoordinatorError::kInvalidTxnState;
+              } else {
+                error = commit_error(first.error());
+              }
+              done(CommitAnswer(offsets.size(), error));
+            });
 }
 
 void GroupCoordinator::complete_transaction(PartitionId partition, ProducerId producer, bool commit) {
   std::lock_guard lock(mutex_);
   auto node = pending_.extract({partition, producer});
   if (node.empty() || !commit) return;
-  for (const Pending& pending : node.mapped()) apply(pending.key, pending.offset, pending.record);
+  for (const auto& [key, entry] : node.mapped()) apply(key, entry.offset, entry.record);
 }
 
 /// Where transactions that are open have offsets of the group. Under mutex_.
 std::set<TopicPartition> GroupCoordinator::pending_partitions(std::string_view group_id) const {
   std::set<TopicPartition> partitions;
   for (const auto& [transaction, list] : pending_) {
-    for (const Pending& pending : list) {
-      if (pending.key.group_id == group_id) partitions.insert(pending.key.tp);
+    for (const auto& [key, entry] : list) {
+      if (key.group_id == group_id) partitions.insert(key.tp);
     }
   }
   return partitions;
@@ -244,19 +287,38 @@ std::vector<OffsetKey> GroupCoordinator::keys_of(std::string_view group_id) {
   return keys;
 }
 
-/// Tombstones for keys that are in one partition of __consumer_offsets, then out of memory.
+/// Tombstones for keys that are in one partition of __consumer_offsets, then out of memory. Some at a time, as each has
+/// its group's id.
 void GroupCoordinator::forget(const std::vector<OffsetKey>& keys, Function<void(bool)> done) {
   if (keys.empty()) return done(true);
+  auto writes = std::make_shared<Writes>((keys.size() - 1) / kTombstonesPerWrite + 1, std::move(done));
+  for (auto from = keys.begin(); from != keys.end();) {
+    auto to = from + std::min<ptrdiff_t>(keys.end() - from, kTombstonesPerWrite);
+    forget_some({from, to}, [writes](bool written) { writes->ended(written); });
+    from = to;
+  }
+}
+
+void GroupCoordinator::forget_some(std::vector<OffsetKey> keys, Function<void(bool)> done) {
   std::vector<StateLog::Entry> entries;
   for (const OffsetKey& key : keys) entries.push_back({encode_offset_key(key), std::nullopt});
-  log_of(keys.front().group_id)
-      .write(std::move(entries), [this, keys, done = std::move(done)](Result<Offset> written) mutable {
-        if (written.ok()) {
-          std::lock_guard lock(mutex_);
-          drop({keys.begin(), keys.end()}, *written);
-        }
-        done(written.ok());
-      });
+  CoordinatorLog& log = log_of(keys.front().group_id);
+  log.write(std::move(entries), [this, keys = std::move(keys), done = std::move(done)](Result<Offset> written) mutable {
+    if (written.ok()) {
+      std::lock_guard lock(mutex_);
+      drop({keys.begin(), keys.end()}, *written);
+    }
+    done(written.ok());
+  });
+}
+
+/// The end of a group, which is among its changes, and of its offsets: in one write, if it can take them.
+void GroupCoordinator::write_end(const std::string& id, std::vector<OffsetKey> keys, Function<void(bool)> done) {
+  auto writes = std::make_shared<Writes>(2, std::move(done));
+  auto ended = [writes](bool written) { writes->ended(written); };
+  auto last_ones = keys.end() - std::min<ptrdiff_t>(keys.end() - keys.begin(), kTombstonesPerWrite);
+  forget({keys.begin(), last_ones}, ended);
+  write_group(id, {}, ended, {last_ones, keys.end()});
 }
 
 /// What was committed to these keys, in open transactions too. A commit after the tombstone stays.
@@ -272,7 +334,8 @@ void GroupCoordinator::drop(const std::set<OffsetKey>& keys, Offset before) {
   PartitionId partition = partition_of(keys.begin()->group_id).partition;
   for (auto open = pending_.lower_bound({partition, ProducerId(INT64_MIN)});
        open != pending_.end() && open->first.first == partition; ++open) {
-    std::erase_if(open->second, [&](const Pending& p) { return p.record < before && keys.contains(p.key); });
+    std::erase_if(open->second,
+                  [&](const auto& pending) { return pending.second.record < before && keys.contains(pending.first); });
   }
 }
 
@@ -288,8 +351,8 @@ Status GroupCoordinator::forget_partitions(Function<bool(const TopicPartition&)>
       }
     }
     for (const auto& [transaction, list] : pending_) {
-      for (const Pending& pending : list) {
-        if (gone(pending.key.tp)) keys[transaction.first].insert(pending.key);
+      for (const auto& [key, entry] : list) {
+        if (gone(key.tp)) keys[transaction.first].insert(key);
       }
     }
     for (const OffsetKey& key : unforgotten_) {
@@ -298,13 +361,10 @@ Status GroupCoordinator::forget_partitions(Function<bool(const TopicPartition&)>
   }
   std::vector<std::future<bool>> writes;
   for (const auto& [partition, all] : keys) {
-    for (auto from = all.begin(); from != all.end();) {
-      std::vector<OffsetKey> some;
-      for (; from != all.end() && some.size() < kTombstonesPerWrite; ++from) some.push_back(*from);
-      std::promise<bool> promise;
-      writes.push_back(promise.get_future());
-      forget(some, [promise = std::move(promise)](bool written) mutable { promise.set_value(written); });
-    }
+    std::promise<bool> promise;
+    writes.push_back(promise.get_future());
+    forget({all.begin(), all.end()},
+           [promise = std::move(promise)](bool written) mutable { promise.set_value(written); });
   }
   bool written = true;
   for (std::future<bool>& write : writes) written = write.get() && written;
@@ -318,30 +378,41 @@ Status GroupCoordinator::forget_partitions(Function<bool(const TopicPartition&)>
   return Error{ErrorCode::kUnavailable, "the end of committed offsets could not be written to " + offsets_topic_->name};
 }
 
-void GroupCoordinator::delete_offsets(std::string_view group_id, std::vector<TopicPartition> partitions,
-                                      CommitCallback done) {
+/// What keeps the offsets of each of the partitions from being deleted.
+CommitAnswer GroupCoordinator::check_deletion(std::string_view group_id,
+                                              const std::vector<TopicPartition>& partitions) {
+  if (!contains(group_id)) return CommitAnswer(partitions.size(), CoordinatorError::kGroupIdNotFound);
   GroupDescription group = machine_.describe(group_id);
-  if (!contains(group_id)) {
-    return done(CommitAnswer(partitions.size(), CoordinatorError::kGroupIdNotFound));
-  }
+  bool opaque_members = !group.members.empty() && group.protocol_type != kConsumerProtocolType;
+  if (opaque_members) return CommitAnswer(partitions.size(), CoordinatorError::kNonEmptyGroup);
   std::set<std::string> subscribed = machine_.subscribed_topics(group_id);
   subscribed.merge(consumer_groups_.subscribed_topics(group_id));
-  bool opaque_members = !group.members.empty() && group.protocol_type != kConsumerProtocolType;
-  CommitAnswer reply(partitions.size(), CoordinatorError::kNone);
-  std::vector<OffsetKey> keys;
-  for (size_t i = 0; i < partitions.size(); ++i) {
-    if (opaque_members)
-      reply[i] = CoordinatorError::kNonEmptyGroup;
-    else if (subscribed.contains(partitions[i].topic))
-      reply[i] = CoordinatorError::kGroupSubscribed;
-    else
-      keys.push_back({std::string(group_id), partitions[i]});
+  CommitAnswer reply;
+  for (const TopicPartition& tp : partitions) {
+    reply.push_back(subscribed.contains(tp.topic) ? CoordinatorError::kGroupSubscribed : CoordinatorError::kNone);
   }
-  forget(keys, [reply = std::move(reply), done = std::move(done)](bool ok) mutable {
+  return reply;
+}
+
+/// Checked and put in line in one section: behind the commits that came before, and before those that come after.
+void GroupCoordinator::delete_offsets(std::string_view group_id, std::vector<TopicPartition> partitions,
+                                      CommitCallback done) {
+  GroupLock::Section section(group_lock_);
+  CommitAnswer reply = check_deletion(group_id, partitions);
+  std::set<TopicPartition> wanted;
+  for (size_t i = 0; i < partitions.size(); ++i) {
+    if (reply[i] == CoordinatorError::kNone) wanted.insert(std::move(partitions[i]));
+  }
+  std::vector<OffsetKey> keys = keys_of(group_id);
+  std::erase_if(keys, [&](const OffsetKey& key) { return !wanted.contains(key.tp); });
+  auto forgotten = [reply = std::move(reply), done = std::move(done)](bool ok) mutable {
     for (CoordinatorError& error : reply) {
       if (!ok && error == CoordinatorError::kNone) error = CoordinatorError::kNotAvailable;
     }
     done(std::move(reply));
+  };
+  group_lock_.after_unlock([this, keys = std::move(keys), forgotten = std::move(forgotten)]() mutable {
+    forget(keys, std::move(forgotten));
   });
 }
 

@@ -8,12 +8,16 @@ namespace headrace::broker {
 
 /// The protocol that most members prefer among those that all support (Kafka's vote).
 std::string GroupMachine::Group::choose_protocol() const {
+  std::map<std::string_view, size_t> supporters;
+  for (const auto& [id, member] : members) {
+    std::set<std::string_view> names;  // One may be in the list twice.
+    for (const GroupProtocol& protocol : member.protocols) names.insert(protocol.name);
+    for (std::string_view name : names) ++supporters[name];
+  }
   std::map<std::string, int> votes;
   for (const auto& [id, member] : members) {
     for (const GroupProtocol& protocol : member.protocols) {
-      bool all =
-          std::all_of(members.begin(), members.end(), [&](const auto& m) { return m.second.supports(protocol.name); });
-      if (!all) continue;
+      if (supporters[protocol.name] < members.size()) continue;
       ++votes[protocol.name];
       break;
     }

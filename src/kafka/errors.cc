@@ -48,6 +48,7 @@ KafkaError to_kafka(broker::CoordinatorError error) {
     case E::kGroupIdNotFound: return KafkaError::kGroupIdNotFound;
     case E::kGroupSubscribed: return KafkaError::kGroupSubscribedToTopic;
     case E::kOffsetMetadataTooLarge: return KafkaError::kOffsetMetadataTooLarge;
+    case E::kCommitTooLarge: return KafkaError::kInvalidCommitOffsetSize;
     case E::kUnknownTopicOrPartition: return KafkaError::kUnknownTopicOrPartition;
     case E::kFencedMemberEpoch: return KafkaError::kFencedMemberEpoch;
     case E::kStaleMemberEpoch: return KafkaError::kStaleMemberEpoch;
@@ -94,6 +95,7 @@ std::string_view to_string(KafkaError error) {
     case KafkaError::kUnknownMemberId: return "UNKNOWN_MEMBER_ID";
     case KafkaError::kInvalidSessionTimeout: return "INVALID_SESSION_TIMEOUT";
     case KafkaError::kRebalanceInProgress: return "REBALANCE_IN_PROGRESS";
+    case KafkaError::kInvalidCommitOffsetSize: return "INVALID_COMMIT_OFFSET_SIZE";
     case KafkaError::kTopicAuthorizationFailed: return "TOPIC_AUTHORIZATION_FAILED";
     case KafkaError::kClusterAuthorizationFailed: return "CLUSTER_AUTHORIZATION_FAILED";
     case KafkaError::kInvalidTimestamp: return "INVALID_TIMESTAMP";

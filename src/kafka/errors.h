@@ -30,6 +30,7 @@ enum class KafkaError : int16_t {
   kUnknownMemberId = 25,
   kInvalidSessionTimeout = 26,
   kRebalanceInProgress = 27,
+  kInvalidCommitOffsetSize = 28,
   kTopicAuthorizationFailed = 29,
   kClusterAuthorizationFailed = 31,
   kInvalidTimestamp = 32,

@@ -4,7 +4,10 @@
 // - Answered when the positions are on the disk.
 // - A commit without membership (generation -1, empty member id) is taken while the group has no members.
 // - With a generation, where there is no group: ILLEGAL_GENERATION, since version 9 GROUP_ID_NOT_FOUND.
-// - In a consumer group (KIP-848) the generation is the member's epoch; another answers STALE_MEMBER_EPOCH.
+// - Of a partition that is named more than once the last position counts, and is answered once.
+// - More than fits into one batch (max.message.bytes of __consumer_offsets) answers INVALID_COMMIT_OFFSET_SIZE.
+// - In a consumer group (KIP-848) the generation is the member's epoch, or an earlier one since which it has had
+//   all the partitions (KIP-1251); another answers STALE_MEMBER_EPOCH.
 // - retention_time_ms is not used: positions of groups without members live as long as the broker says (KIP-211).
 //
 // Version notes:
@@ -12,6 +15,7 @@
 //   flexible, 9 knows member epochs, 10 names topics by id.
 #include "wire/kafka/messages/08_offset_commit.h"
 #include "kafka/api.h"
+#include "kafka/last_counts.h"
 #include "kafka/topics.h"
 
 namespace headrace::kafka {
@@ -31,6 +35,7 @@ struct Commit {
 };
 
 Commit read(const broker::Broker& broker, OffsetCommitRequest& request, bool by_id) {
+  keep_last_of_each_partition(request.topics, [](const auto& topic) { return std::pair(topic.name, topic.topic_id); });
   Commit commit;
   for (auto& topic : request.topics) {
     auto& out = commit.response.topics.emplace_back();

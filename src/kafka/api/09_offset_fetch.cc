@@ -3,7 +3,8 @@
 // Behavior:
 // - What is named twice is answered once.
 // - No list of topics means every position of the group. A partition without a position answers offset -1.
-// - A member of a consumer group (KIP-848) must name its epoch, else the group answers STALE_MEMBER_EPOCH.
+// - A member of a consumer group (KIP-848) must name its epoch, else the group answers STALE_MEMBER_EPOCH
+//   (ILLEGAL_GENERATION to one of the classic protocol).
 // - With require_stable a position that an open transaction is about to change answers UNSTABLE_OFFSET_COMMIT.
 //
 // Version notes:
@@ -50,20 +51,17 @@ GroupResponse::Topics::Partitions answer_of(const broker::FetchedOffset& fetched
   return out;
 }
 
-/// Everything that the group committed, grouped by topic.
+/// Everything that the group committed, which comes in the order of the topics.
 void add_all(broker::Broker& broker, GroupResponse& out, const std::vector<broker::FetchedOffset>& fetched,
              bool by_id) {
   for (const auto& offset : fetched) {
-    auto found = std::find_if(out.topics.begin(), out.topics.end(),
-                              [&](const auto& topic) { return topic.name == offset.tp.topic; });
-    if (found == out.topics.end()) {
+    if (out.topics.empty() || out.topics.back().name != offset.tp.topic) {
       auto topic = broker.topic(offset.tp.topic);
       if (by_id && !topic) continue;
       out.topics.emplace_back().name = offset.tp.topic;
-      found = out.topics.end() - 1;
-      if (topic) found->topic_id = to_wire(topic->id);
+      if (topic) out.topics.back().topic_id = to_wire(topic->id);
     }
-    found->partitions.push_back(answer_of(offset));
+    out.topics.back().partitions.push_back(answer_of(offset));
   }
 }
 

@@ -3,6 +3,8 @@
 // Behavior:
 // - The group must have been added with AddOffsetsToTxn, except under transaction version 2, where this request does
 //   it.
+// - Of a partition that is named more than once the last position counts, and is answered once.
+// - More than fits into one batch (max.message.bytes of __consumer_offsets) answers INVALID_COMMIT_OFFSET_SIZE.
 //
 // Version notes:
 // - 2 adds leader epochs, 3 is flexible and checks member and generation (KIP-447), 5 belongs to transaction version 2
@@ -10,6 +12,7 @@
 #include "wire/kafka/messages/28_txn_offset_commit.h"
 #include "kafka/api.h"
 #include "kafka/errors.h"
+#include "kafka/last_counts.h"
 
 namespace headrace::kafka {
 namespace {
@@ -24,6 +27,7 @@ constexpr int16_t kAddsGroupSince = 5;
 struct Commit {
   Commit(TxnOffsetCommitRequest asked, Reply<TxnOffsetCommitResponse> answer)
       : request(std::move(asked)), reply(std::move(answer)) {
+    keep_last_of_each_partition(request.topics, [](const auto& topic) { return topic.name; });
     for (auto& topic : request.topics) {
       auto& out = response.topics.emplace_back();
       out.name = topic.name;

@@ -2,12 +2,14 @@
 //
 // Behavior:
 // - Refused per partition with GROUP_SUBSCRIBED_TO_TOPIC while live members are subscribed to the topic.
+// - A partition that is named more than once is answered once.
 //
 // Version notes:
 // - Only version 0 exists.
 #include "wire/kafka/messages/47_offset_delete.h"
 #include "kafka/api.h"
 #include "kafka/errors.h"
+#include "kafka/last_counts.h"
 
 namespace headrace::kafka {
 namespace {
@@ -16,6 +18,7 @@ using wire::kafka::OffsetDeleteRequest;
 using wire::kafka::OffsetDeleteResponse;
 
 void offset_delete(const Call& call, OffsetDeleteRequest request, Reply<OffsetDeleteResponse> reply) {
+  keep_last_of_each_partition(request.topics, [](const auto& topic) { return topic.name; });
   OffsetDeleteResponse response;
   std::vector<TopicPartition> partitions;
   for (const auto& topic : request.topics) {

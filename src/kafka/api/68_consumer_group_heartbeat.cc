@@ -5,7 +5,8 @@
 //   coordinator knows (FENCED_MEMBER_EPOCH).
 // - Answered when what the answer rests on is on the disk. The assignment is in it when it has changed or the member
 //   has told everything of itself.
-// - A classic group with members is GROUP_ID_NOT_FOUND; one without becomes a consumer group.
+// - A classic group becomes a consumer group, with its members; GROUP_ID_NOT_FOUND where they can't go along: they are
+//   no consumers, or a custom assignor tells them more than partitions.
 // - Regular expressions are RE2's, match whole names, and none of the broker's own topics.
 //
 // Version notes:

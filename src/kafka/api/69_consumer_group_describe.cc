@@ -5,7 +5,7 @@
 // - The assignment is what a member has, the target assignment what it is to have. Topics that are gone are left out.
 //
 // Version notes:
-// - 1 tells the protocol that a member speaks: always the consumer protocol (1) here.
+// - 1 tells the protocol that each member speaks: the classic one (0) or that of consumer groups (1).
 #include "wire/kafka/messages/69_consumer_group_describe.h"
 
 #include "kafka/api.h"
