@@ -1,6 +1,8 @@
 // Compaction as the broker runs it, and the topic options that act when records are appended.
 #include "broker/compactor.h"
 
+#include <functional>
+
 #include "broker/broker_test_support.h"
 #include "record/producer_fields.h"
 
@@ -74,6 +76,35 @@ TEST_F(CompactorTest, TheTopicsCodecReplacesTheProducers) {
   EXPECT_EQ((*batches)[1].header().compression(), codec::Compression::kZstd);
   EXPECT_EQ((*batches)[2].header().compression(), codec::Compression::kNone);
   EXPECT_EQ(values_in(*partition), (std::vector<std::string>{"1", "2", "3"}));
+}
+
+/// The batch with a header that says something else of it.
+record::Batch with_header(const record::Batch& batch, const std::function<void(record::BatchHeader&)>& change) {
+  Bytes bytes(batch.bytes().view().begin(), batch.bytes().view().end());
+  record::BatchHeader header = batch.header();
+  change(header);
+  record::write_header(header, bytes);
+  header.crc = record::compute_crc(bytes);
+  record::write_header(header, bytes);
+  return *record::Batch::parse(SharedBytes(std::move(bytes)));
+}
+
+TEST_F(CompactorTest, ABatchThatIsCompressedAnewHoldsWhatItSays) {
+  auto partition = create({{"compression.type", "uncompressed"}});
+  auto lies = with_header(keyed({{"a", "1"}}, codec::Compression::kGzip), [](record::BatchHeader& header) {
+    header.record_count = 5;
+    header.last_offset_delta = 4;
+  });
+  EXPECT_FALSE(produce(*partition, lies).ok());
+  EXPECT_EQ(partition->high_watermark(), Offset(0));
+}
+
+TEST_F(CompactorTest, TheTimeOfAnAppendIsTheBrokersToSay) {
+  auto partition = create({});
+  auto stamped = with_header(keyed({{"a", "1"}}), [](record::BatchHeader& header) {
+    header.attributes = static_cast<int16_t>(header.attributes | record::kLogAppendTimeBit);
+  });
+  EXPECT_EQ(produce(*partition, stamped).error().code, ErrorCode::kOutOfRange);
 }
 
 TEST_F(CompactorTest, EveryRecordsTimeMustLieWithinTheBounds) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/logging.h"
+#include "broker/leader_epochs.h"
 
 namespace headrace::broker {
 namespace {
@@ -41,11 +42,14 @@ Result<bus::PollResult> EmbeddedConsumer::poll(std::chrono::milliseconds timeout
 
 Status EmbeddedConsumer::read_all(bus::PollResult& result) {
   size_t bytes_left = options_.fetch_bytes_max;
+  Status all;
   for (size_t i = 0; i < assigned_.size() && bytes_left > 0; ++i) {
-    RETURN_IF_ERROR(read(assigned_[(first_ + i) % assigned_.size()], bytes_left, result));
+    Status one = read(assigned_[(first_ + i) % assigned_.size()], bytes_left, result);
+    if (all.ok() && !one.ok()) all = one;
   }
   if (!assigned_.empty()) first_ = (first_ + 1) % assigned_.size();
-  return {};
+  // What was read of others counts; the error comes again with the next poll.
+  return result.positions.empty() ? all : Status();
 }
 
 Status EmbeddedConsumer::read(Assigned& assigned, size_t& bytes_left, bus::PollResult& result) {
@@ -69,6 +73,9 @@ Status EmbeddedConsumer::skip_unreadable(Assigned& assigned, const Error& error,
   Offset start = assigned.partition->log_start();
   Offset to = assigned.next;
   if (error.code == ErrorCode::kOutOfRange && assigned.next < start) to = start;
+  if (error.code == ErrorCode::kOutOfRange && assigned.next > assigned.partition->log().log_end_offset()) {
+    return set_back(assigned, result);
+  }
   if (error.code == ErrorCode::kCorrupt) {
     for (const log::DamagedRange& range : assigned.partition->log().damaged_ranges()) {
       if (range.from <= assigned.next && assigned.next < range.to) to = range.to;
@@ -78,6 +85,19 @@ Status EmbeddedConsumer::skip_unreadable(Assigned& assigned, const Error& error,
   if (to == assigned.next) return error.in("reading " + to_string(tp));
   result.skipped.emplace_back(tp, to - assigned.next);
   assigned.next = to;
+  return {};
+}
+
+/// The power was lost, and with it records that had been read: reading goes on where this start of the broker began to
+/// write, as what was there before was read.
+Status EmbeddedConsumer::set_back(Assigned& assigned, bus::PollResult& result) {
+  Partition& partition = *assigned.partition;
+  ASSIGN_OR_RETURN(auto before, end_of_epoch(partition, LeaderEpoch(partition.leader_epoch().value - 1)));
+  Offset to = before ? std::max(before->end, partition.log_start()) : partition.log_start();
+  log_warn("{} ends at {}, before the position {}: reading goes on at {}", to_string(partition.tp()),
+           partition.high_watermark().value, assigned.next.value, to.value);
+  assigned.next = to;
+  result.set_back.push_back({partition.tp(), to});
   return {};
 }
 

@@ -37,6 +37,7 @@ class EmbeddedConsumer final : public bus::Consumer {
   Status read_all(bus::PollResult& result);
   Status read(Assigned& assigned, size_t& bytes_left, bus::PollResult& result);
   Status skip_unreadable(Assigned& assigned, const Error& error, bus::PollResult& result);
+  Status set_back(Assigned& assigned, bus::PollResult& result);
   void deliver(const TopicPartition& tp, const FetchedData& data, Offset from, bus::PollResult& result);
   /// False at the deadline or after a wake().
   bool wait_until(std::chrono::steady_clock::time_point deadline);

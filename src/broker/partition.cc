@@ -50,10 +50,14 @@ Status check_time(const TopicPartition& tp, int64_t timestamp_ms, const TimeBoun
 }
 
 /// Records can be read to their end, have times within the bounds, and keys where compaction needs them. A compressed
-/// batch is only opened when one of these can't be told from its header.
-Status check_records(const TopicPartition& tp, const record::Batch& batch, bool keys_needed, const TimeBounds& bounds) {
+/// batch is only opened when one of these can't be told from its header, or when it is to be compressed anew.
+Status check_records(const TopicPartition& tp, const record::Batch& batch, const TopicConfig& config,
+                     const TimeBounds& bounds) {
+  codec::Compression codec = batch.header().compression();
+  bool keys_needed = config.log.compact_enabled;
   bool times_needed = bounds.earliest_ms != TimeBounds().earliest_ms;
-  if (batch.header().compression() != codec::Compression::kNone && !keys_needed && !times_needed) return {};
+  bool compressed_anew = config.compression && *config.compression != codec;
+  if (codec != codec::Compression::kNone && !keys_needed && !times_needed && !compressed_anew) return {};
   auto records = record::summarize_records(batch, kCheckedBytesMax);
   if (!records.ok()) return records.error().in("appending to " + to_string(tp));
   if (keys_needed && !records->all_have_keys)
@@ -135,6 +139,8 @@ Status Partition::check(std::span<const record::Batch> batches, const TopicConfi
   for (const record::Batch& batch : batches) {
     const record::BatchHeader& header = batch.header();
     if (header.is_control()) return refused(tp_, ErrorCode::kInvalidArgument, "clients write no control batches");
+    if (header.attributes & record::kLogAppendTimeBit)
+      return refused(tp_, ErrorCode::kOutOfRange, "only the broker says that a batch has the time of its append");
     if (header.delete_horizon_ms())
       return refused(tp_, ErrorCode::kInvalidArgument, "only compaction sets a delete horizon");
     if (header.record_count <= 0 || header.last_offset_delta != header.record_count - 1 ||
@@ -143,7 +149,7 @@ Status Partition::check(std::span<const record::Batch> batches, const TopicConfi
     }
     RETURN_IF_ERROR(check_time(tp_, header.max_timestamp_ms, {.latest_ms = bounds.latest_ms}));
     RETURN_IF_ERROR(check_time(tp_, header.base_timestamp_ms, bounds));
-    RETURN_IF_ERROR(check_records(tp_, batch, config.log.compact_enabled, bounds));
+    RETURN_IF_ERROR(check_records(tp_, batch, config, bounds));
   }
   return {};
 }

@@ -208,7 +208,7 @@ class Import {
 
   Status publish(Metadata& metadata, const std::string& name, const Folders& folders) {
     // Until all of it is there, it is a topic to be deleted: whatever happens, the next start or import clears it up.
-    StoredTopic topic{.id = topic_id(folders.begin()->second),
+    StoredTopic topic{.id = topic_id(metadata, name, folders.begin()->second),
                       .partitions = static_cast<int32_t>(folders.size()),
                       .deleting = true,
                       .configs = options_.configs};
@@ -234,10 +234,13 @@ class Import {
     return {};
   }
 
-  Uuid topic_id(const std::string& folder) {
+  /// The one that Kafka gave it, unless a copy of it is here already.
+  Uuid topic_id(const Metadata& metadata, const std::string& name, const std::string& folder) {
     auto text = os::read_file(files_, folder + "/partition.metadata", kSmallFileBytesMax);
     auto id = text.ok() ? parse_topic_id(as_text(*text)) : std::nullopt;
-    return id.value_or(random_uuid());
+    bool taken = id && std::any_of(metadata.topics().begin(), metadata.topics().end(),
+                                   [&](const auto& known) { return known.first != name && known.second.id == *id; });
+    return id && !taken ? *id : random_uuid();
   }
 
   /// log.dirs/log-start-offset-checkpoint: "0\n<count>\n(<topic> <partition> <offset>\n)*".

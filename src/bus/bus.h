@@ -92,6 +92,9 @@ struct PollResult {
   std::vector<Position> positions;
   /// Partitions whose position fell below the log's start (records expired unread), with the records lost.
   std::vector<std::pair<TopicPartition, int64_t>> skipped;
+  /// Partitions that end before the position, since a power loss took records that had been read: where reading goes
+  /// on. What stands there now was never read.
+  std::vector<Position> set_back;
 };
 
 /// Reads partitions that are assigned to it. One thread at a time, wake() excepted.

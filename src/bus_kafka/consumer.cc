@@ -213,8 +213,10 @@ void KafkaConsumer::reset_out_of_range(bus::PollResult& result) {
       continue;
     }
     int64_t lost = start - partition.next.value;
-    if (lost < 0)
+    if (lost < 0) {
       log_warn("{} ends at {}, before the position {}: reading it anew", to_string(tp), end, partition.next.value);
+      result.set_back.push_back({tp, Offset(start)});
+    }
     result.skipped.emplace_back(tp, std::max<int64_t>(0, lost));
     partition.next = Offset(start);
     partition.moved = true;

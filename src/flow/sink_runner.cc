@@ -165,6 +165,7 @@ bool Runner::step(SinkSource& source) {
   if (!discover_when_due(source)) return true;
   auto chunk = source.read(std::min(kIdleInterval, options_.discovery_interval));
   if (!chunk.ok()) {
+    if (chunk.error().code == ErrorCode::kNotFound) next_discovery_ = {};
     pause({chunk.error().message});
     return true;
   }

@@ -26,6 +26,7 @@ Status SinkSource::discover() {
     auto topic = bus_.admin().topic(name);
     if (!topic.ok() && topic.error().code == ErrorCode::kNotFound) {
       missing_.push_back(name);
+      forget(name);
       continue;
     }
     if (!topic.ok()) return topic.error().in("reading the partitions of topic " + name);
@@ -43,6 +44,12 @@ Status SinkSource::discover() {
   RETURN_IF_ERROR(consumer_->assign(std::move(positions)));
   assigned_ = true;
   return {};
+}
+
+/// A topic that was deleted: one of its name may come, which is another.
+void SinkSource::forget(const std::string& topic) {
+  size_t gone = std::erase_if(partitions_, [&](const auto& each) { return each.first.topic == topic; });
+  if (gone > 0) assigned_ = false;
 }
 
 Status SinkSource::add_partitions(const bus::TopicInfo& topic) {
@@ -94,11 +101,20 @@ Result<SinkChunk> SinkSource::read(std::chrono::milliseconds wait) {
     auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - SteadyClock::now());
     if (left.count() <= 0) return chunk;
     if (auto status = poll(left, chunk); !status.ok()) {
-      if (chunk.empty()) return status.error();
-      return chunk;
+      if (!chunk.empty()) return chunk;
+      if (status.error().code == ErrorCode::kNotFound) begin_anew();
+      return status.error();
     }
     if (fetched_.empty() && fetched_positions_.empty()) return chunk;
   }
+}
+
+/// A topic is gone, or a new one has its name: the next discover() finds out, and goes on from what was committed.
+void SinkSource::begin_anew() {
+  fetched_.clear();
+  fetched_positions_.clear();
+  partitions_.clear();
+  assigned_ = false;
 }
 
 Status SinkSource::poll(std::chrono::milliseconds wait, SinkChunk& chunk) {
@@ -107,6 +123,10 @@ Status SinkSource::poll(std::chrono::milliseconds wait, SinkChunk& chunk) {
   for (const auto& [tp, records] : polled->skipped) {
     log_warn("sink {}: {} records of {} expired before they were read", options_.name, records, to_string(tp));
     chunk.expired += records;
+  }
+  for (const bus::Position& position : polled->set_back) {
+    auto it = partitions_.find(position.tp);
+    if (it != partitions_.end()) it->second.read = it->second.committed = position.next;
   }
   for (bus::FetchedBatch& fetched : polled->batches) {
     auto it = partitions_.find(fetched.tp);

@@ -69,6 +69,8 @@ class SinkSource {
   };
 
   Status add_partitions(const bus::TopicInfo& topic);
+  void forget(const std::string& topic);
+  void begin_anew();
   Status commit_begins(const std::string& topic);
   bool full(const SinkChunk& chunk) const;
   Status poll(std::chrono::milliseconds wait, SinkChunk& chunk);

@@ -161,6 +161,7 @@ milliseconds ClientRates::connect(std::string_view ip) {
 }
 
 ClientRates::Client& ClientRates::client_of(std::string_view user, std::string_view client, nanoseconds now) {
+  client = client.substr(0, kRatedNameBytesMax);
   uint64_t version = settings_.quotas_version();
   auto name = [](std::string_view a, std::string_view b) { return std::string(a) + '\0' + std::string(b); };
   auto found = clients_.find(name(user, client));
@@ -196,6 +197,8 @@ void ClientRates::apply(Client& client, std::string_view user, std::string_view 
 
 /// Forgets clients whose rates are 0 anyway.
 void ClientRates::prune(nanoseconds now) {
+  if (pruned_at_ && now - *pruned_at_ < std::chrono::seconds(1)) return;
+  pruned_at_ = now;
   std::erase_if(clients_, [&](const auto& one) { return now - one.second.last_used > kMemory; });
   std::erase_if(meters_, [](const auto& one) { return one.second.expired(); });
 }

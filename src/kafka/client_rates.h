@@ -24,6 +24,8 @@ inline constexpr std::chrono::milliseconds kQuotaWindow{1000};  ///< Kafka's quo
 inline constexpr std::chrono::milliseconds kRequestThrottleMax{1000};
 /// Clients whose rates are remembered; those over it share one rate a quota.
 inline constexpr size_t kRatedClientsMax = 20'000;
+/// Of a client's id; clients that differ only behind it share their rates.
+inline constexpr size_t kRatedNameBytesMax = 256;
 
 /// An amount a second over the last windows. As Kafka's `Rate`, it takes the windows before the first amount for idle,
 /// so that a client may use ten seconds of its quota at once.
@@ -114,6 +116,7 @@ class ClientRates {
 
   std::mutex mutex_;
   std::unordered_map<std::string, Client> clients_;
+  std::optional<std::chrono::nanoseconds> pruned_at_;
   Meters meters_;  ///< By quota kind and those who share it.
   struct Address {
     WindowedRate rate;

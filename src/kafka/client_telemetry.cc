@@ -55,7 +55,9 @@ std::string label_value(std::string_view text) {
   std::string out;
   for (char c : text) {
     if (c == '"' || c == '\\') out += '\\';
-    out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+    auto byte = static_cast<unsigned char>(c);
+    // Prometheus refuses a page with text that is not UTF-8.
+    out += byte < 0x20 ? ' ' : byte < 0x80 ? c : '?';
   }
   return out;
 }
@@ -183,7 +185,10 @@ ClientTelemetry::Client& ClientTelemetry::client_of(const TelemetryClient& clien
     found = clients_.try_emplace(client.instance_id).first;
     found->second.subscription = subscription_of(client);
   }
-  found->second.who = client;
+  TelemetryClient& who = found->second.who = client;
+  for (std::string* text : {&who.client_id, &who.software_name, &who.software_version}) {
+    if (text->size() > kTelemetryTextBytesMax) *text = text->substr(0, kTelemetryTextBytesMax);
+  }
   return found->second;
 }
 

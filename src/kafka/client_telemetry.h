@@ -30,6 +30,8 @@ inline constexpr std::chrono::milliseconds kPushIntervalDefault{300'000};  ///< 
 inline constexpr std::chrono::milliseconds kPushIntervalMin{100}, kPushIntervalMax{3'600'000};
 /// Clients that are remembered; the one that was silent for longest makes room.
 inline constexpr size_t kTelemetryClientsMax = 5'000;
+/// Of each text that a client tells of itself; the rest is not kept.
+inline constexpr size_t kTelemetryTextBytesMax = 256;
 /// Metrics that are shown, of all clients together; those over it are counted and dropped.
 inline constexpr size_t kClientMetricsMax = 50'000;
 /// Of a metric's name and labels; one with more is dropped.

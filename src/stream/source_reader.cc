@@ -70,6 +70,11 @@ Result<bool> SourceReader::at_end(PartitionId id) {
 Result<SourceReader::ReadResult> SourceReader::read(std::chrono::milliseconds timeout, Visitor& visitor) {
   ASSIGN_OR_RETURN(auto polled, consumer_->poll(timeout));
   ReadResult result;
+  for (const auto& position : polled.set_back) {
+    Partition& partition = partitions_[static_cast<size_t>(position.tp.partition.value)];
+    partition.next = position.next;
+    partition.moved = true;
+  }
   std::span<const bus::FetchedBatch> batches = polled.batches;
   std::stable_sort(polled.batches.begin(), polled.batches.end(),
                    [](const auto& a, const auto& b) { return a.tp.partition < b.tp.partition; });

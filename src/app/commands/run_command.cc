@@ -3,7 +3,9 @@
 #include <CLI/CLI.hpp>
 
 #include <csignal>
+#include <cstdlib>
 #include <memory>
+#include <thread>
 
 #include "app/commands.h"
 #include "app/config/config_file.h"
@@ -33,6 +35,25 @@ sigset_t block_signals() {
   return signals;
 }
 
+/// Ends the process on a signal that comes before all has started: a start may take long, and is safe to cut short.
+class StartWatch {
+ public:
+  explicit StartWatch(const sigset_t& signals)
+      : thread_([signals](const std::stop_token& stop) {
+          constexpr timespec kLook{.tv_sec = 0, .tv_nsec = 50'000'000};
+          while (!stop.stop_requested()) {
+            int signal = sigtimedwait(&signals, nullptr, &kLook);
+            if (signal <= 0) continue;
+            log_info("ended by SIG{} before it was ready", sigabbrev_np(signal));
+            std::_Exit(kSignalExit + signal);
+          }
+        }) {}
+
+ private:
+  static constexpr int kSignalExit = 128;
+  std::jthread thread_;
+};
+
 int run(const Arguments& arguments) {
   auto config = read_config_file(arguments.file, arguments.settings);
   if (!config) return kExitWrongInput;
@@ -40,7 +61,9 @@ int run(const Arguments& arguments) {
   if (arguments.verbose) set_log_level(LogLevel::kDebug);
   sigset_t signals = block_signals();
 
+  auto watch = std::make_unique<StartWatch>(signals);
   auto runtime = Runtime::start(*std::move(config));
+  watch.reset();
   if (!runtime.ok()) {
     fmt::print(stderr, "headrace: {}\n", runtime.error().message);
     return kExitFailed;
@@ -49,7 +72,8 @@ int run(const Arguments& arguments) {
   std::fflush(stdout);
   int signal = 0;
   sigwait(&signals, &signal);
-  log_info("stopping on SIG{}", sigabbrev_np(signal));
+  log_info("stopping on SIG{}; a second one ends it at once", sigabbrev_np(signal));
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   runtime->reset();
   return 0;
 }
