@@ -1,3 +1,4 @@
+import resource
 import sys
 from pathlib import Path
 
@@ -7,6 +8,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 
 import harness  # noqa: E402
+
+# Tests hold thousands of connections; many systems allow 1,024 files where nobody asks for more.
+_, files_max = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (files_max, files_max))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-// R14: a running broker whose wall clock jumps an hour back and forth, a day ahead, ten years back, or stands still:
+// A running broker whose wall clock jumps an hour back and forth, a day ahead, ten years back, or stands still:
 // sessions and timeouts don't notice, and everything that is answered stays.
 #include <atomic>
 #include <thread>

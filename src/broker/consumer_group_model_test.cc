@@ -1,4 +1,4 @@
-// R16 for consumer groups (KIP-848): seeded schedules of members that join, leave, fall silent, lose requests and
+// Consumer groups (KIP-848): seeded schedules of members that join, leave, fall silent, lose requests and
 // answers, take their time to give partitions up, over topics that change and a broker that crashes with writes on
 // their way. No partition has two owners at any moment, offsets never go back, and in the end everything is assigned,
 // evenly.

@@ -1,4 +1,4 @@
-// R16 for classic groups: seeded schedules of members that join, sync, leave, fall silent, and a broker that crashes
+// Classic groups: seeded schedules of members that join, sync, leave, fall silent, and a broker that crashes
 // with writes on their way. No partition has two owners in one generation, nor at one moment; offsets never go back;
 // in the end everything is assigned.
 #include <deque>

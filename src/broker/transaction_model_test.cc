@@ -1,4 +1,4 @@
-// R15: seeded schedules of idempotent and transactional producers against a model of what Kafka says of them. Requests
+// Seeded schedules of idempotent and transactional producers against a model of what Kafka says of them. Requests
 // and batches come twice, late and out of order, from producers that others have fenced long ago; sequences go beyond
 // 2^31-1, epochs reach their last; transactions time out, and the broker is stopped, or loses its power, and goes on.
 // Each answer, what each kind of reader sees, and the last stable offset are what the model says.

@@ -442,11 +442,11 @@ TEST_F(KafkaServerTest, RequestsOverTheLimitCloseTheConnection) {
 }
 
 TEST_F(KafkaServerTest, IdleConnectionsAreClosedButNotThoseThatWait) {
-  start({.port = 0, .connection_idle_max = std::chrono::milliseconds(20)});
+  start({.port = 0, .connection_idle_max = std::chrono::seconds(1)});
   create("t");
   auto idle = client();
   auto waiting = client();
-  waiting.send(fetch_request("t", 0, 300), 12, 1);
+  waiting.send(fetch_request("t", 0, 2500), 12, 1);
   EXPECT_TRUE(idle.socket().wait_closed());
   EXPECT_EQ(waiting.receive<FetchResponse>(12, 1).responses.size(), 1u);
 }

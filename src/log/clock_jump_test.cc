@@ -1,4 +1,4 @@
-// R14: a wall clock that jumps an hour back and forth, a day or ten years, or stands still: nothing is lost, nothing
+// A wall clock that jumps an hour back and forth, a day or ten years, or stands still: nothing is lost, nothing
 // goes earlier than the clock says, and times are found all the same.
 #include <algorithm>
 

@@ -331,7 +331,7 @@ TEST(NthFailure, AbortedTransactionsOutliveAFailureToWriteTheirIndex) {
   set_log_level(LogLevel::kInfo);
 }
 
-// R6: whichever fsync fails, the log that it was for acknowledges nothing from then on, not even after a next fsync
+// Whichever fsync fails, the log that it was for acknowledges nothing from then on, not even after a next fsync
 // that "succeeds", and goes on serving what was durable.
 TEST(FsyncFailure, AtEveryCallSiteTheLogNeverAcknowledgesAgain) {
   set_log_level(LogLevel::kError);

@@ -1,4 +1,4 @@
-// Bit rot (R5): every byte of a small log's files flipped, zeroed to the end of its sector, or cut off. Whatever is
+// Bit rot: every byte of a small log's files flipped, zeroed to the end of its sector, or cut off. Whatever is
 // read is right or missing with an error that names file and position, never other records; offsets never go back; the
 // log goes on.
 #include <map>

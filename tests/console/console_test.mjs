@@ -56,8 +56,7 @@ after(async () => {
     process.kill("SIGTERM");
     await once(process, "exit");
   }
-  rmSync(path.join(folder, "data"), { recursive: true, force: true });
-  console.log(`screenshots in ${shots}`);
+  rmSync(folder, { recursive: true, force: true });
 });
 
 /** A page of the console without any error of its own; `problems` collects those and requests to other hosts. */

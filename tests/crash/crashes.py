@@ -7,12 +7,15 @@ import time
 
 from mixed_load import ACTORS, Members, Numbers
 
+WHOLE_ROUNDS_MAX = 30
+
 
 class LoadedServer:
     """The server and its actors, who go on over crashes. `between` runs each time that the server is down; `stops` of the
-    times it was told to stop, and not killed."""
+    times it was told to stop, and not killed; `rounds` is how often it is to go down: the more often, the fewer checks
+    read all of the compacted topics."""
 
-    def __init__(self, server, seed, actors=ACTORS, between=lambda: None, stops=0.0):
+    def __init__(self, server, seed, rounds, actors=ACTORS, between=lambda: None, stops=0.0):
         self.server = server
         self.chance = random.Random(seed)
         self.between = between
@@ -20,6 +23,7 @@ class LoadedServer:
         server.settings = [f"listen.{name}={address}" for name, address in server.ready.items()]
         self.actors = [make(server.kafka, seed) for make in actors]
         for actor in self.actors:
+            actor.whole_every = 1 if rounds <= WHOLE_ROUNDS_MAX else 10
             actor.start()
         self.began = time.monotonic()
         self.kills = 0

@@ -79,7 +79,7 @@ def read_partition(bootstrap, topic, partition, **properties):
     out, deadline = [], time.monotonic() + PATIENCE_S
     while True:
         assert time.monotonic() < deadline, f"{topic}-{partition} can't be read to its end"
-        for message in consumer.consume(5000, 0.2):
+        for message in consumer.consume(5000, 0.02):
             if not message.error():
                 out.append(message)
             elif message.error().code() == KafkaError._PARTITION_EOF:
@@ -122,12 +122,16 @@ def number_of(message):
 class Actor(threading.Thread):
     """Does step() again and again until it is stopped. What goes wrong there is raised by stop() and answered()."""
 
+    # Of so many checks one reads all of a compacted topic.
+    whole_every = 1
+
     def __init__(self, bootstrap, seed):
         super().__init__(daemon=True)
         self.bootstrap = bootstrap
         self.chance = random.Random(f"{seed} {type(self).__name__}")
         self.stopping = threading.Event()
         self.failure = None
+        self.checks = 0
 
     def run(self):
         try:
@@ -155,6 +159,10 @@ class Actor(threading.Thread):
 
     def finish(self):
         self.check(self.answered())
+
+    def is_time_for_all(self):
+        self.checks += 1
+        return self.checks % self.whole_every == 0
 
 
 class Numbers(Actor):
@@ -232,14 +240,11 @@ class Copier(Actor):
     """Transactions: copies `numbers` with its positions, exactly once; now and then it aborts. The positions are marked in
     a compacted topic too, by partition: there each one's last committed mark stays, and no aborted one shows."""
 
-    # All of `marks` is read then.
-    MARKS_EVERY = 10
-
     def __init__(self, bootstrap, seed):
         super().__init__(bootstrap, seed)
         self.consumer = reader(bootstrap, "copier")
         self.committed = [0] * PARTITIONS
-        self.commits = self.aborts = self.renewals = self.stuck = self.checks = self.marks = self.marks_left = 0
+        self.commits = self.aborts = self.renewals = self.stuck = self.marks = self.marks_left = 0
         self.producer = None
         self.tail = Tail(bootstrap, "copies")
         self.asker = reader(bootstrap, "copier")
@@ -329,8 +334,7 @@ class Copier(Actor):
         assert all(have >= want for have, want in zip(found, committed)), f"positions {found}; committed were {committed}"
         # What is committed is visible, with all of its records; whether more is, the tail judges.
         self.tail.read(committed)
-        self.checks += 1
-        if self.checks % self.MARKS_EVERY == 0:
+        if self.is_time_for_all():
             marked = self.marked()
             assert all(have >= want for have, want in zip(marked, committed)), f"marks {marked}; committed were {committed}"
 
@@ -364,14 +368,12 @@ class Latest(Actor):
     """Compaction: each key's newest version stays; a tombstone takes the key away."""
 
     KEYS = 40
-    # All of the topic is read then; what is acknowledged in between is looked for too.
-    CHECK_EVERY = 10
 
     def __init__(self, bootstrap, seed):
         super().__init__(bootstrap, seed)
         self.producer = idempotent(bootstrap, **{"compression.type": "lz4"})
         self.version = 0
-        self.checks = self.left = 0
+        self.left = 0
         self.sent = {}  # The versions of a key; a negative one is a tombstone.
         self.acknowledged = {}
 
@@ -403,8 +405,7 @@ class Latest(Actor):
         return dict(self.acknowledged)
 
     def check(self, acknowledged):
-        self.checks += 1
-        if self.checks % self.CHECK_EVERY == 0:
+        if self.is_time_for_all():
             self.check_all(acknowledged)
 
     def finish(self):
@@ -484,6 +485,10 @@ class Recent(Actor):
             assert after.offset() == before.offset() + 1, f"{after.offset()} follows {before.offset()}, from {start} to {end}"
         assert all(number_of(m) == m.offset() for m in messages)
 
+    def finish(self):
+        super().finish()
+        assert self.start_offset > 0 or self.sent * self.VALUE_BYTES < 2 * RECENT_RETENTION_BYTES, f"{self.told()}: nothing is deleted"
+
     def told(self):
         return f"{self.sent} recent ones, {self.start_offset} of them gone"
 
@@ -497,7 +502,6 @@ class Topics(Actor):
         super().__init__(bootstrap, seed)
         self.admin = AdminClient({"bootstrap.servers": bootstrap, **QUICK})
         self.producer = idempotent(bootstrap)
-        self.asker = reader(bootstrap)
         self.made = self.deleted = 0
         self.lock = threading.Lock()
         self.present = {}  # Name to [partitions, acknowledged records]; what is in doubt is in neither.
@@ -545,22 +549,26 @@ class Topics(Actor):
 
     def check(self, answered):
         present, absent = answered
-        found = again(lambda: self.admin.list_topics(timeout=5), "list of topics").topics
-        assert not absent & set(found), f"deleted topics are back: {absent & set(found)}"
-        for name, (partitions, records) in present.items():
-            if name not in found or len(found[name].partitions) != partitions:
-                with self.lock:
-                    deleting = name not in self.present
-                assert deleting, f"{name} is not what was created"
-            elif records:
-                self.check_records(name, records)
+        with self.lock:  # No deletion begins meanwhile.
+            found = again(lambda: self.admin.list_topics(timeout=5), "list of topics").topics
+            assert not absent & set(found), f"deleted topics are back: {absent & set(found)}"
+            present = {name: what for name, what in present.items() if name in self.present}
+            for name, (partitions, _) in present.items():
+                assert name in found and len(found[name].partitions) == partitions, f"{name} is not what was created"
+            self.check_records({name: records for name, (_, records) in present.items()})
 
-    def check_records(self, name, records):
-        try:
-            _, end = self.asker.get_watermark_offsets(TopicPartition(name, 0), timeout=5)
-            assert end >= records or name not in self.present, f"{name} has {end} records of {records}"
-        except KafkaException:
-            pass  # It is being deleted, or the next check asks again.
+    def check_records(self, wanted):
+        """Each topic shows as many records as are wanted; the offset n holds the number n."""
+        shown, deadline = dict.fromkeys(wanted, 0), time.monotonic() + PATIENCE_S
+        consumer = reader(self.bootstrap)
+        consumer.assign([TopicPartition(name, 0, 0) for name in wanted])
+        while any(shown[name] < records for name, records in wanted.items()):
+            assert time.monotonic() < deadline, f"topics show {shown} records; {wanted} were answered for"
+            for message in consumer.consume(100, 0.02):
+                assert not message.error(), f"{message.topic()}: {message.error()}"
+                assert number_of(message) == message.offset() == shown[message.topic()], f"{message.topic()} at {message.offset()}"
+                shown[message.topic()] += 1
+        consumer.close()
 
     def told(self):
         return f"{self.made} topics made, {self.deleted} deleted"
@@ -607,16 +615,23 @@ class Members(Actor):
 
     def __init__(self, bootstrap, seed):
         super().__init__(bootstrap, seed)
-        self.members = [self.join_group(), self.join_group()]
         self.read = set()
+        self.committed = [0] * PARTITIONS
+        self.members = [self.join_group(), self.join_group()]
         self.joins = 2
+        self.asker = reader(bootstrap, "members")
 
     def join_group(self):
         member = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "members", "auto.offset.reset": "earliest",
                            "auto.commit.interval.ms": 100, "session.timeout.ms": 6000, "heartbeat.interval.ms": 500,
-                           "partition.assignment.strategy": "cooperative-sticky", **QUICK})
+                           "partition.assignment.strategy": "cooperative-sticky", "on_commit": self.answer, **QUICK})
         member.subscribe(["numbers"])
         return member
+
+    def answer(self, error, positions):
+        for position in [] if error else positions:
+            if not position.error and position.offset > self.committed[position.partition]:
+                self.committed[position.partition] = position.offset
 
     def step(self):
         for member in self.members:
@@ -631,10 +646,12 @@ class Members(Actor):
             member.close()
 
     def now(self):
-        return len(self.read)
+        return list(self.committed)
 
-    def check(self, count):
-        """At least once has no answer to hold the broker to before the end."""
+    def check(self, committed):
+        asked = [TopicPartition("numbers", p) for p in range(PARTITIONS)]
+        found = [p.offset for p in again(lambda: self.asker.committed(asked, timeout=10), "the group's positions")]
+        assert all(have >= want for have, want in zip(found, committed) if want), f"the group is at {found}; {committed} were committed"
 
     def await_all(self, count):
         deadline = time.monotonic() + 2 * PATIENCE_S
@@ -644,7 +661,7 @@ class Members(Actor):
             time.sleep(0.05)
 
     def told(self):
-        return f"{len(self.read)} read by a group with {self.joins} joins"
+        return f"{len(self.read)} read by a group with {self.joins} joins, committed to {self.committed}"
 
 
 ACTORS = [Numbers, Copier, Latest, Recent, Topics, Offsets, Members]

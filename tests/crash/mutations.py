@@ -1,6 +1,6 @@
 """Frames of recorded clients, made wrong: each change takes a list of frames and leaves another.
 
-    stream = mutated(random.Random(7), recorded)      # bytes for one connection
+    protocol, frames, untouched = mutated(random.Random(7), recorded)      # for one connection
 """
 
 import re
@@ -162,13 +162,16 @@ def mutate_frame(chance, protocol, frames):
 
 
 def mutated(chance, recorded):
-    """The protocol to which a stream goes, and its bytes; now and then it has frames of another protocol."""
+    """The protocol to which a stream goes, its frames, and how many of them are as they were before the first that was
+    changed; now and then it has frames of another protocol."""
     protocol = chance.choice(("kafka",) * 6 + ("mqtt", "http"))
-    frames = list(recorded.draw(chance, protocol))
+    drawn = recorded.draw(chance, protocol)
+    frames = list(drawn)
     for _ in range(chance.randrange(1, CHANGES_MAX + 1)):
         if chance.random() < 0.7:
             mutate_frame(chance, protocol, frames)
         else:
             other = protocol if chance.random() < 0.9 else chance.choice(("kafka", "mqtt", "http"))
             chance.choice(ACROSS)(chance, frames, recorded.draw(chance, other))
-    return protocol, b"".join(frames)
+    untouched = next((at for at, pair in enumerate(zip(frames, drawn)) if pair[0] != pair[1]), min(len(frames), len(drawn)))
+    return protocol, frames, untouched

@@ -96,6 +96,8 @@ def test_readers_that_never_drain(headrace):
                 asked += 1
         except OSError:
             pass  # The server does not read on: that is the point.
+    assert asked > SLOW_READERS
+    wait_until(lambda: server.metric("headrace_buffered_bytes") > 0, what="answers that nobody reads")
     produce(server, "t", 1000)
     grown = memory_mib(pid) - before
     print(f"{SLOW_READERS} readers asked for {asked} MiB and took nothing: {grown:.0f} MiB more")

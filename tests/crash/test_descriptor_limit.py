@@ -1,4 +1,4 @@
-"""Connections take all the descriptors that the program may have, while segments roll: the log goes on all the same."""
+"""Connections take all the descriptors that the program leaves them of those it may have, while segments roll: the log goes on all the same."""
 
 import random
 import socket
@@ -93,3 +93,4 @@ def test_the_log_outlives_a_flood_of_connections(tmp_path):
         assert len(read_all(server, RECORDS)) == RECORDS
         assert "out of service" not in server.errors()
         assert "takes no more" not in server.errors()
+        assert "the most that are allowed" in server.errors(), "the connections reached the limit"

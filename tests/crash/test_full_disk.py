@@ -33,7 +33,7 @@ class Load(threading.Thread):
     """Writes numbered records to a topic until told to stop; keeps what was acknowledged."""
 
     def __init__(self, bootstrap, topic, size=10_000):
-        super().__init__()
+        super().__init__(daemon=True)
         self.topic, self.size = topic, size
         self.producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 2,
                                   "message.timeout.ms": 0, "retry.backoff.ms": 20,
@@ -65,6 +65,20 @@ class Load(threading.Thread):
         assert not self.failed, self.failed[:3]
 
 
+@pytest.fixture
+def start_load(server):
+    started = []
+
+    def start(topic, **options):
+        started.append(Load(server.kafka, topic, **options))
+        started[-1].start()
+        return started[-1]
+
+    yield start
+    for load in started:
+        load.stopping.set()
+
+
 def free_mib(path):
     info = os.statvfs(path)
     return info.f_bavail * info.f_frsize / 2**20
@@ -74,8 +88,9 @@ def numbers_in(server, topic, partitions=2):
     consumer = Consumer({"bootstrap.servers": server.kafka, "group.id": "check", "enable.partition.eof": True,
                          "enable.auto.commit": False, "auto.offset.reset": "earliest"})
     consumer.assign([TopicPartition(topic, p, 0) for p in range(partitions)])
-    found, ended = {}, set()
+    found, ended, deadline = {}, set(), time.monotonic() + 120
     while len(ended) < partitions:
+        assert time.monotonic() < deadline, f"{topic} can't be read to its end"
         for message in consumer.consume(500, 10):
             if message.error():
                 ended.add(message.partition())
@@ -93,13 +108,11 @@ def http_produce(server, topic):
     return urllib.request.urlopen(request, timeout=10)
 
 
-def test_a_full_disk_refuses_serves_and_recovers(server, small_disk):
-    doomed = Load(server.kafka, "doomed")
-    doomed.start()
+def test_a_full_disk_refuses_serves_and_recovers(server, small_disk, start_load):
+    doomed = start_load("doomed")
     wait_until(lambda: free_mib(small_disk) < DISK_MIB * 0.7, what="the doomed topic to grow")
     doomed.finish()
-    load = Load(server.kafka, "kept")
-    load.start()
+    load = start_load("kept")
     wait_until(lambda: server.metric("headrace_disk_refusing") == 1, what="the disk to fill")
     time.sleep(1)
     before = len(load.acknowledged)
@@ -128,13 +141,11 @@ def test_a_full_disk_refuses_serves_and_recovers(server, small_disk):
     assert found == load.acknowledged, "all that was acknowledged is there, once, in its place"
 
 
-def test_drop_oldest_goes_on_and_takes_from_itself_only(server, small_disk):
-    kept = Load(server.kafka, "kept")
-    kept.start()
+def test_drop_oldest_goes_on_and_takes_from_itself_only(server, small_disk, start_load):
+    kept = start_load("kept")
     wait_until(lambda: len(kept.acknowledged) > 1500, what="15 MB")
     kept.finish()
-    ring = Load(server.kafka, "ring")
-    ring.start()
+    ring = start_load("ring")
     wait_until(lambda: len(ring.acknowledged) > 15_000, 120, what="150 MB through a disk of 64 MiB")
     ring.finish()
     assert server.metric("headrace_disk_dropped_bytes_total") > 80e6
@@ -144,10 +155,9 @@ def test_drop_oldest_goes_on_and_takes_from_itself_only(server, small_disk):
     assert numbers_in(server, "kept") == kept.acknowledged
 
 
-def test_a_disk_filled_by_others_is_survived(server, small_disk):
+def test_a_disk_filled_by_others_is_survived(server, small_disk, start_load):
     """Twenty rounds: something else fills the disk to the last byte amid load, and gives the room back."""
-    load = Load(server.kafka, "kept", size=500)
-    load.start()
+    load = start_load("kept", size=500)
     filler = small_disk / "filler"
     for _ in range(20):
         seen = len(load.acknowledged)

@@ -15,7 +15,7 @@ class Writer(threading.Thread):
     """Produces numbered records until told to stop, and keeps the numbers that were acknowledged."""
 
     def __init__(self, bootstrap):
-        super().__init__()
+        super().__init__(daemon=True)
         self.producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 1,
                                   "message.timeout.ms": 0, "reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 50,
                                   "retry.backoff.ms": 10, "queue.buffering.max.messages": 20_000})
@@ -72,12 +72,14 @@ def test_nothing_acknowledged_is_lost_or_doubled(headrace):
     server.settings = [f"listen.{name}={address}" for name, address in server.ready.items()]
     writer = Writer(server.kafka)
     writer.start()
-    for _ in range(KILLS):
-        time.sleep(chance.uniform(0.0, 0.25))
-        server.kill()
-        server.start()
-    time.sleep(0.5)
-    writer.stopping.set()
+    try:
+        for _ in range(KILLS):
+            time.sleep(chance.uniform(0.0, 0.25))
+            server.kill()
+            server.start()
+        time.sleep(0.5)
+    finally:
+        writer.stopping.set()
     writer.join()
     assert not writer.failed, writer.failed[:3]
     assert len(writer.acknowledged) == writer.sent > KILLS

@@ -107,7 +107,7 @@ def test_what_was_answered_is_there_after_each_power_loss(headrace, disk):
             disk.lose_power(chance)
 
     server = headrace(TOPICS + TOPICS_NOT_SYNCED, environment=disk.environment())
-    load = LoadedServer(server, seed, [*ACTORS, ByOs, ByInterval], lose_power, stops=0.2)
+    load = LoadedServer(server, seed, LOSSES, [*ACTORS, ByOs, ByInterval], lose_power, stops=0.2)
     told = 0
     while losses < LOSSES:
         load.crash_and_check()

@@ -12,7 +12,7 @@ import urllib.request
 import paho.mqtt.client as paho
 import pytest
 
-from harness import ROOT, run, wait_until
+from harness import BIN, ROOT, run, wait_until
 
 CONFIG = """
 topics: {telemetry: {partitions: 4}}
@@ -70,8 +70,16 @@ def test_a_puback_means_committed(server):
     assert before <= set(tail(server, "telemetry"))
 
 
-def test_ten_thousand_connections(server):
-    run("sim", "cabs", "--cabs", "10000", "--rate", "0.02", "--duration", "12", "--mqtt", server.ready["mqtt"], "-q", seconds=240)
+def test_ten_thousand_connections(headrace):
+    server = headrace(CONFIG.replace("devices/+/data", "cabs/+/telemetry"))
+    command = [BIN, "sim", "cabs", "--cabs", "10000", "--rate", "0.02", "--duration", "12", "--mqtt", server.ready["mqtt"], "-q"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as fleet:
+        try:
+            wait_until(lambda: 'headrace_mqtt_connections{ingest="mqtt"} 10000\n' in server.get("/metrics"), 60, "10,000 connections")
+            told, _ = fleet.communicate(timeout=240)
+        finally:
+            fleet.kill()
+    assert fleet.returncode == 0 and "connection_losses=0" in told, told
     memory = int(next(line for line in open(f"/proc/{server.process.pid}/status") if line.startswith("VmHWM")).split()[1])
     assert memory < 300 * 1024, f"{memory} kB"
 

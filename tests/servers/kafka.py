@@ -53,9 +53,9 @@ def command(main, *arguments, options=(), level="WARN"):
             f"-Dlog4j2.configurationFile={SOURCE / 'log4j2.properties'}", main, *map(str, arguments)]
 
 
-def tool(name, *arguments, input=None, seconds=120, check=True):
+def tool(name, *arguments, input=None, seconds=120, check=True, options=TOOL_OPTIONS):
     """Runs a tool by its short name (a key of TOOLS) or its class; returns the finished process (text)."""
-    done = subprocess.run(command(TOOLS.get(name, name), *arguments, options=TOOL_OPTIONS), input=input, text=True,
+    done = subprocess.run(command(TOOLS.get(name, name), *arguments, options=options), input=input, text=True,
                           capture_output=True, timeout=seconds)
     if check and done.returncode != 0:
         raise AssertionError(f"{name}: exit {done.returncode}: {done.stdout}{done.stderr}")
