@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <set>
 #include <type_traits>
@@ -27,16 +28,21 @@ auto drop_repeated(std::vector<T>& items, KeyOf key_of = {}) {
   return repeated;
 }
 
-/// The same for partitions that are named by topic: a topic may come again with others. `key_of` a topic tells it from
-/// others, `index_of` a partition gives its number.
+/// Of what a request says more than once about a partition the last counts, as in Kafka; a topic may come again with
+/// other partitions. `key_of` a topic tells it from others, `index_of` an item gives its partition. Topics of which
+/// nothing is left go.
 template <typename Topic, typename KeyOf, typename IndexOf>
-void drop_repeated_partitions(std::vector<Topic>& topics, KeyOf key_of, IndexOf index_of) {
+void keep_last_of_each_partition(std::vector<Topic>& topics, KeyOf key_of, IndexOf index_of) {
   std::map<std::remove_cvref_t<std::invoke_result_t<KeyOf, const Topic&>>, std::set<int32_t>> seen;
-  for (Topic& topic : topics) {
-    auto& indexes = seen[std::invoke(key_of, topic)];
-    std::erase_if(topic.partitions,
-                  [&](const auto& one) { return !indexes.insert(std::invoke(index_of, one)).second; });
+  for (auto topic = topics.rbegin(); topic != topics.rend(); ++topic) {
+    std::set<int32_t>& later = seen[std::invoke(key_of, *topic)];
+    decltype(topic->partitions) kept;
+    for (auto item = topic->partitions.rbegin(); item != topic->partitions.rend(); ++item) {
+      if (later.insert(std::invoke(index_of, *item)).second) kept.push_back(std::move(*item));
+    }
+    topic->partitions.assign(std::make_move_iterator(kept.rbegin()), std::make_move_iterator(kept.rend()));
   }
+  std::erase_if(topics, [](const Topic& topic) { return topic.partitions.empty(); });
 }
 
 }  // namespace headrace::kafka

@@ -191,7 +191,8 @@ class Script {
     bool all_visible = test_.log->high_watermark() == test_.log->log_end_offset();
     auto deleted = test_.log->delete_old_segments();
     if (!deleted.ok()) return note(deleted.error());
-    promise(test_.log->log_start_offset().value);
+    // What a killed process removed may come back with a power loss, until something is removed again.
+    if (*deleted > 0) promise(test_.log->log_start_offset().value);
     if (all_visible) check_kept_little();
   }
   void drop_oldest() {
@@ -199,7 +200,7 @@ class Script {
     give_up(end_of_segment_at_most(start));
     auto dropped = test_.log->drop_oldest_segment();
     if (!dropped.ok()) return note(dropped.error());
-    promise(test_.log->log_start_offset().value);
+    if (*dropped > 0) promise(test_.log->log_start_offset().value);
     ASSERT_TRUE(*dropped > 0 || test_.log->log_start_offset().value == start);
   }
 

@@ -49,7 +49,7 @@ void tidy(std::vector<FetchRequest::Topic>& topics) {
   size_t partitions = 0;
   for (const auto& topic : topics) partitions += topic.partitions.size();
   if (partitions <= kManyPartitions) return;
-  drop_repeated_partitions(
+  keep_last_of_each_partition(
       topics, [](const FetchRequest::Topic& topic) { return std::pair(topic.topic_id, topic.topic); },
       &PartitionRequest::partition);
 }

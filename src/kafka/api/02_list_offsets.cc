@@ -109,7 +109,7 @@ ListOffsetsResponse answer_all(const broker::Broker& broker, const ListOffsetsRe
 }
 
 void list_offsets(const Call& call, ListOffsetsRequest request, Reply<ListOffsetsResponse> reply) {
-  drop_repeated_partitions(request.topics, &ListOffsetsRequest::Topic::name, &PartitionRequest::partition_index);
+  keep_last_of_each_partition(request.topics, &ListOffsetsRequest::Topic::name, &PartitionRequest::partition_index);
   if (!needs_the_disk(request)) return reply(answer_all(call.server.broker, request, call.version));
   call.run_blocking([&broker = call.server.broker, request = std::move(request), reply = std::move(reply),
                      version = call.version]() mutable { reply(answer_all(broker, request, version)); });

@@ -15,7 +15,7 @@
 //   flexible, 9 knows member epochs, 10 names topics by id.
 #include "wire/kafka/messages/08_offset_commit.h"
 #include "kafka/api.h"
-#include "kafka/last_counts.h"
+#include "kafka/repeated.h"
 #include "kafka/topics.h"
 
 namespace headrace::kafka {
@@ -35,7 +35,10 @@ struct Commit {
 };
 
 Commit read(const broker::Broker& broker, OffsetCommitRequest& request, bool by_id) {
-  keep_last_of_each_partition(request.topics, [](const auto& topic) { return std::pair(topic.name, topic.topic_id); });
+  using Topic = OffsetCommitRequest::Topic;
+  keep_last_of_each_partition(
+      request.topics, [](const Topic& topic) { return std::pair(topic.name, topic.topic_id); },
+      &Topic::Partition::partition_index);
   Commit commit;
   for (auto& topic : request.topics) {
     auto& out = commit.response.topics.emplace_back();

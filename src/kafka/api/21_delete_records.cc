@@ -40,7 +40,7 @@ PartitionResponse delete_records_of(const broker::Topic* topic, const DeleteReco
 
 void delete_records(const Call& call, DeleteRecordsRequest request, Reply<DeleteRecordsResponse> reply) {
   using Topic = DeleteRecordsRequest::Topic;
-  drop_repeated_partitions(request.topics, &Topic::name, &Topic::Partition::partition_index);
+  keep_last_of_each_partition(request.topics, &Topic::name, &Topic::Partition::partition_index);
   call.run_blocking([&broker = call.server.broker, request = std::move(request), reply = std::move(reply)]() mutable {
     DeleteRecordsResponse response;
     for (const auto& topic : request.topics) {

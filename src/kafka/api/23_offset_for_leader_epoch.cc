@@ -37,7 +37,7 @@ KafkaError answer(broker::Broker& broker, const std::string& topic,
 
 void offset_for_leader_epoch(const Call& call, OffsetForLeaderEpochRequest request,
                              Reply<OffsetForLeaderEpochResponse> reply) {
-  drop_repeated_partitions(request.topics, &TopicRequest::topic, &TopicRequest::OffsetForLeaderPartition::partition);
+  keep_last_of_each_partition(request.topics, &TopicRequest::topic, &TopicRequest::OffsetForLeaderPartition::partition);
   call.run_blocking([&broker = call.server.broker, request = std::move(request), reply = std::move(reply)]() mutable {
     OffsetForLeaderEpochResponse response;
     for (const auto& topic : request.topics) {

@@ -12,7 +12,7 @@
 #include "wire/kafka/messages/28_txn_offset_commit.h"
 #include "kafka/api.h"
 #include "kafka/errors.h"
-#include "kafka/last_counts.h"
+#include "kafka/repeated.h"
 
 namespace headrace::kafka {
 namespace {
@@ -27,7 +27,8 @@ constexpr int16_t kAddsGroupSince = 5;
 struct Commit {
   Commit(TxnOffsetCommitRequest asked, Reply<TxnOffsetCommitResponse> answer)
       : request(std::move(asked)), reply(std::move(answer)) {
-    keep_last_of_each_partition(request.topics, [](const auto& topic) { return topic.name; });
+    using Topic = TxnOffsetCommitRequest::Topic;
+    keep_last_of_each_partition(request.topics, &Topic::name, &Topic::Partition::partition_index);
     for (auto& topic : request.topics) {
       auto& out = response.topics.emplace_back();
       out.name = topic.name;

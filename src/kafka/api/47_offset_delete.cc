@@ -9,7 +9,7 @@
 #include "wire/kafka/messages/47_offset_delete.h"
 #include "kafka/api.h"
 #include "kafka/errors.h"
-#include "kafka/last_counts.h"
+#include "kafka/repeated.h"
 
 namespace headrace::kafka {
 namespace {
@@ -18,7 +18,8 @@ using wire::kafka::OffsetDeleteRequest;
 using wire::kafka::OffsetDeleteResponse;
 
 void offset_delete(const Call& call, OffsetDeleteRequest request, Reply<OffsetDeleteResponse> reply) {
-  keep_last_of_each_partition(request.topics, [](const auto& topic) { return topic.name; });
+  using Topic = OffsetDeleteRequest::Topic;
+  keep_last_of_each_partition(request.topics, &Topic::name, &Topic::Partition::partition_index);
   OffsetDeleteResponse response;
   std::vector<TopicPartition> partitions;
   for (const auto& topic : request.topics) {
