@@ -162,7 +162,8 @@ def read_dead_letters(server, count):
     letters = []
 
     def collect():
-        letters.extend((dict(m.headers())["dlq.component"].decode(), m.value() or b"") for m in consumer.consume(1000, 0.2) if not m.error())
+        messages = [message for message in consumer.consume(1000, 0.2) if not message.error()]
+        letters.extend((dict(message.headers())["dlq.component"].decode(), message.value() or b"") for message in messages)
         return len(letters) >= count
 
     wait_until(collect, what=f"{count} dead letters")

@@ -1,4 +1,4 @@
-"""Connections take all the descriptors that the program leaves them of those it may have, while segments roll: the log goes on all the same."""
+"""Connections take all the descriptors that the program leaves them, while segments roll: the log goes on all the same."""
 
 import random
 import socket
