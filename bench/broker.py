@@ -18,14 +18,15 @@ from servers.kafka import Kafka, tool
 
 from bench import measure
 
+#: Records that each client sends, by value and batch bytes: some seconds' worth.
+RECORDS = {
+    "java": {(100, 16384): 2_000_000, (100, 262144): 2_000_000, (1024, 16384): 300_000, (1024, 262144): 500_000},
+    "librdkafka": {(100, 16384): 500_000, (100, 262144): 500_000, (1024, 16384): 200_000, (1024, 262144): 300_000},
+    "native": {(100, 16384): 5_000_000, (100, 262144): 10_000_000, (1024, 16384): 1_000_000, (1024, 262144): 1_500_000},
+}
 #: (client, value bytes, partitions, batch bytes, records)
-PRODUCE = [
-    ("java", 100, 1, 16384, 2_000_000), ("java", 100, 8, 16384, 2_000_000), ("java", 100, 8, 262144, 2_000_000),
-    ("java", 1024, 1, 16384, 300_000), ("java", 1024, 8, 262144, 500_000),
-    ("librdkafka", 100, 1, 16384, 500_000), ("librdkafka", 100, 8, 262144, 500_000),
-    ("native", 100, 1, 16384, 5_000_000), ("native", 100, 8, 16384, 10_000_000), ("native", 100, 1, 262144, 10_000_000),
-    ("native", 100, 8, 262144, 10_000_000), ("native", 1024, 1, 16384, 1_000_000), ("native", 1024, 8, 262144, 1_500_000),
-]
+PRODUCE = [(client, size, partitions, batch, records) for client, cases in RECORDS.items()
+           for (size, batch), records in cases.items() for partitions in (1, 8)]
 LINGER_MS = {16384: 5, 262144: 10}
 ROUNDS = {"java": 1, "librdkafka": 1, "native": 3}
 
