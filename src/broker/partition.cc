@@ -18,6 +18,8 @@ constexpr size_t kPruneWaitingMin = 16;
 constexpr std::chrono::milliseconds kFlushInterval{1000};
 /// How often flush=os does, which bounds what a start has to scan.
 constexpr std::chrono::milliseconds kOsFlushInterval{60000};
+/// However small segments are, so much may wait for the kernel to write it.
+constexpr int64_t kUnflushedBytesMin = 64 << 20;
 /// What checking a compressed batch of a compacted topic may decompress to.
 constexpr size_t kCheckedBytesMax = 64 << 20;
 
@@ -214,11 +216,14 @@ void Partition::refuse_records(Error why) {
   refusal_ = std::move(why);
 }
 
-/// Whether flush.messages records came since the last time that it said so.
+/// Whether flush.messages records came since the last time that it said so, or as many bytes as a segment has: a start
+/// scans what was never flushed.
 bool Partition::count_unflushed(std::span<const record::Batch> batches) {
   for (const record::Batch& batch : batches) unflushed_records_ += batch.header().record_count;
-  if (unflushed_records_ < config_.flush_messages) return false;
-  unflushed_records_ = 0;
+  unflushed_bytes_ += total_bytes(batches);
+  bool much = unflushed_bytes_ >= std::max(config_.log.segment_bytes, kUnflushedBytesMin);
+  if (unflushed_records_ < config_.flush_messages && !much) return false;
+  unflushed_records_ = unflushed_bytes_ = 0;
   return true;
 }
 

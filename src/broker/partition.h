@@ -170,6 +170,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   std::optional<Error> refusal_;  ///< Of clients' records.
   /// Of a topic that is not flushed before it is acknowledged; append_mutex_ guards it.
   int64_t unflushed_records_ = 0;
+  int64_t unflushed_bytes_ = 0;
 
   std::mutex wait_mutex_;
   std::deque<PendingAck> pending_;
