@@ -3,10 +3,10 @@
 import json
 import os
 import re
+import signal
 import subprocess
 
-
-from harness import ROOT, Headrace, run
+from harness import ROOT, Headrace, run, wait_until
 
 BROKEN = """\
 bus: embeded
@@ -83,6 +83,16 @@ def test_starts_ready_and_stops_clean(headrace):
     assert set(server.ready) == {"kafka", "http"}
     assert all(not address.endswith(":0") for address in server.ready.values())
     assert server.stop() == 0
+
+
+def test_a_signal_ends_a_start_that_waits(tmp_path):
+    config = "bus: {kafka: {bootstrap.servers: '127.0.0.1:1'}}\ntopics: {t: {partitions: 1}}\n"
+    starting = Headrace(tmp_path, config)
+    process = starting.launch()
+    wait_until(lambda: "127.0.0.1:1" in starting.errors(), what="the first attempt to reach the cluster")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 128 + signal.SIGTERM
+    assert "ended by SIGTERM before it was ready" in starting.errors()
 
 
 def test_a_taken_port_is_told(headrace, tmp_path):

@@ -77,9 +77,7 @@ Status EmbeddedConsumer::skip_unreadable(Assigned& assigned, const Error& error,
     return set_back(assigned, result);
   }
   if (error.code == ErrorCode::kCorrupt) {
-    for (const log::DamagedRange& range : assigned.partition->log().damaged_ranges()) {
-      if (range.from <= assigned.next && assigned.next < range.to) to = range.to;
-    }
+    to = assigned.partition->log().behind_damage(assigned.next);
     if (to != assigned.next) log_error("{}: {}; reading goes on at {}", to_string(tp), error.message, to.value);
   }
   if (to == assigned.next) return error.in("reading " + to_string(tp));

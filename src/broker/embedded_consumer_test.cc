@@ -1,9 +1,7 @@
 // The bus's consumer where a partition can't be read as it was.
 #include "broker/embedded_bus.h"
 
-#include "base/logging.h"
-#include "broker/broker_test_support.h"
-#include "os/simulated_file_system.h"
+#include "broker/simulated_disk_test_support.h"
 
 namespace headrace::broker {
 namespace {
@@ -12,28 +10,20 @@ using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-class EmbeddedConsumerTest : public testing::Test {
+class EmbeddedConsumerTest : public SimulatedDiskTest {
  protected:
-  void SetUp() override {
-    set_log_level(LogLevel::kError);
-    open();
-  }
-  void TearDown() override { set_log_level(LogLevel::kInfo); }
-  void open() {
-    consumer_.reset();
-    bus_.reset();
-    broker_.reset();
-    auto opened = Broker::open({.data_directory = "/data", .flush_threads = 1}, metrics_, clock_, disk_);
-    ASSERT_TRUE(opened.ok()) << opened.error().message;
-    broker_ = *std::move(opened);
+  void open() override {
+    SimulatedDiskTest::open();
     bus_ = make_embedded_bus(*broker_);
     consumer_ = *bus_->consumer({});
   }
-  void create(const std::string& name, std::map<std::string, std::string> configs = {}) {
-    ASSERT_TRUE(broker_->create_topic({.name = name, .partitions = 1, .configs = std::move(configs)}).ok());
+  void close() override {
+    consumer_.reset();
+    bus_.reset();
+    SimulatedDiskTest::close();
   }
   void send(const std::string& topic, const std::vector<std::string>& values) {
-    ASSERT_TRUE(produce(*broker_->partition({topic, PartitionId(0)}), batch_of(values)).ok());
+    ASSERT_TRUE(produce(*partition(topic), batch_of(values)).ok());
   }
   static bus::Position at(const std::string& topic, int64_t offset) {
     return {{topic, PartitionId(0)}, Offset(offset)};
@@ -44,10 +34,6 @@ class EmbeddedConsumerTest : public testing::Test {
     return offsets;
   }
 
-  os::SimulatedFileSystem disk_;
-  JumpingClock clock_;
-  flow::MetricsRegistry metrics_;
-  std::unique_ptr<Broker> broker_;
   std::unique_ptr<bus::Bus> bus_;
   std::unique_ptr<bus::Consumer> consumer_;
 };
@@ -72,14 +58,9 @@ TEST_F(EmbeddedConsumerTest, WhatWasReadCountsThoughAnotherPartitionFails) {
 TEST_F(EmbeddedConsumerTest, AfterAPowerLossReadingGoesOnWhereTheLossBegan) {
   create("t", {{"flush", "os"}});
   send("t", {"1", "2", "3"});
-  ASSERT_TRUE(broker_->partition({"t", PartitionId(0)})->log().flush().ok());
+  ASSERT_TRUE(partition()->log().flush().ok());
   send("t", {"lost", "lost"});
-  disk_.crash();
-  consumer_.reset();
-  bus_.reset();
-  broker_.reset();
-  disk_.restart(os::CrashMode::kDrop, 1);
-  open();
+  lose_power();
   send("t", {"new"});
   ASSERT_TRUE(consumer_->assign({at("t", 5)}).ok());
   auto set_back = consumer_->poll(1s);

@@ -280,6 +280,17 @@ class GroupMigration : public testing::Test {
   }
   Client& client(const std::string& name) { return **find(name); }
 
+  /// A member beside the clients.
+  ConsumerHeartbeatAnswer join_consumer(std::optional<std::string> instance = std::nullopt) {
+    ConsumerHeartbeatRequest request{.group_id = "g",
+                                     .member_id = "m",
+                                     .instance_id = std::move(instance),
+                                     .rebalance_timeout = 60s,
+                                     .topics = std::vector<std::string>{"t"},
+                                     .owned = PartitionSet()};
+    return answer_of<ConsumerHeartbeatAnswer>([&](auto done) { broker_->groups().consumer_heartbeat(request, done); });
+  }
+
   void step_all() {
     for (auto& client : clients_) {
       client->step(broker_->groups(), topic_);
@@ -418,13 +429,7 @@ TEST_F(GroupMigration, OnlyConsumersGoOn) {
                            done);
   });
   ASSERT_EQ(worker.error, Error::kNone);
-  ConsumerHeartbeatRequest request{.group_id = "g",
-                                   .member_id = "m",
-                                   .rebalance_timeout = 60s,
-                                   .topics = std::vector<std::string>{"t"},
-                                   .owned = PartitionSet()};
-  auto refused =
-      answer_of<ConsumerHeartbeatAnswer>([&](auto done) { broker_->groups().consumer_heartbeat(request, done); });
+  ConsumerHeartbeatAnswer refused = join_consumer();
   EXPECT_EQ(refused.error, Error::kGroupIdNotFound);
   EXPECT_THAT(refused.message, testing::HasSubstr("consumer protocol"));
   EXPECT_EQ(broker_->groups().heartbeat({"g", worker.generation, worker.member_id, {}}), Error::kNone);
@@ -455,13 +460,7 @@ TEST_F(GroupMigration, AGroupWhoseAssignorTellsMoreThanPartitionsStaysClassic) {
                         .assignments = {{joined.member_id, assignment_with_user_data()}}};
   auto synced = answer_of<SyncGroupAnswer>([&](auto done) { broker_->groups().sync(sync, done); });
   ASSERT_EQ(synced.error, Error::kNone);
-  ConsumerHeartbeatRequest request{.group_id = "g",
-                                   .member_id = "m",
-                                   .rebalance_timeout = 60s,
-                                   .topics = std::vector<std::string>{"t"},
-                                   .owned = PartitionSet()};
-  auto refused =
-      answer_of<ConsumerHeartbeatAnswer>([&](auto done) { broker_->groups().consumer_heartbeat(request, done); });
+  ConsumerHeartbeatAnswer refused = join_consumer();
   EXPECT_EQ(refused.error, Error::kGroupIdNotFound);
   EXPECT_THAT(refused.message, testing::HasSubstr("unsupported custom assignor"));
   EXPECT_EQ(classic(), GroupState::kStable);
@@ -474,18 +473,9 @@ TEST_F(GroupMigration, OneMemberTooManyLeavesTheGroupAsItIs) {
   start("a", Kind::kCooperative);
   start("b", Kind::kCooperative, /*is_static=*/true);
   settle();
-  ConsumerHeartbeatRequest request{.group_id = "g",
-                                   .member_id = "m",
-                                   .rebalance_timeout = 60s,
-                                   .topics = std::vector<std::string>{"t"},
-                                   .owned = PartitionSet()};
-  auto beat = [&] {
-    return answer_of<ConsumerHeartbeatAnswer>([&](auto done) { broker_->groups().consumer_heartbeat(request, done); });
-  };
-  EXPECT_EQ(beat().error, Error::kGroupMaxSizeReached);
+  EXPECT_EQ(join_consumer().error, Error::kGroupMaxSizeReached);
   EXPECT_EQ(classic(), GroupState::kStable);
-  request.instance_id = "b";
-  EXPECT_EQ(beat().error, Error::kNone) << "it takes a place over";
+  EXPECT_EQ(join_consumer("b").error, Error::kNone) << "it takes a place over";
   EXPECT_EQ(classic(), GroupState::kDead);
 }
 

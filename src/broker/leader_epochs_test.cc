@@ -1,60 +1,36 @@
 #include "broker/leader_epochs.h"
 
-#include "base/logging.h"
-#include "broker/broker_test_support.h"
-#include "os/simulated_file_system.h"
+#include "broker/simulated_disk_test_support.h"
 
 namespace headrace::broker {
 namespace {
 
-class LeaderEpochs : public testing::Test {
+class LeaderEpochs : public SimulatedDiskTest {
  protected:
   void SetUp() override {
-    set_log_level(LogLevel::kError);
-    open();
-    ASSERT_TRUE(
-        broker_->create_topic({.name = "t", .partitions = 1, .configs = {{"flush", "os"}, {"segment.bytes", "2000"}}})
-            .ok());
+    SimulatedDiskTest::SetUp();
+    create("t", {{"flush", "os"}, {"segment.bytes", "2000"}});
   }
-  void TearDown() override { set_log_level(LogLevel::kInfo); }
-  void open() {
-    broker_.reset();
-    auto opened = Broker::open({.data_directory = "/data", .flush_threads = 1}, metrics_, clock_, disk_);
-    ASSERT_TRUE(opened.ok()) << opened.error().message;
-    broker_ = *std::move(opened);
-  }
-  void lose_power() {
-    disk_.crash();
-    broker_.reset();
-    disk_.restart(os::CrashMode::kDrop, 1);
-    open();
-  }
-  Partition& partition() { return *broker_->partition({"t", PartitionId(0)}); }
   void produce_batches(int count) {
-    for (int i = 0; i < count; ++i) ASSERT_TRUE(produce(partition(), batch_of({"one", "two"})).ok());
+    for (int i = 0; i < count; ++i) ASSERT_TRUE(produce(*partition(), batch_of({"one", "two"})).ok());
   }
   int64_t end_of(int32_t epoch) {
-    auto found = end_of_epoch(partition(), LeaderEpoch(epoch));
+    auto found = end_of_epoch(*partition(), LeaderEpoch(epoch));
     EXPECT_TRUE(found.ok());
     return found.ok() && *found ? (*found)->end.value : -1;
   }
   int32_t epoch_before(int32_t epoch) {
-    auto found = end_of_epoch(partition(), LeaderEpoch(epoch));
+    auto found = end_of_epoch(*partition(), LeaderEpoch(epoch));
     return found.ok() && *found ? (*found)->epoch.value : -1;
   }
-
-  os::SimulatedFileSystem disk_;
-  JumpingClock clock_;
-  flow::MetricsRegistry metrics_;
-  std::unique_ptr<Broker> broker_;
 };
 
 TEST_F(LeaderEpochs, EveryStartBeginsOneAndTheLogTellsWhereItEnded) {
-  EXPECT_EQ(partition().leader_epoch(), LeaderEpoch(1));
+  EXPECT_EQ(partition()->leader_epoch(), LeaderEpoch(1));
   produce_batches(50);
   EXPECT_EQ(end_of(1), 100);
   open();
-  EXPECT_EQ(partition().leader_epoch(), LeaderEpoch(2));
+  EXPECT_EQ(partition()->leader_epoch(), LeaderEpoch(2));
   EXPECT_EQ(end_of(1), 100) << "nothing of a later one";
   EXPECT_EQ(end_of(2), 100);
   EXPECT_EQ(end_of(3), -1) << "to come";
@@ -62,7 +38,7 @@ TEST_F(LeaderEpochs, EveryStartBeginsOneAndTheLogTellsWhereItEnded) {
   open();
   open();
   produce_batches(31);
-  EXPECT_EQ(partition().leader_epoch(), LeaderEpoch(4));
+  EXPECT_EQ(partition()->leader_epoch(), LeaderEpoch(4));
   EXPECT_EQ(end_of(1), 100);
   EXPECT_EQ(end_of(2), 114);
   EXPECT_EQ(end_of(3), 114) << "it had no records";
@@ -73,13 +49,13 @@ TEST_F(LeaderEpochs, EveryStartBeginsOneAndTheLogTellsWhereItEnded) {
 
 TEST_F(LeaderEpochs, WhatAPowerLossTookIsToldThoughOthersStandThereNow) {
   produce_batches(20);
-  ASSERT_TRUE(partition().log().flush().ok());
+  ASSERT_TRUE(partition()->log().flush().ok());
   produce_batches(30);
-  EXPECT_EQ(partition().high_watermark(), Offset(100)) << "read by consumers, and not on the disk";
+  EXPECT_EQ(partition()->high_watermark(), Offset(100)) << "read by consumers, and not on the disk";
   lose_power();
   EXPECT_EQ(end_of(1), 40) << "who read to 100 goes back to here";
   produce_batches(40);
-  EXPECT_EQ(partition().high_watermark(), Offset(120));
+  EXPECT_EQ(partition()->high_watermark(), Offset(120));
   EXPECT_EQ(end_of(1), 40);
 }
 
@@ -90,15 +66,15 @@ TEST_F(LeaderEpochs, DamageHidesNoEpochsButItsOwn) {
   open();
   ASSERT_EQ(end_of(1), 80);
   const std::string first = "/data/t-0/00000000000000000000.log";
-  broker_.reset();
+  close();
   Bytes bytes = disk_.content(first);
   std::fill(bytes.begin() + 100, bytes.end() - 100, 0xff);
   disk_.set_content(first, bytes);
   open();
   for (int64_t offset = 0; offset < 160; ++offset) {
-    (void)partition().log().read(Offset(offset), 1, Offset(160));
+    (void)partition()->log().read(Offset(offset), 1, Offset(160));
   }
-  ASSERT_FALSE(partition().log().damaged_ranges().empty());
+  ASSERT_FALSE(partition()->log().damaged_ranges().empty());
   EXPECT_EQ(end_of(1), 80);
   EXPECT_EQ(end_of(2), 160);
 }
@@ -106,18 +82,18 @@ TEST_F(LeaderEpochs, DamageHidesNoEpochsButItsOwn) {
 TEST_F(LeaderEpochs, AnEpochIsNeverGivenTwice) {
   produce_batches(10);
   lose_power();
-  LeaderEpoch second = partition().leader_epoch();
+  LeaderEpoch second = partition()->leader_epoch();
   produce_batches(10);
   lose_power();
-  EXPECT_GT(partition().leader_epoch(), second);
+  EXPECT_GT(partition()->leader_epoch(), second);
 }
 
 TEST_F(LeaderEpochs, AStartOnADiskThatTakesNothingStillServes) {
   produce_batches(10);
-  broker_.reset();
+  close();
   disk_.fail(os::DiskCall::kWrite, 1, os::DiskFault::kOutOfSpace);
   open();
-  EXPECT_EQ(partition().leader_epoch(), LeaderEpoch(2));
+  EXPECT_EQ(partition()->leader_epoch(), LeaderEpoch(2));
   EXPECT_EQ(end_of(1), 20);
 }
 

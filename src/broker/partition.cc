@@ -195,7 +195,7 @@ void Partition::append(std::span<const record::Batch> batches, bool on_disk, Pro
       } else {
         Produced produced{appended->base_offset, appended->append_time_ms, log_->log_start_offset(),
                           appended->duplicate};
-        if (!wait_for_disk) flush_due = count_unflushed(batches);
+        if (!wait_for_disk) flush_due = count_unflushed(batches, bytes);
         std::lock_guard wait_lock(wait_mutex_);
         pending_.push_back({appended->log_end, bytes, wait_for_disk, produced, std::move(done)});
       }
@@ -218,9 +218,9 @@ void Partition::refuse_records(Error why) {
 
 /// Whether flush.messages records came since the last time that it said so, or as many bytes as a segment has: a start
 /// scans what was never flushed.
-bool Partition::count_unflushed(std::span<const record::Batch> batches) {
+bool Partition::count_unflushed(std::span<const record::Batch> batches, int64_t bytes) {
   for (const record::Batch& batch : batches) unflushed_records_ += batch.header().record_count;
-  unflushed_bytes_ += total_bytes(batches);
+  unflushed_bytes_ += bytes;
   bool much = unflushed_bytes_ >= std::max(config_.log.segment_bytes, kUnflushedBytesMin);
   if (unflushed_records_ < config_.flush_messages && !much) return false;
   unflushed_records_ = unflushed_bytes_ = 0;

@@ -145,7 +145,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   Status check_sizes(std::span<const record::Batch> batches, const TopicConfig& config) const;
   void append(std::span<const record::Batch> batches, bool on_disk, ProducedCallback done);
   void count(std::span<const record::Batch> batches);
-  bool count_unflushed(std::span<const record::Batch> batches);
+  bool count_unflushed(std::span<const record::Batch> batches, int64_t bytes);
   /// Acknowledges everything below `durable` and, unless it has to be on the disk, below `visible`, in order; fails
   /// everything else when `failure` says so. Then wakes readers.
   void acknowledge(Offset durable, Offset visible, const std::optional<Error>& failure);

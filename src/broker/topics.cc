@@ -204,7 +204,10 @@ Result<std::vector<std::shared_ptr<Partition>>> Topics::open_partitions(const st
 
 Status Topics::check_room(int32_t more) const {
   int64_t total = more;
-  for (const TopicRef& topic : all()) total += static_cast<int64_t>(topic->partitions.size());
+  {
+    std::shared_lock lock(map_mutex_);
+    for (const auto& [name, topic] : topics_) total += static_cast<int64_t>(topic->partitions.size());
+  }
   if (total <= env_.options.partitions_max) return {};
   return Error{ErrorCode::kInvalidArgument, std::to_string(total) +
                                                 " partitions in all are over the limit partitions_max=" +

@@ -2,9 +2,7 @@
 // decided holds.
 #include <thread>
 
-#include "base/logging.h"
-#include "broker/broker_test_support.h"
-#include "os/simulated_file_system.h"
+#include "broker/simulated_disk_test_support.h"
 #include "record/producer_fields.h"
 
 namespace headrace::broker {
@@ -16,30 +14,12 @@ using testing::IsEmpty;
 using Error = CoordinatorError;
 using Values = std::vector<std::string>;
 
-class TransactionFault : public testing::Test {
+class TransactionFault : public SimulatedDiskTest {
  protected:
   void SetUp() override {
-    set_log_level(LogLevel::kError);
-    open();
+    SimulatedDiskTest::SetUp();
     create("t");
     create("u");
-  }
-  void TearDown() override { set_log_level(LogLevel::kInfo); }
-  void open() {
-    broker_.reset();
-    auto opened = Broker::open({.data_directory = "/data", .flush_threads = 1}, metrics_, os::system_clock(), disk_);
-    ASSERT_TRUE(opened.ok()) << opened.error().message;
-    broker_ = *std::move(opened);
-  }
-  /// The power goes, and with it what was not synced.
-  void lose_power() {
-    disk_.crash();
-    broker_.reset();
-    disk_.restart(os::CrashMode::kDrop, 1);
-    open();
-  }
-  void create(const std::string& topic) {
-    ASSERT_TRUE(broker_->create_topic({.name = topic, .partitions = 1, .configs = {}}).ok());
   }
   /// Of what is synced from now on: the records of completed transactions are first.
   void fail_sync(uint64_t nth = 1) {
@@ -53,7 +33,6 @@ class TransactionFault : public testing::Test {
   }
 
   Transactions& transactions() { return broker_->transactions(); }
-  std::shared_ptr<Partition> partition(const std::string& topic) { return broker_->partition({topic, PartitionId(0)}); }
   IdentityAnswer init(std::optional<ProducerIdentity> current = std::nullopt, const std::string& id = "tx") {
     return answer_of<IdentityAnswer>([&](auto done) { transactions().init(id, 60s, current, done); });
   }
@@ -89,10 +68,6 @@ class TransactionFault : public testing::Test {
     EXPECT_EQ(end(producer, true).error, Error::kNone);
     EXPECT_EQ(values(topic).back(), "next");
   }
-
-  flow::MetricsRegistry metrics_;
-  os::SimulatedFileSystem disk_;
-  std::unique_ptr<Broker> broker_;
 };
 
 TEST_F(TransactionFault, APartitionOutOfServiceWithoutRecordsOfItHoldsUpNoEnd) {
@@ -222,14 +197,9 @@ TEST_F(TransactionFault, WhatAnUnknownProducerLeftOpenIsAbortedOnceThereIsRoom) 
     ProducerId unknown(12345 + static_cast<int64_t>(nth));
     auto batch = record::with_producer(batch_of({"open"}), {unknown, 0, 0, /*transactional=*/true});
     ASSERT_TRUE(produce(*partition("t"), batch).ok());
-    broker_.reset();
+    close();
     disk_.fail(os::DiskCall::kWrite, nth, os::DiskFault::kOutOfSpace);
-    auto opened = Broker::open({.data_directory = "/data", .flush_threads = 1}, metrics_, os::system_clock(), disk_);
-    if (opened.ok()) {
-      broker_ = *std::move(opened);
-    } else {
-      open();
-    }
+    if (!try_open().ok()) open();
     auto deadline = std::chrono::steady_clock::now() + 10s;
     while (partition("t")->last_stable() != partition("t")->high_watermark()) {
       ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "the transaction is still open";

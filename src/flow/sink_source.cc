@@ -111,8 +111,6 @@ Result<SinkChunk> SinkSource::read(std::chrono::milliseconds wait) {
 
 /// A topic is gone, or a new one has its name: the next discover() finds out, and goes on from what was committed.
 void SinkSource::begin_anew() {
-  fetched_.clear();
-  fetched_positions_.clear();
   partitions_.clear();
   assigned_ = false;
 }

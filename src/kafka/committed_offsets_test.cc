@@ -24,6 +24,22 @@ class CommittedOffsets : public KafkaServerTest {
     request.topics.emplace_back().name = "t";
     return request;
   }
+  void commit_one(const std::string& group) {
+    OffsetCommitRequest request = commit_request(group);
+    request.topics[0].partitions.push_back({.partition_index = 0, .committed_offset = 5});
+    ASSERT_EQ(client().call<8>(request, kNoMemberEpochs).topics.at(0).partitions.at(0).error_code, 0);
+  }
+  /// Of a new producer: what it has to say, but for the topics.
+  TxnOffsetCommitRequest begin_transaction(const std::string& group) {
+    auto producer = client().call<22>({.transactional_id = "tx", .transaction_timeout_ms = 60000}, 4);
+    EXPECT_EQ(producer.error_code, 0);
+    TxnOffsetCommitRequest request;
+    request.transactional_id = "tx";
+    request.group_id = group;
+    request.producer_id = producer.producer_id;
+    request.producer_epoch = producer.producer_epoch;
+    return request;
+  }
   int64_t committed(const std::string& group, int32_t partition) {
     OffsetFetchRequest request;
     request.group_id = group;
@@ -77,13 +93,7 @@ TEST_F(CommittedOffsets, MoreThanAWriteMayTakeIsRefused) {
 
 TEST_F(CommittedOffsets, OfOnePartitionNamedOverAndOverInATransactionTheLastCounts) {
   auto c = client();
-  auto producer = c.call<22>({.transactional_id = "tx", .transaction_timeout_ms = 60000}, 4);
-  ASSERT_EQ(producer.error_code, 0);
-  TxnOffsetCommitRequest request;
-  request.transactional_id = "tx";
-  request.group_id = long_id_;
-  request.producer_id = producer.producer_id;
-  request.producer_epoch = producer.producer_epoch;
+  TxnOffsetCommitRequest request = begin_transaction(long_id_);
   request.topics.emplace_back().name = "t";
   for (size_t i = 1; i <= kRepeats; ++i) {
     request.topics[0].partitions.push_back({.partition_index = 0, .committed_offset = static_cast<int64_t>(i)});
@@ -93,8 +103,8 @@ TEST_F(CommittedOffsets, OfOnePartitionNamedOverAndOverInATransactionTheLastCoun
   EXPECT_EQ(answer.topics[0].partitions[0].error_code, 0);
   EndTxnRequest end;
   end.transactional_id = "tx";
-  end.producer_id = producer.producer_id;
-  end.producer_epoch = producer.producer_epoch;
+  end.producer_id = request.producer_id;
+  end.producer_epoch = request.producer_epoch;
   end.committed = true;
   ASSERT_EQ(c.call<26>(end, 4).error_code, 0);
   EXPECT_EQ(committed(long_id_, 0), static_cast<int64_t>(kRepeats));
@@ -102,9 +112,7 @@ TEST_F(CommittedOffsets, OfOnePartitionNamedOverAndOverInATransactionTheLastCoun
 
 TEST_F(CommittedOffsets, APartitionNamedOverAndOverIsForgottenOnce) {
   auto c = client();
-  OffsetCommitRequest commit = commit_request(long_id_);
-  commit.topics[0].partitions.push_back({.partition_index = 0, .committed_offset = 5});
-  ASSERT_EQ(c.call<8>(commit, kNoMemberEpochs).topics.at(0).partitions.at(0).error_code, 0);
+  commit_one(long_id_);
   OffsetDeleteRequest request;
   request.group_id = long_id_;
   request.topics.emplace_back().name = "t";
@@ -117,9 +125,7 @@ TEST_F(CommittedOffsets, APartitionNamedOverAndOverIsForgottenOnce) {
 
 TEST_F(CommittedOffsets, WhatWasNeverCommittedCostsNoTombstone) {
   auto c = client();
-  OffsetCommitRequest commit = commit_request(long_id_);
-  commit.topics[0].partitions.push_back({.partition_index = 0, .committed_offset = 5});
-  ASSERT_EQ(c.call<8>(commit, kNoMemberEpochs).topics.at(0).partitions.at(0).error_code, 0);
+  commit_one(long_id_);
   OffsetDeleteRequest request;
   request.group_id = long_id_;
   request.topics.emplace_back().name = "t";
@@ -132,13 +138,7 @@ TEST_F(CommittedOffsets, WhatWasNeverCommittedCostsNoTombstone) {
 
 TEST_F(CommittedOffsets, APositionThatATransactionSetsAgainAndAgainIsKeptOnce) {
   auto c = client();
-  auto producer = c.call<22>({.transactional_id = "tx", .transaction_timeout_ms = 60000}, 4);
-  ASSERT_EQ(producer.error_code, 0);
-  TxnOffsetCommitRequest request;
-  request.transactional_id = "tx";
-  request.group_id = "g";
-  request.producer_id = producer.producer_id;
-  request.producer_epoch = producer.producer_epoch;
+  TxnOffsetCommitRequest request = begin_transaction("g");
   request.topics.push_back(
       {.name = "t", .partitions = {{.committed_offset = 1, .committed_metadata = std::string(4096, 'm')}}});
   auto commit = [&](int times) {

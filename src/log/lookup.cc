@@ -103,28 +103,42 @@ Result<std::optional<TimestampOffset>> PartitionLogImpl::max_timestamp() {
 
 // The largest timestamp that can be read, -1 without records; nothing when a segment went away amid it.
 Result<std::optional<int64_t>> PartitionLogImpl::latest_timestamp() {
-  std::lock_guard flushing(flush_mutex_);  // What is synced is below the high watermark then.
   std::vector<SegmentPtr> segments;
   Offset start;
-  bool unsynced_too;
-  {
-    std::lock_guard lock(mutex_);
-    start = log_start_;
-    unsynced_too = config_.flush_policy == FlushPolicy::kOs;
-    for (const auto& [base, segment] : segments_) segments.push_back(segment);
-  }
   int64_t latest = -1;
+  {
+    // What is synced is below the high watermark then. Of rolled segments all is, but for the newest.
+    std::lock_guard flushing(flush_mutex_);
+    bool all_readable;
+    {
+      std::lock_guard lock(mutex_);
+      start = log_start_;
+      all_readable = config_.flush_policy == FlushPolicy::kOs;
+      for (const auto& [base, segment] : segments_) segments.push_back(segment);
+    }
+    SegmentPtr active = segments.back();
+    while (!segments.empty() && (segments.back() == active || !(all_readable || segments.back()->is_synced()))) {
+      Segment& segment = *segments.back();
+      ASSIGN_OR_RETURN(TimeIndexEntry entry, all_readable ? segment.max_timestamp() : segment.max_synced_timestamp());
+      ASSIGN_OR_RETURN(int64_t time, latest_timestamp_in(segment, start, entry));
+      latest = std::max(latest, time);
+      segments.pop_back();
+    }
+  }
   for (const SegmentPtr& segment : segments) {
-    auto entry = unsynced_too ? segment->max_timestamp() : segment->max_synced_timestamp();
-    Result<int64_t> time = entry.ok() ? Result<int64_t>(entry->timestamp_ms) : Result<int64_t>(entry.error());
-    bool below = entry.ok() && entry->timestamp_ms >= 0 && segment->base() + entry->relative_offset < start;
-    if (below) time = latest_timestamp_from(*segment, start);
-    if (segment != segments.back()) note_read(segment);
+    auto entry = segment->max_timestamp();
+    auto time = entry.ok() ? latest_timestamp_in(*segment, start, *entry) : Result<int64_t>(entry.error());
+    note_read(segment);
     if (was_removed(segment)) return std::optional<int64_t>();
     if (!time.ok()) return time.error();
     latest = std::max(latest, *time);
   }
   return std::optional(latest);
+}
+
+Result<int64_t> PartitionLogImpl::latest_timestamp_in(Segment& segment, Offset start, const TimeIndexEntry& latest) {
+  bool below = latest.timestamp_ms >= 0 && segment.base() + latest.relative_offset < start;
+  return below ? latest_timestamp_from(segment, start) : Result<int64_t>(latest.timestamp_ms);
 }
 
 // Of the records at or after `start`, which the indexes don't tell from those before.

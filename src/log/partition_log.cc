@@ -20,7 +20,6 @@ Result<std::unique_ptr<PartitionLog>> PartitionLog::open(os::FileSystem& files, 
   auto log = std::make_unique<PartitionLogImpl>(files, clock, directory, config, std::move(resources));
   Status recovered = log->recover();
   if (!recovered.ok()) return recovered.error().in("opening the log in " + directory);
-  log->begin_uptime();
   return std::unique_ptr<PartitionLog>(std::move(log));
 }
 
@@ -35,12 +34,6 @@ PartitionLogImpl::PartitionLogImpl(os::FileSystem& files, os::Clock& clock, std:
 PartitionLogImpl::~PartitionLogImpl() {
   std::lock_guard lock(mutex_);
   mark_closed();
-}
-
-// Nobody was forgotten while the log was closed: the clock by which producers are forgotten tells nothing of that time.
-void PartitionLogImpl::begin_uptime() {
-  std::lock_guard lock(mutex_);
-  producers_.touch(uptime_ms());
 }
 
 int64_t PartitionLogImpl::uptime_ms() const {
@@ -199,10 +192,11 @@ Status PartitionLogImpl::roll(int64_t now_ms) {
 // What was staged is in the file: counts it in.
 void PartitionLogImpl::take_over() {
   Segment& segment = *active();
+  int64_t now_ms = uptime_ms();
   for (size_t i = 0; i < staging_.headers.size(); ++i) {
     const record::BatchHeader& header = staging_.headers[i];
     segment.note(header, config_.index_interval_bytes);
-    if (auto aborted = producers_.apply(header, staging_.markers[i], uptime_ms())) segment.note_aborted(*aborted);
+    if (auto aborted = producers_.apply(header, staging_.markers[i], now_ms)) segment.note_aborted(*aborted);
   }
   log_end_ = staging_.headers.back().next_offset();
   latest_epoch_ = staging_.headers.back().partition_leader_epoch;

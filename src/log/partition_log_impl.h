@@ -28,8 +28,6 @@ class PartitionLogImpl final : public PartitionLog {
   ~PartitionLogImpl() override;
   /// Reads what the directory holds and makes it fit to serve. Once, before anything else.
   Status recover();
-  /// Behind recover(): producers that were found are remembered as if they had just written.
-  void begin_uptime();
 
   Result<AppendResult> append(std::span<const record::Batch> batches, LeaderEpoch epoch) override;
   Status flush() override;
@@ -109,7 +107,7 @@ class PartitionLogImpl final : public PartitionLog {
   SegmentPtr make_segment(Offset base) const;
   Status roll(int64_t now_ms);
   void take_over();
-  /// By the monotonic clock: producers are forgotten by it.
+  /// By the monotonic clock, which tells nothing of the time before a start: producers are forgotten by it.
   int64_t uptime_ms() const;
   Error fail(const Error& error);
   void tell_health();
@@ -178,6 +176,7 @@ class PartitionLogImpl final : public PartitionLog {
   Result<std::optional<TimestampOffset>> find_in_segment(Segment& segment, int64_t timestamp_ms, Offset start,
                                                          uint64_t limit);
   Result<std::optional<int64_t>> latest_timestamp();
+  Result<int64_t> latest_timestamp_in(Segment& segment, Offset start, const TimeIndexEntry& latest);
   Result<int64_t> latest_timestamp_from(Segment& segment, Offset start);
 
   os::FileSystem& files_;

@@ -260,6 +260,11 @@ TimeIndexEntry Segment::max_timestamp_locked() const {
   return {max_timestamp_ms_, relative(max_timestamp_offset_)};
 }
 
+bool Segment::is_synced() const {
+  std::lock_guard lock(mutex_);
+  return synced_size_ == size_;
+}
+
 Result<TimeIndexEntry> Segment::max_synced_timestamp() {
   {
     std::lock_guard lock(mutex_);

@@ -82,6 +82,8 @@ class Segment final : OpenFiles::Holder {
   Result<TimeIndexEntry> max_timestamp();
   /// The same of what the last sync() covered.
   Result<TimeIndexEntry> max_synced_timestamp();
+  /// Whether it covered all.
+  bool is_synced() const;
   /// A place before the first batch that is as late as `timestamp_ms`.
   Result<SeekPoint> seek_time(int64_t timestamp_ms);
   std::vector<TransactionIndexEntry> aborted() const;

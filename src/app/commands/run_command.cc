@@ -2,8 +2,10 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
+#include <future>
 #include <memory>
 #include <thread>
 
@@ -35,23 +37,32 @@ sigset_t block_signals() {
   return signals;
 }
 
-/// Ends the process on a signal that comes before all has started: a start may take long, and is safe to cut short.
-class StartWatch {
+/// Waits for the first signal on a thread of its own. One that comes before all has started ends the process: a start
+/// may take long, and is safe to cut short.
+class StopSignal {
  public:
-  explicit StartWatch(const sigset_t& signals)
-      : thread_([signals](const std::stop_token& stop) {
-          constexpr timespec kLook{.tv_sec = 0, .tv_nsec = 50'000'000};
-          while (!stop.stop_requested()) {
-            int signal = sigtimedwait(&signals, nullptr, &kLook);
-            if (signal <= 0) continue;
-            log_info("ended by SIG{} before it was ready", sigabbrev_np(signal));
-            std::_Exit(kSignalExit + signal);
-          }
-        }) {}
+  explicit StopSignal(const sigset_t& signals) {
+    std::thread([signals, state = state_] {
+      int signal = 0;
+      sigwait(&signals, &signal);
+      if (!state->started) {
+        log_info("ended by SIG{} before it was ready", sigabbrev_np(signal));
+        std::_Exit(kSignalExit + signal);
+      }
+      state->signal.set_value(signal);
+    }).detach();
+  }
+  /// From now on a signal is for wait().
+  void set_started() { state_->started = true; }
+  int wait() { return state_->signal.get_future().get(); }
 
  private:
   static constexpr int kSignalExit = 128;
-  std::jthread thread_;
+  struct State {
+    std::atomic<bool> started{false};
+    std::promise<int> signal;
+  };
+  const std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
 int run(const Arguments& arguments) {
@@ -61,17 +72,16 @@ int run(const Arguments& arguments) {
   if (arguments.verbose) set_log_level(LogLevel::kDebug);
   sigset_t signals = block_signals();
 
-  auto watch = std::make_unique<StartWatch>(signals);
+  StopSignal stop(signals);
   auto runtime = Runtime::start(*std::move(config));
-  watch.reset();
   if (!runtime.ok()) {
     fmt::print(stderr, "headrace: {}\n", runtime.error().message);
     return kExitFailed;
   }
+  stop.set_started();
   fmt::print("{}\n", (*runtime)->ready_line());
   std::fflush(stdout);
-  int signal = 0;
-  sigwait(&signals, &signal);
+  int signal = stop.wait();
   log_info("stopping on SIG{}; a second one ends it at once", sigabbrev_np(signal));
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   runtime->reset();
