@@ -207,6 +207,22 @@ TEST_F(BrokerWithoutDescriptors, CommittedOffsetsWaitUntilThereAreSome) {
   EXPECT_TRUE(all_in_service());
 }
 
+TEST_F(BrokerWithoutDescriptors, WhatReadersSawStaysUntilAStricterFlushPolicyIsTakenUp) {
+  auto partition =
+      (*broker_->create_topic({.name = "t", .partitions = 1, .configs = {{"flush", "os"}}}))->partitions[0];
+  ASSERT_TRUE(produce(*partition, batch_of({"a"})).ok());
+  disk_.set_descriptors_left(false);
+  ASSERT_TRUE(broker_->alter_configs("t", {{"flush", "commit"}}).ok());
+  wait_for_a_refusal();
+  EXPECT_EQ(partition->high_watermark(), Offset(1));
+  EXPECT_EQ(partition->log().durable_end(), Offset(0));
+  disk_.set_descriptors_left(true);
+  while (partition->log().durable_end() < Offset(1)) std::this_thread::yield();
+  EXPECT_TRUE(produce(*partition, batch_of({"b"})).ok());
+  EXPECT_EQ(partition->log().durable_end(), Offset(2));
+  EXPECT_TRUE(all_in_service());
+}
+
 TEST_F(BrokerWithoutDescriptors, ItStopsAllTheSame) {
   auto partition = (*broker_->create_topic({.name = "t", .partitions = 1}))->partitions[0];
   disk_.set_descriptors_left(false);

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <atomic>
-#include <future>
 
 #include "broker/embedded_consumer.h"
+#include "broker/embedded_positions.h"
 #include "broker/embedded_transaction.h"
 
 namespace headrace::broker {
@@ -90,24 +90,10 @@ class EmbeddedAdmin final : public bus::Admin {
 
   Result<std::vector<bus::Position>> committed(std::string_view group,
                                                const std::vector<TopicPartition>& partitions) override {
-    std::vector<bus::Position> positions;
-    for (const FetchedOffset& fetched : broker_.groups().fetch(group, partitions, /*require_stable=*/false)) {
-      if (fetched.offset.offset != kNoOffset) positions.push_back({fetched.tp, fetched.offset.offset});
-    }
-    return positions;
+    return committed_positions(broker_, group, partitions);
   }
   Status commit(std::string_view group, const std::vector<bus::Position>& positions) override {
-    if (positions.empty()) return {};
-    std::promise<CommitAnswer> promise;
-    broker_.groups().commit({.group_id = std::string(group)}, offsets_to_commit(positions),
-                            [&promise](CommitAnswer answer) { promise.set_value(std::move(answer)); });
-    CommitAnswer answer = promise.get_future().get();
-    for (size_t i = 0; i < answer.size(); ++i) {
-      if (answer[i] != CoordinatorError::kNone) {
-        return to_error(answer[i], "committing " + to_string(positions[i].tp) + " of group " + std::string(group));
-      }
-    }
-    return {};
+    return commit_positions(broker_, group, positions);
   }
 
  private:

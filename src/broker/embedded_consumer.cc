@@ -30,9 +30,18 @@ Status EmbeddedConsumer::assign(std::vector<bus::Position> positions) {
   return {};
 }
 
+std::vector<TopicPartition> EmbeddedConsumer::deleted() const {
+  std::vector<TopicPartition> gone;
+  for (const Assigned& assigned : assigned_) {
+    if (assigned.partition->deleted()) gone.push_back(assigned.partition->tp());
+  }
+  return gone;
+}
+
 Result<bus::PollResult> EmbeddedConsumer::poll(std::chrono::milliseconds timeout) {
   auto deadline = std::chrono::steady_clock::now() + timeout;
   while (true) {
+    if (auto gone = deleted(); !gone.empty()) return Error{ErrorCode::kNotFound, to_string(gone[0]) + " was deleted"};
     bus::PollResult result;
     RETURN_IF_ERROR(read_all(result));
     bool something = !result.positions.empty();

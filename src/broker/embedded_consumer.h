@@ -19,6 +19,7 @@ class EmbeddedConsumer final : public bus::Consumer {
   Status assign(std::vector<bus::Position> positions) override;
   Result<bus::PollResult> poll(std::chrono::milliseconds timeout) override;
   void wake() override;
+  std::vector<TopicPartition> deleted() const override;
 
  private:
   struct Assigned {

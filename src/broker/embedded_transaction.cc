@@ -7,6 +7,7 @@
 #include <set>
 #include <thread>
 
+#include "broker/embedded_positions.h"
 #include "record/producer_fields.h"
 
 namespace headrace::broker {
@@ -116,7 +117,8 @@ class EmbeddedTransactions final : public bus::TransactionalProducer {
     outstanding_->begin();
     broker_.groups().commit_in_transaction(
         {.group_id = std::string(group)}, id_, {.id = identity_.id, .epoch = identity_.epoch},
-        offsets_to_commit(positions), [outstanding = outstanding_, name = std::string(group)](CommitAnswer answer) {
+        offsets_to_commit(broker_, positions),
+        [outstanding = outstanding_, name = std::string(group)](CommitAnswer answer) {
           std::optional<Error> failure;
           for (CoordinatorError error : answer) {
             if (error != CoordinatorError::kNone && !failure)
@@ -265,14 +267,6 @@ ErrorCode code_of(CoordinatorError error) {
 
 Error to_error(CoordinatorError error, std::string_view doing) {
   return {code_of(error), std::string(doing) + ": " + std::string(to_string(error))};
-}
-
-std::vector<OffsetToCommit> offsets_to_commit(const std::vector<bus::Position>& positions) {
-  std::vector<OffsetToCommit> offsets;
-  for (const bus::Position& position : positions) {
-    offsets.push_back({position.tp, {.offset = position.next, .metadata = std::string(kBusOffsetMetadata)}});
-  }
-  return offsets;
 }
 
 Result<std::unique_ptr<bus::TransactionalProducer>> open_embedded_transactions(Broker& broker,

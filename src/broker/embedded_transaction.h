@@ -18,6 +18,4 @@ Result<std::unique_ptr<bus::TransactionalProducer>> open_embedded_transactions(B
 /// A coordinator's answer as the bus's error: what was being done goes in front.
 Error to_error(CoordinatorError error, std::string_view doing);
 
-std::vector<OffsetToCommit> offsets_to_commit(const std::vector<bus::Position>& positions);
-
 }  // namespace headrace::broker

@@ -57,7 +57,8 @@ class GroupLock {
   void leave() {
     if (--depth_ > 0 || draining_) return mutex_.unlock();
     draining_ = true;
-    drain(closed_ ? SIZE_MAX : kTasksPerTurn);
+    drain(kTasksPerTurn);
+    if (closed_) drain(SIZE_MAX);
     outbox_.empty() ? void(draining_ = false) : hand_on();
     mutex_.unlock();
   }

@@ -66,6 +66,29 @@ TEST(GroupLock, MuchThatIsDecidedAtOnceKeepsItsOrder) {
   for (int i = 0; i < 2 * kTasks; ++i) EXPECT_EQ(ran[static_cast<size_t>(i)], i);
 }
 
+TEST(GroupLock, ClosedAmidATurnItLeavesNothingUndone) {
+  constexpr int kTasks = 1000;
+  GroupLock lock;
+  std::promise<void> begun, closed;
+  int ran = 0;
+  std::thread other([&] {
+    GroupLock::Section section(lock);
+    lock.after_unlock([&] {
+      begun.set_value();
+      closed.get_future().get();
+    });
+    for (int i = 0; i < kTasks; ++i) lock.after_unlock([&] { ++ran; });
+  });
+  begun.get_future().get();
+  lock.close();
+  closed.set_value();
+  other.join();
+  EXPECT_EQ(ran, kTasks);
+  Repeated tasks{.lock = lock, .left = 1};
+  tasks.put_off();
+  EXPECT_EQ(tasks.ran_by.size(), 1u) << "nobody else is at it";
+}
+
 TEST(GroupLock, WhatIsPutOffAfterItWasClosedIsDoneByTheCaller) {
   GroupLock lock;
   lock.close();

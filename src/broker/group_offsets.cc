@@ -41,7 +41,8 @@ class Writes {
 }  // namespace
 
 CoordinatorError GroupCoordinator::check_offset(const OffsetToCommit& commit) const {
-  if (commit.offset.metadata.size() > env_.options.offset_metadata_bytes_max)
+  const std::string& metadata = commit.offset.metadata;
+  if (metadata.size() > env_.options.offset_metadata_bytes_max && metadata != kBusOffsetMetadata)
     return CoordinatorError::kOffsetMetadataTooLarge;
   if (!topics_.partition(commit.tp)) return CoordinatorError::kUnknownTopicOrPartition;
   return CoordinatorError::kNone;

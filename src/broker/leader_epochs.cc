@@ -5,6 +5,7 @@ namespace {
 
 struct Found {
   LeaderEpoch epoch;
+  Offset base;
   Offset next;  ///< Behind the batch.
 };
 
@@ -22,7 +23,7 @@ Result<std::optional<Found>> batch_at(log::PartitionLog& log, Offset offset, Off
   if (read.batches.empty()) return std::optional<Found>();
   ASSIGN_OR_RETURN(auto batches, record::split_batches(read.batches, false));
   const record::BatchHeader& header = batches.front().header();
-  return std::optional(Found{header.partition_leader_epoch, header.last_offset() + 1});
+  return std::optional(Found{header.partition_leader_epoch, header.base_offset, header.last_offset() + 1});
 }
 
 }  // namespace
@@ -37,17 +38,19 @@ Result<std::optional<EpochEnd>> end_of_epoch(Partition& partition, LeaderEpoch w
   // The first offset of a later epoch is in [low, high]; the batch before low is of `epoch`.
   LeaderEpoch epoch = wanted;
   const Offset end = high;
+  Offset later = end;  // The first batch of a later epoch: compaction or damage may have taken what stood before it.
   while (low < high) {
     Offset middle(low.value + (high.value - low.value) / 2);
     ASSIGN_OR_RETURN(auto found, batch_at(log, middle, end));
     if (!found || found->epoch > wanted) {
       high = middle;
+      if (found) later = found->base;
     } else {
       epoch = found->epoch;
       low = found->next;
     }
   }
-  return std::optional(EpochEnd{epoch, std::min(low, end)});
+  return std::optional(EpochEnd{epoch, later});
 }
 
 }  // namespace headrace::broker

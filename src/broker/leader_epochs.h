@@ -9,7 +9,7 @@ namespace headrace::broker {
 
 struct EpochEnd {
   LeaderEpoch epoch;  ///< The one asked for, or the last before it that has records.
-  Offset end;         ///< Where the next one begins; the high watermark where there is none.
+  Offset end;         ///< Where what is left of the next one begins; the high watermark where there is none.
 };
 
 /// Where `wanted` has ended; nothing when that is an epoch to come. kCorrupt, kIo: a batch on the way could not be

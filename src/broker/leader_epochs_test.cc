@@ -79,6 +79,16 @@ TEST_F(LeaderEpochs, DamageHidesNoEpochsButItsOwn) {
   EXPECT_EQ(end_of(2), 160);
 }
 
+TEST_F(LeaderEpochs, CompactionTakesNoOffsetsFromOneThatWasRead) {
+  ASSERT_TRUE(broker_->alter_configs("t", {{"cleanup.policy", "compact"}, {"min.cleanable.dirty.ratio", "0"}}).ok());
+  produce_batches(50);
+  open();
+  produce_batches(50);
+  broker_->apply_compaction();
+  EXPECT_GE(end_of(1), 100) << "a position at the epoch's end is no loss";
+  EXPECT_LE(end_of(1), 200);
+}
+
 TEST_F(LeaderEpochs, AnEpochIsNeverGivenTwice) {
   produce_batches(10);
   lose_power();

@@ -114,6 +114,7 @@ Partition::Partition(TopicPartition tp, std::unique_ptr<log::PartitionLog> log, 
       metrics_(std::move(metrics)),
       disk_space_(disk_space),
       config_(config),
+      log_flush_policy_(config.log.flush_policy),
       seen_high_watermark_(log_->high_watermark()),
       seen_last_stable_(log_->last_stable_offset()) {}
 
@@ -244,6 +245,10 @@ bool Partition::flush_now() {
     std::shared_lock life(life_mutex_);
     if (closed_) return true;
     status = log_->flush();
+    if (status.ok() && flush_policy_due_) {
+      std::lock_guard lock(append_mutex_);
+      status = take_up_config();
+    }
     durable = log_->durable_end();
     visible = log_->high_watermark();
   }
@@ -372,14 +377,26 @@ Result<log::TimestampOffset> Partition::offset_for(bus::OffsetQuery query, bus::
 void Partition::set_config(const TopicConfig& config) {
   std::shared_lock life(life_mutex_);
   std::lock_guard lock(append_mutex_);
-  using log::FlushPolicy;
-  bool stricter = config_.log.flush_policy == FlushPolicy::kOs && config.log.flush_policy != FlushPolicy::kOs;
   config_ = config;
   if (closed_) return;
-  // What readers have seen stays to be seen: the high watermark never goes back.
+  Status status = take_up_config();
+  if (!status.ok())
+    log_warn("flushing {}: {}; it goes on as before until it is", to_string(tp_), status.error().message);
+  if (flush_policy_due_) flusher_.enqueue(shared_from_this());
+}
+
+/// What readers have seen stays to be seen: a log that shows what is not on the disk goes on so until it could be
+/// flushed, as its high watermark never goes back.
+Status Partition::take_up_config() {
+  using log::FlushPolicy;
+  log::LogConfig config = config_.log;
+  bool stricter = log_flush_policy_ == FlushPolicy::kOs && config.flush_policy != FlushPolicy::kOs;
   Status flushed = stricter ? log_->flush() : Status();
-  if (!flushed.ok()) log_error("flushing {}: {}", to_string(tp_), flushed.error().message);
-  log_->set_config(config.log);
+  if (!flushed.ok()) config.flush_policy = log_flush_policy_;
+  flush_policy_due_ = !flushed.ok();
+  log_flush_policy_ = config.flush_policy;
+  log_->set_config(config);
+  return flushed;
 }
 
 TopicConfig Partition::config() const {

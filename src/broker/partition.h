@@ -146,6 +146,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void append(std::span<const record::Batch> batches, bool on_disk, ProducedCallback done);
   void count(std::span<const record::Batch> batches);
   bool count_unflushed(std::span<const record::Batch> batches, int64_t bytes);
+  /// Has the log do as config_ says; with append_mutex_ held. The errors of flush().
+  Status take_up_config();
   /// Acknowledges everything below `durable` and, unless it has to be on the disk, below `visible`, in order; fails
   /// everything else when `failure` says so. Then wakes readers.
   void acknowledge(Offset durable, Offset visible, const std::optional<Error>& failure);
@@ -167,6 +169,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   mutable std::shared_mutex life_mutex_;
   mutable std::mutex append_mutex_;  ///< Appends in order; taken before wait_mutex_.
   TopicConfig config_;
+  log::FlushPolicy log_flush_policy_;  ///< What the log does: another than config_'s while that is due.
+  std::atomic<bool> flush_policy_due_{false};
   std::optional<Error> refusal_;  ///< Of clients' records.
   /// Of a topic that is not flushed before it is acknowledged; append_mutex_ guards it.
   int64_t unflushed_records_ = 0;

@@ -159,7 +159,7 @@ TEST_F(TransactionFault, AnIdentityThatIsNotOnTheDiskIsGivenToNobody) {
 
 TEST_F(TransactionFault, WhoAskedInVainForANewIdentityGoesOnWithItsOwn) {
   auto me = init().producer;
-  disk_.fail(os::DiskCall::kWrite, 1, os::DiskFault::kOutOfSpace);
+  disk_.fail(os::DiskCall::kWrite, 1, os::DiskFault::kOutOfSpace, ".log");  // The others are the flusher's.
   EXPECT_EQ(init(me).error, Error::kNotAvailable);
   expect_healthy(me, "t");
   lose_power();

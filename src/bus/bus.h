@@ -93,7 +93,7 @@ struct PollResult {
   /// Partitions whose position fell below the log's start (records expired unread), with the records lost.
   std::vector<std::pair<TopicPartition, int64_t>> skipped;
   /// Partitions that end before the position, since a power loss took records that had been read: where reading goes
-  /// on. What stands there now was never read.
+  /// on. That is no later than where the loss begins; a cluster does not tell where that is, and all is read again.
   std::vector<Position> set_back;
 };
 
@@ -104,10 +104,14 @@ class Consumer {
   /// Replaces the assignment. Records of a batch below the position are part of the batch delivered: callers skip them
   /// by offset.
   virtual Status assign(std::vector<Position> positions) = 0;
-  /// Waits up to `timeout` for records. An empty result is a time-out or a wake().
+  /// Waits up to `timeout` for records. An empty result is a time-out or a wake(). kNotFound: a partition was deleted;
+  /// those that are left are to be assigned anew.
   virtual Result<PollResult> poll(std::chrono::milliseconds timeout) = 0;
   /// Makes a waiting or the next poll() return at once. From any thread.
   virtual void wake() = 0;
+  /// Partitions of the assignment that were deleted, though others may have their names now: nothing of theirs is to be
+  /// committed. What a bus does not know is not among them.
+  virtual std::vector<TopicPartition> deleted() const { return {}; }
 };
 
 struct TopicSpec {
@@ -152,7 +156,8 @@ class Admin {
   virtual Result<int32_t> partition_count(std::string_view topic) = 0;
   virtual Result<std::vector<Position>> offsets(const std::vector<TopicPartition>& partitions, OffsetQuery query) = 0;
 
-  /// Committed positions of `group`; partitions without one are left out.
+  /// Committed positions of `group`; partitions without one are left out. Where the bus knows that records which the
+  /// group had read are lost, the position is where the loss begins.
   virtual Result<std::vector<Position>> committed(std::string_view group,
                                                   const std::vector<TopicPartition>& partitions) = 0;
   /// Commits positions of a group that has no members (as pipelines' and sinks' groups). Durable on return.

@@ -26,6 +26,7 @@ class FakeBus final : public bus::Bus, public bus::Admin {
     std::vector<record::Batch> batches;
     Offset end{0};
     Offset start{0};
+    uint64_t id = 0;  ///< Another topic of the same name has another.
   };
 
   void set_fault(Fault fault) {
@@ -86,10 +87,18 @@ class FakeBus final : public bus::Bus, public bus::Admin {
     std::lock_guard lock(mutex_);
     if (partitions_.contains(spec.name)) return Error{ErrorCode::kAlreadyExists, spec.name};
     partitions_[spec.name] = spec.partitions;
-    for (int32_t i = 0; i < spec.partitions; ++i) logs_[{spec.name, PartitionId(i)}];
+    for (int32_t i = 0; i < spec.partitions; ++i) logs_[{spec.name, PartitionId(i)}].id = ++last_id_;
     return {};
   }
-  Status delete_topic(std::string_view) override { return Error{ErrorCode::kUnsupported, "delete_topic"}; }
+  Status delete_topic(std::string_view name) override {
+    std::lock_guard lock(mutex_);
+    auto is_its = [&](const TopicPartition& tp) { return tp.topic == name; };
+    partitions_.erase(std::string(name));
+    std::erase_if(logs_, [&](const auto& each) { return is_its(each.first); });
+    std::erase_if(committed_, [&](const auto& each) { return is_its(each.first.second); });
+    changed_.notify_all();
+    return {};
+  }
   Status create_partitions(std::string_view topic, int32_t total) override {
     std::lock_guard lock(mutex_);
     partitions_[std::string(topic)] = total;
@@ -130,6 +139,9 @@ class FakeBus final : public bus::Bus, public bus::Admin {
     std::lock_guard lock(mutex_);
     RETURN_IF_ERROR(fault("commit"));
     for (const bus::Position& p : positions) {
+      if (!logs_.contains(p.tp)) return Error{ErrorCode::kNotFound, to_string(p.tp)};
+    }
+    for (const bus::Position& p : positions) {
       committed_[{std::string(group), p.tp}] = p.next;
       commits_[p.tp].push_back(p.next);
     }
@@ -161,6 +173,7 @@ class FakeBus final : public bus::Bus, public bus::Admin {
   Fault fault_;
   std::map<std::string, int32_t, std::less<>> partitions_;
   std::map<TopicPartition, Log> logs_;
+  uint64_t last_id_ = 0;
   std::map<std::pair<std::string, TopicPartition>, Offset> committed_;
   std::map<TopicPartition, std::vector<Offset>> commits_;
 };
@@ -191,7 +204,10 @@ class FakeConsumer final : public bus::Consumer {
  public:
   explicit FakeConsumer(FakeBus& bus) : bus_(bus) {}
   Status assign(std::vector<bus::Position> positions) override {
+    std::lock_guard lock(bus_.mutex_);
     positions_ = std::move(positions);
+    ids_.clear();
+    for (const bus::Position& p : positions_) ids_[p.tp] = bus_.logs_.at(p.tp).id;
     return {};
   }
   Result<bus::PollResult> poll(std::chrono::milliseconds timeout) override {
@@ -199,6 +215,7 @@ class FakeConsumer final : public bus::Consumer {
     bus_.changed_.wait_for(lock, timeout, [&] { return woken_ || ready(); });
     woken_ = false;
     RETURN_IF_ERROR(bus_.fault("poll"));
+    if (!deleted_locked().empty()) return Error{ErrorCode::kNotFound, "a topic was deleted"};
     bus::PollResult result;
     for (bus::Position& p : positions_) read(p, result);
     return result;
@@ -208,11 +225,23 @@ class FakeConsumer final : public bus::Consumer {
     woken_ = true;
     bus_.changed_.notify_all();
   }
+  std::vector<TopicPartition> deleted() const override {
+    std::lock_guard lock(bus_.mutex_);
+    return deleted_locked();
+  }
 
  private:
+  std::vector<TopicPartition> deleted_locked() const {
+    std::vector<TopicPartition> gone;
+    for (const auto& [tp, id] : ids_) {
+      auto log = bus_.logs_.find(tp);
+      if (log == bus_.logs_.end() || log->second.id != id) gone.push_back(tp);
+    }
+    return gone;
+  }
   bool ready() const {
-    return std::any_of(positions_.begin(), positions_.end(),
-                       [&](const auto& p) { return bus_.logs_.at(p.tp).end > p.next; });
+    return !deleted_locked().empty() || std::any_of(positions_.begin(), positions_.end(),
+                                                    [&](const auto& p) { return bus_.logs_.at(p.tp).end > p.next; });
   }
   void read(bus::Position& p, bus::PollResult& result) {
     const FakeBus::Log& log = bus_.logs_.at(p.tp);
@@ -230,6 +259,7 @@ class FakeConsumer final : public bus::Consumer {
 
   FakeBus& bus_;
   std::vector<bus::Position> positions_;
+  std::map<TopicPartition, uint64_t> ids_;
   bool woken_ = false;
 };
 

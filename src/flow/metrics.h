@@ -29,7 +29,7 @@ enum class MetricKind { kCounter, kGauge };
 
 using Labels = std::map<std::string, std::string>;
 
-/// Metrics by name and labels. A metric lives as long as the registry; asking again gives the same one.
+/// Metrics by name and labels. A metric lives as long as the registry, unless it is held; asking again gives it again.
 class MetricsRegistry {
  public:
   /// Names as Prometheus wants them: `headrace_mqtt_messages_total`, units last.

@@ -165,7 +165,6 @@ bool Runner::step(SinkSource& source) {
   if (!discover_when_due(source)) return true;
   auto chunk = source.read(std::min(kIdleInterval, options_.discovery_interval));
   if (!chunk.ok()) {
-    if (chunk.error().code == ErrorCode::kNotFound) next_discovery_ = {};
     pause({chunk.error().message});
     return true;
   }
@@ -186,7 +185,7 @@ bool Runner::step(SinkSource& source) {
 
 bool Runner::discover_when_due(SinkSource& source) {
   auto now = std::chrono::steady_clock::now();
-  if (now < next_discovery_) return true;
+  if (now < next_discovery_ && !source.stale()) return true;
   if (auto status = source.discover(); !status.ok()) {
     pause({status.error().message});
     return false;

@@ -272,6 +272,70 @@ TEST_F(SinkRunnerTest, FindsTopicsAndPartitionsThatComeLater) {
   bus_.await_committed("s", {"in", PartitionId(2)}, Offset(1));
 }
 
+/// Topics that are deleted, and made anew, while what was read of them is being delivered.
+class SinkOfDeletedTopics : public SinkRunnerTest {
+ protected:
+  void SetUp() override {
+    options_.topics = {"in", "other"};
+    options_.discovery_interval = 60min;
+    ASSERT_TRUE(bus_.create_topic({.name = "other", .partitions = 1}).ok());
+    bus_.append(kFirst, {"a"});
+    bus_.append(kOther, {"b", "b", "b"});
+    seen_->answer = [this](const SinkRecord&) -> Result<WriteAnswer> {
+      if (!up_) return WriteAnswer{Outcome::kRetry, "down", {}};
+      return WriteAnswer{};
+    };
+  }
+  int times_written(const TopicPartition& tp, int64_t offset) {
+    std::lock_guard lock(seen_->mutex);
+    return seen_->written[{tp, offset}];
+  }
+
+  const TopicPartition kOther{"other", PartitionId(0)};
+  std::atomic<bool> up_{false};
+};
+
+TEST_F(SinkOfDeletedTopics, ADeletedOneHoldsUpNoOther) {
+  auto runner = start();
+  await_state("retrying");
+  ASSERT_TRUE(bus_.delete_topic("other").ok());
+  up_ = true;
+  bus_.await_committed("s", kFirst, Offset(1));
+  while (state().second != "waiting for topic other") std::this_thread::yield();
+  bus_.append(kFirst, {"c"});
+  bus_.await_committed("s", kFirst, Offset(2));
+}
+
+TEST_F(SinkOfDeletedTopics, OneThatWasMadeAnewIsReadFromItsBeginning) {
+  auto runner = start();
+  await_state("retrying");
+  ASSERT_TRUE(bus_.delete_topic("other").ok());
+  ASSERT_TRUE(bus_.create_topic({.name = "other", .partitions = 1}).ok());
+  up_ = true;
+  bus_.await_committed("s", kFirst, Offset(1));
+  bus_.append(kOther, {"d", "d", "d", "d", "d"});
+  bus_.await_committed("s", kOther, Offset(5));
+  EXPECT_EQ(times_written(kOther, 0), 2) << "of the old one, and of the new one";
+  EXPECT_EQ(times_written(kOther, 4), 1);
+  EXPECT_EQ(times_written(kFirst, 0), 1);
+}
+
+TEST_F(SinkOfDeletedTopics, OneThatWasMadeAnewIsFoundThoughOthersAreBusy) {
+  up_ = true;
+  std::atomic<bool> done{false};
+  auto runner = start();
+  bus_.await_committed("s", kOther, Offset(3));
+  std::thread producer([&] {
+    while (!done) bus_.append(kFirst, {"busy"});
+  });
+  ASSERT_TRUE(bus_.delete_topic("other").ok());
+  ASSERT_TRUE(bus_.create_topic({.name = "other", .partitions = 1}).ok());
+  bus_.append(kOther, {"d"});
+  bus_.await_committed("s", kOther, Offset(1));
+  done = true;
+  producer.join();
+}
+
 TEST_F(SinkRunnerTest, WritesAreBoundedByRecordsAndByBytes) {
   options_.batch_records_max = 3;
   bus_.append(kFirst, {"1", "2", "3", "4", "5", "6", "7", "8"});

@@ -20,8 +20,13 @@ size_t payload_bytes(const record::RecordView& record) {
 SinkSource::SinkSource(const SinkRunnerOptions& options, bus::Bus& bus, std::unique_ptr<bus::Consumer> consumer)
     : options_(options), bus_(bus), consumer_(std::move(consumer)) {}
 
+/// Behind a deletion it begins anew, from what was committed: a topic that has the name now is another one.
 Status SinkSource::discover() {
   missing_.clear();
+  if (std::exchange(stale_, false)) {
+    partitions_.clear();
+    assigned_ = false;
+  }
   for (const std::string& name : options_.topics) {
     auto topic = bus_.admin().topic(name);
     if (!topic.ok() && topic.error().code == ErrorCode::kNotFound) {
@@ -101,18 +106,12 @@ Result<SinkChunk> SinkSource::read(std::chrono::milliseconds wait) {
     auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - SteadyClock::now());
     if (left.count() <= 0) return chunk;
     if (auto status = poll(left, chunk); !status.ok()) {
+      stale_ = stale_ || status.error().code == ErrorCode::kNotFound;
       if (!chunk.empty()) return chunk;
-      if (status.error().code == ErrorCode::kNotFound) begin_anew();
       return status.error();
     }
     if (fetched_.empty() && fetched_positions_.empty()) return chunk;
   }
-}
-
-/// A topic is gone, or a new one has its name: the next discover() finds out, and goes on from what was committed.
-void SinkSource::begin_anew() {
-  partitions_.clear();
-  assigned_ = false;
 }
 
 Status SinkSource::poll(std::chrono::milliseconds wait, SinkChunk& chunk) {
@@ -193,13 +192,26 @@ void SinkSource::set_end(SinkChunk& chunk, const TopicPartition& tp, Offset next
 
 Status SinkSource::commit(const std::map<TopicPartition, Offset>& positions) {
   std::vector<bus::Position> ahead;
+  const std::vector<TopicPartition> deleted = consumer_->deleted();
+  stale_ = stale_ || !deleted.empty();
   for (const auto& [tp, next] : positions) {
-    if (next > partitions_.at(tp).committed) ahead.push_back({tp, next});
+    bool gone = std::find(deleted.begin(), deleted.end(), tp) != deleted.end();
+    if (!gone && next > partitions_.at(tp).committed) ahead.push_back({tp, next});
   }
   if (ahead.empty()) return {};
-  if (auto status = bus_.admin().commit(options_.name, ahead); !status.ok()) {
-    return status.error().in("committing the positions of sink " + options_.name);
+  Status status = commit_ahead(ahead);
+  return status.ok() ? status : status.error().in("committing the positions of sink " + options_.name);
+}
+
+Status SinkSource::commit_ahead(const std::vector<bus::Position>& ahead) {
+  Status status = bus_.admin().commit(options_.name, ahead);
+  bool gone = !status.ok() && status.error().code == ErrorCode::kNotFound;
+  stale_ = stale_ || gone;
+  if (gone && ahead.size() > 1) {  // Which it is, and the others.
+    for (const bus::Position& position : ahead) RETURN_IF_ERROR(commit_ahead({position}));
+    return {};
   }
+  if (!gone) RETURN_IF_ERROR(status);
   for (const bus::Position& position : ahead) partitions_.at(position.tp).committed = position.next;
   return {};
 }

@@ -52,11 +52,14 @@ class SinkSource {
   /// Topics that did not exist at the last discover().
   const std::vector<std::string>& missing_topics() const { return missing_; }
 
+  /// Whether a topic was deleted: discover() is due.
+  bool stale() const { return stale_; }
+
   /// Waits up to `wait` for a first record and options.linger for more. An empty chunk: nothing came.
   Result<SinkChunk> read(std::chrono::milliseconds wait);
   void wake() { consumer_->wake(); }
 
-  /// Commits `positions` where they are ahead of what was committed.
+  /// Commits `positions` where they are ahead of what was committed, but for those in topics that were deleted.
   Status commit(const std::map<TopicPartition, Offset>& positions);
   /// Records between the committed positions and the high watermarks last seen.
   int64_t lag() const;
@@ -70,8 +73,8 @@ class SinkSource {
 
   Status add_partitions(const bus::TopicInfo& topic);
   void forget(const std::string& topic);
-  void begin_anew();
   Status commit_begins(const std::string& topic);
+  Status commit_ahead(const std::vector<bus::Position>& ahead);
   bool full(const SinkChunk& chunk) const;
   Status poll(std::chrono::milliseconds wait, SinkChunk& chunk);
   void take_fetched(SinkChunk& chunk);
@@ -86,6 +89,7 @@ class SinkSource {
   std::deque<std::shared_ptr<OpenBatch>> fetched_;  ///< Bounded by the consumer's fetch_bytes_max: one poll's worth.
   std::vector<bus::Position> fetched_positions_;    ///< Where the partitions stand behind all of fetched_.
   bool assigned_ = true;                            ///< The consumer has all of partitions_.
+  bool stale_ = false;                              ///< Of partitions_ some were deleted.
 };
 
 }  // namespace headrace::flow

@@ -27,11 +27,23 @@ TEST(FetchBudget, AUsedUpBudgetMakesFetchesSmallAndNeverEmpty) {
 
 TEST(WaitBudget, AdmitsUntilItIsUsedUp) {
   WaitBudget budget;
-  EXPECT_TRUE(budget.admit(WaitBudget::kBytesMax - 10));
+  auto most = budget.admit(WaitBudget::kBytesMax - 10);
+  ASSERT_TRUE(most);
   EXPECT_FALSE(budget.admit(11));
+  auto rest = budget.admit(10);
+  ASSERT_TRUE(rest);
+  EXPECT_FALSE(budget.admit(1));
+  rest.reset();
   EXPECT_TRUE(budget.admit(10));
-  budget.release(11);
-  EXPECT_TRUE(budget.admit(11));
+}
+
+TEST(WaitBudget, OutlivedByWhatItAdmitted) {
+  std::optional<WaitBudget::Charge> held;
+  {
+    WaitBudget budget;
+    held = budget.admit(10);
+  }
+  held.reset();
 }
 
 TEST(FetchBudget, OutlivedByWhatItCounted) {

@@ -3,24 +3,48 @@
 
 #include <atomic>
 #include <cstddef>
+#include <memory>
+#include <optional>
+#include <utility>
 
 namespace headrace::kafka {
 
 /// Clients may come, ask for much, and go without waiting themselves. Thread-safe.
 class WaitBudget {
+  using Counter = std::shared_ptr<std::atomic<size_t>>;
+
  public:
   static constexpr size_t kBytesMax = 64 << 20;
 
-  /// False when too much waits already: the request is to be answered with what there is. Else release() the same.
-  bool admit(size_t bytes) {
-    if (used_.fetch_add(bytes, std::memory_order_relaxed) + bytes <= kBytesMax) return true;
-    release(bytes);
-    return false;
+  /// What one request holds. May outlive the budget, as a request that waits may outlive its server.
+  class Charge {
+   public:
+    Charge(Counter used, size_t bytes) : used_(std::move(used)), bytes_(bytes) {}
+    Charge(Charge&& other) noexcept : used_(std::move(other.used_)), bytes_(other.bytes_) {}
+    Charge& operator=(Charge&& other) noexcept {
+      std::swap(used_, other.used_);
+      std::swap(bytes_, other.bytes_);
+      return *this;
+    }
+    ~Charge() {
+      if (used_) used_->fetch_sub(bytes_, std::memory_order_relaxed);
+    }
+
+   private:
+    Counter used_;
+    size_t bytes_;
+  };
+
+  /// Nothing when too much waits already: the request is to be answered with what there is.
+  std::optional<Charge> admit(size_t bytes) {
+    size_t before = used_->fetch_add(bytes, std::memory_order_relaxed);
+    Charge charge(used_, bytes);
+    if (before + bytes > kBytesMax) return std::nullopt;
+    return charge;
   }
-  void release(size_t bytes) { used_.fetch_sub(bytes, std::memory_order_relaxed); }
 
  private:
-  std::atomic<size_t> used_{0};
+  const Counter used_ = std::make_shared<std::atomic<size_t>>(0);
 };
 
 }  // namespace headrace::kafka

@@ -126,6 +126,15 @@ Result<bool> BatchScanner::ends_at(Claim& claim, uint64_t position) {
   return claim.summed_to == position && claim.sum == claim.crc;
 }
 
+Result<bool> BatchScanner::next_good() {
+  while (true) {
+    ASSIGN_OR_RETURN(Found found, next());
+    if (found != Found::kBad) return found == Found::kBatch;
+    ASSIGN_OR_RETURN(bool more, resync());
+    if (!more) return false;
+  }
+}
+
 Result<bool> BatchScanner::resync() {
   ASSIGN_OR_RETURN(Claim bad, claim_of_bad());
   uint64_t at = position_ + 1;

@@ -66,6 +66,8 @@ class BatchScanner {
   /// its records, which may look like batches: there it finds one only where the bad batch's CRC says that it ends, so
   /// that its length is what was damaged.
   Result<bool> resync();
+  /// The next batch, over bad bytes if need be; false at the end.
+  Result<bool> next_good();
 
  private:
   // A bad batch as its header describes it, and the CRC of its bytes so far.

@@ -27,10 +27,7 @@ Result<Offset> end_of(os::FileSystem& files, const std::string& path, Offset bas
   ASSIGN_OR_RETURN(uint64_t size, file->size());
   BatchScanner scanner(*file, 0, size, {base, /*gaps=*/true});
   while (true) {
-    ASSIGN_OR_RETURN(auto found, scanner.next());
-    if (found == BatchScanner::Found::kEnd) return scanner.expected();
-    if (found == BatchScanner::Found::kBatch) continue;
-    ASSIGN_OR_RETURN(bool more, scanner.resync());
+    ASSIGN_OR_RETURN(bool more, scanner.next_good());
     if (!more) return scanner.expected();
   }
 }

@@ -471,6 +471,18 @@ TEST_F(CompactionTest, LookupsByTimeSeeTheCompactedLog) {
   EXPECT_EQ((*log().max_timestamp())->offset, Offset(19));
 }
 
+TEST_F(CompactionTest, TheLatestTimeIsNotThatOfARecordThatIsGone) {
+  add(of_producer(keyed("a", "1", codec::Compression::kNone, kTestTimeMs + 1000), 11, 3, 0));
+  add(keyed("a", "2"));
+  roll();
+  compact();
+  auto latest = log().max_timestamp();
+  ASSERT_OK(latest);
+  ASSERT_TRUE(latest->has_value());
+  EXPECT_EQ((*latest)->offset, Offset(1));
+  EXPECT_EQ((*latest)->timestamp_ms, kTestTimeMs);
+}
+
 TEST_F(CompactionTest, CanBeStopped) {
   add(keyed("a", "1"));
   add(keyed("a", "2"));

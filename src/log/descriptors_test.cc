@@ -33,6 +33,24 @@ TEST_F(WithoutDescriptors, AFlushAfterARollWaitsAndIsDoneLater) {
   EXPECT_THAT(read_values(*log, Offset(0)), SizeIs(3));
 }
 
+TEST_F(WithoutDescriptors, RetentionTakesNothingWhoseTimeItCannotKnow) {
+  config.segment_bytes = 200;
+  config.retention_ms = 60'000;
+  log->set_config(config);
+  for (int i = 0; i < 2; ++i) ASSERT_OK(append(*log, make_batch(std::string(200, 'y'), 1, kTestTimeMs)));
+  config.segment_bytes = 1 << 20;
+  log->set_config(config);
+  ASSERT_OK(append(*log, make_batch(std::string(200, 'o'), 1, 1000)));
+  ASSERT_OK(log->close());
+  ASSERT_OK(open());
+  ASSERT_OK(append(*log, make_batch("o", 1, 1000)));
+  disk.set_descriptors_left(false);
+  auto removed = log->delete_old_segments();
+  ASSERT_FALSE(removed.ok());
+  EXPECT_EQ(removed.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(log->log_start_offset(), Offset(0));
+}
+
 /// A log whose files were closed to make room for others.
 class EvictedLog : public WithoutDescriptors {
  protected:

@@ -79,13 +79,8 @@ Result<std::optional<TimestampOffset>> PartitionLogImpl::find_in_segment(Segment
   ASSIGN_OR_RETURN(auto file, segment.file());
   BatchScanner scanner(*file, from.position, limit, {segment.base(), /*gaps=*/true});
   while (true) {
-    ASSIGN_OR_RETURN(auto found, scanner.next());
-    if (found == BatchScanner::Found::kEnd) return std::optional<TimestampOffset>();
-    if (found == BatchScanner::Found::kBad) {
-      ASSIGN_OR_RETURN(bool more, scanner.resync());
-      if (!more) return std::optional<TimestampOffset>();
-      continue;
-    }
+    ASSIGN_OR_RETURN(bool more, scanner.next_good());
+    if (!more) return std::optional<TimestampOffset>();
     if (scanner.header().max_timestamp_ms < timestamp_ms || scanner.header().last_offset() < start) continue;
     ASSIGN_OR_RETURN(auto record, find_in_batch(scanner.header(), scanner.batch(), timestamp_ms, start));
     if (record) return record;
@@ -94,67 +89,83 @@ Result<std::optional<TimestampOffset>> PartitionLogImpl::find_in_segment(Segment
 
 Result<std::optional<TimestampOffset>> PartitionLogImpl::max_timestamp() {
   while (true) {
-    ASSIGN_OR_RETURN(auto latest, latest_timestamp());
-    if (!latest) continue;  // Segments went away amid it.
-    if (*latest < 0) return std::optional<TimestampOffset>();
-    return offset_for_timestamp(*latest);
+    ASSIGN_OR_RETURN(TimestampSearch search, search_latest());
+    if (!search.stale) return search.found;
   }
 }
 
-// The largest timestamp that can be read, -1 without records; nothing when a segment went away amid it.
-Result<std::optional<int64_t>> PartitionLogImpl::latest_timestamp() {
+Result<PartitionLogImpl::TimestampSearch> PartitionLogImpl::search_latest() {
+  ASSIGN_OR_RETURN(LatestTimes latest, latest_times());
+  TimestampSearch best{.stale = latest.stale};
+  for (const TimedSegment& each : latest.segments) {
+    if (best.stale || (best.found && each.latest_ms <= best.found->timestamp_ms)) break;
+    auto found = find_latest(each, latest.start, latest.watermark, best.found ? best.found->timestamp_ms : -1);
+    best.stale = was_removed(each.segment);
+    if (best.stale) break;
+    if (!found.ok()) return found.error();
+    if (*found) best.found = *found;
+  }
+  return best;
+}
+
+// What the indexes of the segments tell, latest first: of what acknowledgements wait for, no more than is synced.
+Result<PartitionLogImpl::LatestTimes> PartitionLogImpl::latest_times() {
+  LatestTimes all;
   std::vector<SegmentPtr> segments;
-  Offset start;
-  int64_t latest = -1;
+  auto add = [&](const SegmentPtr& segment, const TimeIndexEntry& entry) {
+    if (entry.timestamp_ms >= 0) all.segments.push_back({segment, segment->size(), entry.timestamp_ms});
+  };
   {
-    // What is synced is below the high watermark then. Of rolled segments all is, but for the newest.
-    std::lock_guard flushing(flush_mutex_);
+    std::lock_guard flushing(flush_mutex_);  // What is synced is below the high watermark then.
     bool all_readable;
     {
       std::lock_guard lock(mutex_);
-      start = log_start_;
+      all.start = log_start_;
+      all.watermark = high_watermark_held();
       all_readable = config_.flush_policy == FlushPolicy::kOs;
       for (const auto& [base, segment] : segments_) segments.push_back(segment);
     }
-    SegmentPtr active = segments.back();
-    while (!segments.empty() && (segments.back() == active || !(all_readable || segments.back()->is_synced()))) {
+    SegmentPtr newest = segments.back();
+    while (!segments.empty() && (segments.back() == newest || !(all_readable || segments.back()->is_synced()))) {
       Segment& segment = *segments.back();
       ASSIGN_OR_RETURN(TimeIndexEntry entry, all_readable ? segment.max_timestamp() : segment.max_synced_timestamp());
-      ASSIGN_OR_RETURN(int64_t time, latest_timestamp_in(segment, start, entry));
-      latest = std::max(latest, time);
+      add(segments.back(), entry);
       segments.pop_back();
     }
   }
   for (const SegmentPtr& segment : segments) {
     auto entry = segment->max_timestamp();
-    auto time = entry.ok() ? latest_timestamp_in(*segment, start, *entry) : Result<int64_t>(entry.error());
     note_read(segment);
-    if (was_removed(segment)) return std::optional<int64_t>();
-    if (!time.ok()) return time.error();
-    latest = std::max(latest, *time);
+    if (was_removed(segment)) return LatestTimes{.stale = true};
+    if (!entry.ok()) return entry.error();
+    add(segment, *entry);
   }
-  return std::optional(latest);
+  std::sort(all.segments.begin(), all.segments.end(), [](const TimedSegment& a, const TimedSegment& b) {
+    return a.latest_ms != b.latest_ms ? a.latest_ms > b.latest_ms : a.segment->base() < b.segment->base();
+  });
+  return all;
 }
 
-Result<int64_t> PartitionLogImpl::latest_timestamp_in(Segment& segment, Offset start, const TimeIndexEntry& latest) {
-  bool below = latest.timestamp_ms >= 0 && segment.base() + latest.relative_offset < start;
-  return below ? latest_timestamp_from(segment, start) : Result<int64_t>(latest.timestamp_ms);
-}
-
-// Of the records at or after `start`, which the indexes don't tell from those before.
-Result<int64_t> PartitionLogImpl::latest_timestamp_from(Segment& segment, Offset start) {
-  ASSIGN_OR_RETURN(SeekPoint from, segment.seek(start));
-  ASSIGN_OR_RETURN(auto file, segment.file());
-  BatchScanner scanner(*file, from.position, segment.size(), {segment.base(), /*gaps=*/true});
-  int64_t latest = -1;
+// The first record with the segment's largest time in [start, watermark), if that is later than `than_ms`. Where the
+// record that the index means is not among them (it was deleted, compacted or damaged), the segment is read.
+Result<std::optional<TimestampOffset>> PartitionLogImpl::find_latest(const TimedSegment& in, Offset start,
+                                                                     Offset watermark, int64_t than_ms) {
+  auto indexed = find_in_segment(*in.segment, in.latest_ms, start, in.limit);
+  if (!indexed.ok() && indexed.error().code == ErrorCode::kIo) return std::optional<TimestampOffset>();
+  if (!indexed.ok() || (*indexed && (*indexed)->offset < watermark)) return indexed;
+  std::optional<TimestampOffset> latest;
+  ASSIGN_OR_RETURN(SeekPoint from, in.segment->seek(start));
+  ASSIGN_OR_RETURN(auto file, in.segment->file());
+  BatchScanner scanner(*file, from.position, in.limit, {in.segment->base(), /*gaps=*/true});
   while (true) {
-    ASSIGN_OR_RETURN(auto found, scanner.next());
-    if (found == BatchScanner::Found::kEnd) return latest;
-    if (found == BatchScanner::Found::kBad) {
-      ASSIGN_OR_RETURN(bool more, scanner.resync());
-      if (!more) return latest;
-    } else if (scanner.header().last_offset() >= start) {
-      latest = std::max(latest, scanner.header().max_timestamp_ms);
+    ASSIGN_OR_RETURN(bool more, scanner.next_good());
+    const record::BatchHeader& header = scanner.header();
+    if (!more || header.base_offset >= watermark) return latest;
+    while (header.last_offset() >= start && header.record_count > 0 && header.max_timestamp_ms > than_ms) {
+      ASSIGN_OR_RETURN(auto record, find_in_batch(header, scanner.batch(), than_ms + 1, start));
+      if (!record) break;
+      latest = record;
+      than_ms = record->timestamp_ms;
     }
   }
 }

@@ -43,6 +43,25 @@ TEST_F(LookupTest, TheLatestTimeIsOneThatCanBeRead) {
   EXPECT_EQ((*log->max_timestamp())->timestamp_ms, 500) << "that of what is left";
 }
 
+TEST_F(LookupTest, TheLatestTimeIsOfARecordThatIsLeft) {
+  record::BatchBuilder builder;
+  builder.add(3000, "k", "a");
+  builder.add(2000, "k", "b");
+  ASSERT_OK(append(*log, builder.finish()));
+  ASSERT_OK(append(*log, make_batch("c", 1, 1000)));
+  ASSERT_OK(log->flush());
+  for (auto [start, latest] : {std::pair(0, 3000), {1, 2000}, {2, 1000}}) {
+    ASSERT_OK(log->delete_records(Offset(start)));
+    auto found = log->max_timestamp();
+    ASSERT_OK(found);
+    ASSERT_TRUE(found->has_value()) << start;
+    EXPECT_EQ((*found)->offset, Offset(start));
+    EXPECT_EQ((*found)->timestamp_ms, latest);
+  }
+  ASSERT_OK(append(*log, make_batch("d", 1, 4000)));
+  EXPECT_EQ((*log->max_timestamp())->timestamp_ms, 1000) << "the later one is not on the disk";
+}
+
 TEST_F(LookupTest, HowLateSegmentsAreIsReadOnce) {
   config.segment_bytes = 3000;
   log->set_config(config);

@@ -162,7 +162,7 @@ class PartitionLogImpl final : public PartitionLog {
   Result<int64_t> detach_oldest_segment();
   Result<Offset> detach_records(Offset before);
   using SizedSegment = std::pair<SegmentPtr, uint64_t>;
-  static int64_t newest_time(std::span<const SizedSegment> segments);
+  static Result<int64_t> newest_time(std::span<const SizedSegment> segments);
   Result<int64_t> move_start(Offset keep_from);
   Status prepare_detaching();
   std::vector<SegmentPtr> detach_before(Offset offset);
@@ -175,9 +175,20 @@ class PartitionLogImpl final : public PartitionLog {
   Result<TimestampSearch> search_timestamp(int64_t timestamp_ms);
   Result<std::optional<TimestampOffset>> find_in_segment(Segment& segment, int64_t timestamp_ms, Offset start,
                                                          uint64_t limit);
-  Result<std::optional<int64_t>> latest_timestamp();
-  Result<int64_t> latest_timestamp_in(Segment& segment, Offset start, const TimeIndexEntry& latest);
-  Result<int64_t> latest_timestamp_from(Segment& segment, Offset start);
+  struct TimedSegment {
+    SegmentPtr segment;
+    uint64_t limit;  ///< Bytes of it that are batches.
+    int64_t latest_ms;
+  };
+  struct LatestTimes {
+    std::vector<TimedSegment> segments;
+    Offset start, watermark;  ///< What can be read.
+    bool stale = false;       ///< A segment went away amid it.
+  };
+  Result<LatestTimes> latest_times();
+  Result<TimestampSearch> search_latest();
+  Result<std::optional<TimestampOffset>> find_latest(const TimedSegment& in, Offset start, Offset watermark,
+                                                     int64_t than_ms);
 
   os::FileSystem& files_;
   os::Clock& clock_;

@@ -37,7 +37,7 @@ Result<int64_t> PartitionLogImpl::detach_old_segments() {
     Offset end = last ? log_end_offset() : all[i + 1].first->base();
     if (end > watermark || (last && size == 0)) break;
     bool inside_start = end <= log_start;
-    int64_t newest_ms = newest_time(std::span<const SizedSegment>(all).subspan(i));
+    ASSIGN_OR_RETURN(int64_t newest_ms, newest_time(std::span<const SizedSegment>(all).subspan(i)));
     bool too_old =
         config.delete_enabled && config.retention_ms >= 0 && newest_ms >= 0 && now_ms - newest_ms > config.retention_ms;
     bool too_much = config.delete_enabled && !last && config.retention_bytes >= 0 &&
@@ -53,10 +53,12 @@ Result<int64_t> PartitionLogImpl::detach_old_segments() {
 }
 
 /// When the first of the segments was written to last, -1 where nobody knows. Records without a time are as old as
-/// their segment, or as this process's knowledge of it; those whose time can't be read are no younger than the next.
-int64_t PartitionLogImpl::newest_time(std::span<const SizedSegment> segments) {
+/// their segment, or as this process's knowledge of it; those whose time the disk doesn't give are no younger than the
+/// next. kUnavailable: descriptors or memory have run out.
+Result<int64_t> PartitionLogImpl::newest_time(std::span<const SizedSegment> segments) {
   for (const auto& [segment, size] : segments) {
     auto latest = segment->max_timestamp();
+    if (!latest.ok() && latest.error().code == ErrorCode::kUnavailable) return latest.error();
     if (latest.ok()) return latest->timestamp_ms >= 0 ? latest->timestamp_ms : segment->created_ms();
   }
   return -1;

@@ -201,14 +201,9 @@ Status Segment::rebuild_indexes_locked() {
   bytes_since_entry_ = 0;
   BatchScanner scanner(*file, 0, size_, {base_, /*gaps=*/true});
   while (true) {
-    ASSIGN_OR_RETURN(auto found, scanner.next());
-    if (found == BatchScanner::Found::kEnd) break;
-    if (found == BatchScanner::Found::kBatch) {
-      index_batch(*indexes, scanner.header(), scanner.position(), kRebuildIntervalBytes);
-      continue;
-    }
-    ASSIGN_OR_RETURN(bool more, scanner.resync());
+    ASSIGN_OR_RETURN(bool more, scanner.next_good());
     if (!more) break;
+    index_batch(*indexes, scanner.header(), scanner.position(), kRebuildIntervalBytes);
   }
   if (max_timestamp_ms_ >= 0) indexes->times.add(max_timestamp_ms_, relative(max_timestamp_offset_));
   indexes_ = std::move(indexes);

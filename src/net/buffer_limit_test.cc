@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "net/event_loops.h"
+#include "net/http.h"
 #include "net/testing.h"
 
 namespace headrace::net {
@@ -164,6 +165,33 @@ TEST_F(BufferLimit, WhatStandsBehindAnAnswerThatTakesLongMakesRoomForOthers) {
   EXPECT_EQ(other.read(1), "b");
   EXPECT_TRUE(waiting.wait_closed());
   wait_until_held(0);
+}
+
+/// Of a connection whose request before was let through.
+TEST_F(BufferLimit, ABodyBehindAnotherIsAdmittedByItself) {
+  start(8 * kMiB, 1h);
+  HttpOptions options;
+  options.body_bytes_max = 16 * kMiB;
+  auto server = make_http_server(*loops_, options);
+  ASSERT_TRUE(server->start().ok());
+  auto holder = begin(frame(7 * kMiB, 'a'), 100 * kKiB);
+
+  TestClient sender(server->port());
+  size_t held = loops_->buffered_bytes();
+  const std::string post = "POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: ";
+  sender.send(post + "1000\r\n\r\n" + std::string(500, 'b'));
+  while (loops_->buffered_bytes() == held) std::this_thread::yield();
+  sender.send(std::string(500, 'b') + post + std::to_string(options.body_bytes_max) + "\r\n\r\n" +
+              std::string(100 * kKiB, 'c'));
+  sender.read_until("404");
+  const std::string body(kMiB, 'c');
+  for (int i = 0; i < 50; ++i) {
+    sender.send_without_waiting(body);
+    auto other = client();
+    other.send(frame(10, 'b'));
+    EXPECT_EQ(other.read(1), "b");
+  }
+  EXPECT_LT(loops_->buffered_bytes(), 8 * kMiB);
 }
 
 TEST_F(BufferLimit, WithRoomEnoughNobodyIsClosed) {

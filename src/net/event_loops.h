@@ -46,9 +46,10 @@ class Session {
   /// at once, instead of growing with what arrives. 0: not known, or what arrives soon.
   virtual size_t frame_bytes() const { return 0; }
   /// A frame that the session consumes as it comes: bytes that it has of it, and those of all of it where that is
-  /// known (else 0).
+  /// known (else 0). Its number tells it from the one before.
   struct Collected {
     size_t bytes = 0, frame_bytes = 0;
+    uint64_t number = 0;
   };
   virtual Collected collected() const { return {}; }
   /// The peer sends no more but may still read; on_bytes() has seen all that it sent. True keeps the connection until

@@ -239,9 +239,9 @@ void SimulatedFileSystem::lose_unsynced(Inode& inode, CrashMode mode, Random& ra
   inode.now = inode.durable;
 }
 
-void SimulatedFileSystem::fail(DiskCall call, uint64_t nth, DiskFault fault) {
+void SimulatedFileSystem::fail(DiskCall call, uint64_t nth, DiskFault fault, std::string of) {
   std::lock_guard lock(mutex_);
-  fault_ = Fault{call, nth, fault};
+  fault_ = Fault{call, nth, fault, std::move(of)};
   fault_happened_ = false;
 }
 
@@ -300,14 +300,14 @@ int SimulatedFileSystem::begin(DiskCall call, const std::string& path, uint64_t 
   if (opens && !descriptors_left_) return EMFILE;
   bool moves_bytes = call == DiskCall::kRead || call == DiskCall::kWrite;
   if (moves_bytes) return 0;  // Their faults are taken where the bytes move.
-  auto fault = take_fault(call);
+  auto fault = take_fault(call, path);
   if (!fault || *fault == DiskFault::kInterrupted || *fault == DiskFault::kShort) return 0;
   if (*fault == DiskFault::kNoDescriptors) return opens ? EMFILE : 0;
   return *fault == DiskFault::kOutOfSpace ? ENOSPC : EIO;
 }
 
-std::optional<DiskFault> SimulatedFileSystem::take_fault(DiskCall call) {
-  if (!fault_ || fault_->call != call || --fault_->left > 0) return std::nullopt;
+std::optional<DiskFault> SimulatedFileSystem::take_fault(DiskCall call, const std::string& path) {
+  if (!fault_ || fault_->call != call || !path.ends_with(fault_->of) || --fault_->left > 0) return std::nullopt;
   DiskFault fault = fault_->fault;
   fault_.reset();
   fault_happened_ = true;
@@ -400,7 +400,7 @@ ssize_t SimulatedFileSystem::raw_write(Inode& inode, const std::string& path, co
     bytes.insert(bytes.end(), from, from + vectors[i].iov_len);
   }
   if (begin(DiskCall::kWrite, path, offset, bytes.size()) != 0) return errno = EIO, -1;
-  auto fault = take_fault(DiskCall::kWrite);
+  auto fault = take_fault(DiskCall::kWrite, path);
   if (fault == DiskFault::kIoError) return errno = EIO, -1;
   if (fault == DiskFault::kInterrupted) return errno = EINTR, -1;
   uint64_t end = std::max<uint64_t>(offset + bytes.size(), inode.now.size());
@@ -418,7 +418,7 @@ ssize_t SimulatedFileSystem::raw_write(Inode& inode, const std::string& path, co
 ssize_t SimulatedFileSystem::raw_read(Inode& inode, const std::string& path, uint8_t* to, size_t size,
                                       uint64_t offset) {
   if (begin(DiskCall::kRead, path, offset, size) != 0) return errno = EIO, -1;
-  auto fault = take_fault(DiskCall::kRead);
+  auto fault = take_fault(DiskCall::kRead, path);
   if (fault == DiskFault::kInterrupted) return errno = EINTR, -1;
   if (fault == DiskFault::kIoError || fault == DiskFault::kOutOfSpace) return errno = EIO, -1;
   if (offset >= inode.now.size()) return 0;

@@ -72,8 +72,8 @@ class SimulatedFileSystem final : public FileSystem {
   bool crashed() const;
   /// Turns the power on again with what survived. Files opened before stay dead.
   void restart(CrashMode mode, uint64_t seed);
-  /// The `nth` (from 1) call of this kind from now on goes wrong, once.
-  void fail(DiskCall call, uint64_t nth, DiskFault fault);
+  /// The `nth` (from 1) call of this kind from now on goes wrong, once; `of` what ends in this, if something is named.
+  void fail(DiskCall call, uint64_t nth, DiskFault fault, std::string of = "");
   /// While there are none left, nothing can be opened.
   void set_descriptors_left(bool left);
   /// Whether the fault asked for has happened.
@@ -130,7 +130,7 @@ class SimulatedFileSystem final : public FileSystem {
   // All of these want mutex_.
   bool crashed_locked() const { return operations_left_ && *operations_left_ == 0; }
   int begin(DiskCall call, const std::string& path, uint64_t offset = 0, uint64_t size = 0);
-  std::optional<DiskFault> take_fault(DiskCall call);
+  std::optional<DiskFault> take_fault(DiskCall call, const std::string& path);
   void change_name(const std::string& directory, std::string from, std::string to, std::shared_ptr<Inode> inode);
   std::string bury(const std::string& directory);
   void give_way(const std::string& path);
@@ -159,6 +159,7 @@ class SimulatedFileSystem final : public FileSystem {
     DiskCall call;
     uint64_t left;
     DiskFault fault;
+    std::string of;
   };
   std::optional<Fault> fault_;
   bool fault_happened_ = false;

@@ -2,7 +2,7 @@
 
     with Recorder() as kafka, Recorder() as mqtt, Recorder() as http:
         ...                               # each has a target, and clients connect to its address
-        KAFKA.frames(kafka.sent[0])
+        kafka_frames(kafka.sent[0])
 """
 
 import http.client

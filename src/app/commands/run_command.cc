@@ -99,7 +99,8 @@ Function<int()> setup(CLI::App& app) {
   app.footer(
       "Prints one line when ready, with the addresses that it listens on, and runs until SIGINT or SIGTERM.\n"
       "  headrace run examples/cabs/cabs.yaml --set listen.http=127.0.0.1:0\n"
-      "Exit 0: stopped as told, 1: could not run, 2: the file is wrong (every mistake is told).");
+      "Exit 0: stopped as told, 1: could not run, 2: the file is wrong (every mistake is told), 128 and the signal's\n"
+      "number: ended amid the start, or by a second signal amid the stop. Nothing that was acknowledged is lost then.");
   return [arguments] { return run(*arguments); };
 }
 

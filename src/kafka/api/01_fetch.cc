@@ -74,8 +74,6 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
     if (auto most = server_.rates.fetch_bytes_max(user_, client_id_)) bytes_max_ = std::min(bytes_max_, *most);
   }
 
-  ~Fetch() { server_.wait_budget.release(waiting_bytes_); }
-
   void start() {
     auto lock = lock_session();
     read();
@@ -200,15 +198,14 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
 
   /// Whether what it holds while it waits has room beside what others hold.
   bool may_wait() {
-    waiting_bytes_ = request_.rack_id.size();
+    size_t bytes = request_.rack_id.size();
     if (!session_) {
       for (const auto& topic : request_.topics) {
-        waiting_bytes_ += sizeof(topic) + topic.topic.size() + topic.partitions.size() * sizeof(PartitionRequest);
+        bytes += sizeof(topic) + topic.topic.size() + topic.partitions.size() * sizeof(PartitionRequest);
       }
     }
-    if (server_.wait_budget.admit(waiting_bytes_)) return true;
-    waiting_bytes_ = 0;
-    return false;
+    waiting_ = server_.wait_budget.admit(bytes);
+    return waiting_.has_value();
   }
 
   void wait() {
@@ -319,7 +316,7 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
   int64_t total_bytes_ = 0;
   int64_t memory_bytes_ = 0;  ///< Of those what is no range of a file.
   int64_t budget_share_ = 0;
-  size_t waiting_bytes_ = 0;  ///< Of the wait budget.
+  std::optional<WaitBudget::Charge> waiting_;
   bool failed_ = false;
   std::shared_ptr<broker::DataWaiter> waiter_;
   std::unique_ptr<net::EventLoop::Timer> timer_;

@@ -110,7 +110,7 @@ size_t HttpSession::on_bytes(BytesView bytes) {
 
 Session::Collected HttpSession::collected() const {
   if (!parser_ || parser_->get().body().empty()) return {};
-  return {parser_->get().body().size(), parser_->content_length().value_or(site_.options.body_bytes_max)};
+  return {parser_->get().body().size(), parser_->content_length().value_or(site_.options.body_bytes_max), requests_};
 }
 
 void HttpSession::on_drained() {
@@ -140,6 +140,7 @@ size_t HttpSession::parse(BytesView bytes) {
 }
 
 void HttpSession::begin_request() {
+  ++requests_;
   parser_ = std::make_unique<Parser>();
   parser_->eager(true);
   parser_->header_limit(kHeaderBytesMax);

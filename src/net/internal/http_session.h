@@ -72,6 +72,7 @@ class HttpSession final : public Session {
   bool http_1_0_ = false;
   bool expectation_answered_ = false;
   bool peer_ended_ = false;
+  uint64_t requests_ = 0;
   TimePoint since_;          ///< The request's first byte, or the end of the one before.
   TimePoint last_progress_;  ///< Of sending.
   TimePoint last_event_;

@@ -145,7 +145,10 @@ size_t TcpConnection::read_some(uint8_t* space, size_t bytes) {
 size_t TcpConnection::deliver(BytesView bytes) {
   size_t consumed = session_->on_bytes(bytes);
   CHECK(consumed <= bytes.size());
-  if (consumed > 0 && session_->collected().bytes == 0) end_frame();
+  if (auto collected = session_->collected(); consumed > 0) {
+    uint64_t before = std::exchange(collected_number_, collected.number);
+    if (collected.bytes == 0 || collected.number != before) end_frame();
+  }
   size_t begun = session_->frame_bytes();
   if (begun > 0 || consumed <= kCopiedRestBytesMax || consumed < bytes.size()) frame_bytes_ = begun;
   return consumed;
@@ -206,7 +209,7 @@ void TcpConnection::deliver_rest() {
 Session::Collected TcpConnection::frame() const {
   auto collected = session_ ? session_->collected() : Session::Collected();
   if (collected.bytes == 0) return {rest_.size(), rest_.empty() ? 0 : frame_bytes_};
-  return {collected.bytes + rest_.size(), collected.frame_bytes};
+  return {collected.bytes + rest_.size(), collected.frame_bytes, collected.number};
 }
 
 bool TcpConnection::is_short_of_memory(size_t bytes) const {
@@ -217,7 +220,7 @@ bool TcpConnection::is_short_of_memory(size_t bytes) const {
 /// the only one that can make room.
 bool TcpConnection::may_receive() {
   if (frame_begun_) return true;
-  auto [bytes, frame_bytes] = frame();
+  auto [bytes, frame_bytes, number] = frame();
   bool little = bytes <= kCopiedRestBytesMax || frame_bytes <= bytes;
   if (little && !is_short_of_memory(std::max(bytes, frame_bytes))) return true;
   if (frame_bytes <= bytes || !loop_.buffers().budget().begin_frame(frame_bytes, fed_)) return false;
@@ -252,7 +255,7 @@ void TcpConnection::end_starvation() {
 
 void TcpConnection::account() {
   if (doomed_ || phase_ == Phase::kDestroyed) return;
-  auto [bytes, frame_bytes] = frame();
+  auto [bytes, frame_bytes, number] = frame();
   if (frame_bytes <= bytes) {
     end_frame();
   } else if (frame_bytes <= kCopiedRestBytesMax) {

@@ -94,6 +94,7 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
   size_t frame_bytes_ = 0;  ///< Of the frame that rest_ begins or, while it is empty, of the large one before.
   SendQueue queue_;
   size_t counted_frame_bytes_ = 0;                ///< Of the frame that was begun, where the budget knows of it.
+  uint64_t collected_number_ = 0;                 ///< Of the frame that the session collects, or collected last.
   size_t held_ = 0;                               ///< As the loop's budget has it.
   uint64_t moved_ = 0;                            ///< Bytes received and sent.
   uint64_t moved_at_mark_ = 0;                    ///< What moved_ was when it last got on well enough.
