@@ -91,6 +91,14 @@ TEST(TransactionSchema, RoundTripsInEveryStateAndCutsAreErrors) {
                            .partitions = {{"a", PartitionId(0)}, {"a", PartitionId(3)}, {"b", PartitionId(1)}}};
   EXPECT_EQ(*decode_transaction_value(as_text(encode_transaction_value(bumped))), bumped);
   expect_every_cut_fails(encode_transaction_value(bumped), decode_transaction_value);
+  bumped.producer = {ProducerId(9), std::numeric_limits<int16_t>::max()};
+  bumped.previous = {ProducerId(9), kProducerEpochMax};
+  bumped.next_id = ProducerId(10);
+  EXPECT_EQ(*decode_transaction_value(as_text(encode_transaction_value(bumped))), bumped);
+  std::string tags("\3\0\x08\0\0\0\0\0\0\0\x09\1\x08\0\0\0\0\0\0\0\x0a\2\2\0\2", 25);
+  EXPECT_THAT(std::string(as_text(encode_transaction_value(bumped))), testing::EndsWith(tags));
+  expect_every_cut_fails(encode_transaction_value(bumped), decode_transaction_value);
+  bumped.next_id = kNoProducerId;
   bumped.producer = {ProducerId(10), 0};
   bumped.previous = {ProducerId(9), kProducerEpochMax};
   bumped.state = TransactionState::kCompleteCommit;

@@ -146,7 +146,8 @@ Result<std::unique_ptr<Metadata>> Metadata::open(os::FileSystem& files, os::Cloc
   ASSIGN_OR_RETURN(metadata->log_, StateLog::open(files, clock, directory, replay, std::move(health)));
   if (metadata->cluster_id_.empty()) {
     metadata->cluster_id_ = to_string(random_uuid());
-    RETURN_IF_ERROR(metadata->write({std::string(kClusterKey), encode_cluster(metadata->cluster_id_)}));
+    StateLog::Entry cluster{std::string(kClusterKey), encode_cluster(metadata->cluster_id_)};
+    RETURN_IF_ERROR(metadata->write({&cluster, 1}));
   }
   return metadata;
 }
@@ -182,10 +183,10 @@ std::vector<StateLog::Entry> Metadata::state() const {
   return all;
 }
 
-Status Metadata::write(StateLog::Entry entry) {
-  RETURN_IF_ERROR(log_->write(std::span(&entry, 1)));
+Status Metadata::write(std::span<const StateLog::Entry> entries) {
+  RETURN_IF_ERROR(log_->write(entries));
   if (log_->size_bytes() < kRewriteBytes) return {};
-  // The entry is durable whatever becomes of this.
+  // The entries are durable whatever becomes of this.
   if (Status status = log_->rewrite(state()); !status.ok())
     log_warn("shortening the metadata log: {}", status.error().message);
   return {};
@@ -198,7 +199,7 @@ Status Metadata::change(std::map<std::string, T, std::less<>>& all, std::string_
   StateLog::Entry entry{std::string(prefix) + name, value ? std::optional(encode(*value)) : std::nullopt};
   auto before = all.extract(name);
   if (value) all.emplace(name, *std::move(value));
-  Status status = write(std::move(entry));
+  Status status = write({&entry, 1});
   if (status.ok()) return status;
   all.erase(name);
   all.insert(std::move(before));
@@ -207,6 +208,19 @@ Status Metadata::change(std::map<std::string, T, std::less<>>& all, std::string_
 
 Status Metadata::put_topic(const std::string& name, const StoredTopic& topic) {
   return change(topics_, kTopicPrefix, name, std::optional(topic));
+}
+
+Status Metadata::put_topics(const std::map<std::string, StoredTopic, std::less<>>& topics) {
+  std::vector<StateLog::Entry> entries;
+  auto changed = topics_;
+  for (const auto& [name, topic] : topics) {
+    entries.push_back({std::string(kTopicPrefix) + name, encode(topic)});
+    changed[name] = topic;
+  }
+  topics_.swap(changed);  // In memory first: a log that is written anew is made of that.
+  Status status = write(entries);
+  if (!status.ok()) topics_.swap(changed);
+  return status;
 }
 
 Status Metadata::remove_topic(std::string_view name) {
@@ -222,13 +236,15 @@ Status Metadata::put_settings(const std::string& key, const ConfigMap& settings)
 Result<int64_t> Metadata::reserve_producer_ids(int64_t count) {
   int64_t first = next_producer_id_;
   next_producer_id_ += count;
-  RETURN_IF_ERROR(write({std::string(kProducerIdsKey), encode_producer_ids(next_producer_id_)}));
+  StateLog::Entry entry{std::string(kProducerIdsKey), encode_producer_ids(next_producer_id_)};
+  RETURN_IF_ERROR(write({&entry, 1}));
   return first;
 }
 
 Result<LeaderEpoch> Metadata::next_leader_epoch() {
   leader_epoch_ = LeaderEpoch(leader_epoch_.value + 1);
-  RETURN_IF_ERROR(write({std::string(kLeaderEpochKey), encode_leader_epoch(leader_epoch_)}));
+  StateLog::Entry entry{std::string(kLeaderEpochKey), encode_leader_epoch(leader_epoch_)};
+  RETURN_IF_ERROR(write({&entry, 1}));
   return leader_epoch_;
 }
 

@@ -47,6 +47,8 @@ class Metadata {
   const std::map<std::string, StoredTopic, std::less<>>& topics() const { return topics_; }
 
   Status put_topic(const std::string& name, const StoredTopic& topic);
+  /// All of them or none, whatever happens.
+  Status put_topics(const std::map<std::string, StoredTopic, std::less<>>& topics);
   Status remove_topic(std::string_view name);
   /// By the key of the record.
   const std::map<std::string, ConfigMap, std::less<>>& settings() const { return settings_; }
@@ -63,7 +65,7 @@ class Metadata {
 
  private:
   Status replay(std::string_view key, std::optional<std::string_view> value);
-  Status write(StateLog::Entry entry);
+  Status write(std::span<const StateLog::Entry> entries);
   template <typename T>
   Status change(std::map<std::string, T, std::less<>>& all, std::string_view prefix, const std::string& name,
                 std::optional<T> value);

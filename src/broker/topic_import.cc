@@ -6,6 +6,7 @@
 #include <map>
 #include <sstream>
 
+#include "base/logging.h"
 #include "broker/metadata.h"
 #include "log/file_names.h"
 
@@ -81,12 +82,13 @@ class Import {
     Status done = import_all(*metadata);
     Status closed = metadata->close();
     RETURN_IF_ERROR(done);
-    RETURN_IF_ERROR(closed);
+    if (!closed.ok()) log_warn("closing the metadata log: {}", closed.error().message);
     return report_;
   }
 
  private:
   using Folders = std::map<int32_t, std::string>;
+  using StoredTopics = std::map<std::string, StoredTopic, std::less<>>;
 
   Status find(const std::string& source) {
     ASSIGN_OR_RETURN(auto names, files_.list(source));
@@ -162,16 +164,11 @@ class Import {
     ASSIGN_OR_RETURN(int64_t first_id, metadata.reserve_producer_ids(1));
     producers_from_ = ProducerId(first_id);
     next_producer_id_ = first_id + 1;
-    Status copied = copy_all(metadata);
-    if (!copied.ok()) {
-      Status removed = remove_copies();
-      return removed.ok() ? copied : copied.error().in(removed.error().message + ", after");
-    }
-    for (const auto& [name, folders] : topics_) {
-      Status done = publish(metadata, name, folders);
-      if (!done.ok()) return done.error().in("importing " + name);
-    }
-    return {};
+    Status done = copy_all(metadata);
+    if (done.ok()) done = publish_all(metadata);
+    if (done.ok()) return {};
+    Status removed = remove_copies();
+    return removed.ok() ? done : done.error().in(removed.error().message + ", after");
   }
 
   Status copy_all(Metadata& metadata) {
@@ -206,20 +203,40 @@ class Import {
     return {};
   }
 
-  Status publish(Metadata& metadata, const std::string& name, const Folders& folders) {
-    // Until all of it is there, it is a topic to be deleted: whatever happens, the next start or import clears it up.
-    StoredTopic topic{.id = topic_id(metadata, name, folders.begin()->second),
-                      .partitions = static_cast<int32_t>(folders.size()),
-                      .deleting = true,
-                      .configs = options_.configs};
-    RETURN_IF_ERROR(metadata.put_topic(name, topic));
-    for (const auto& [id, folder] : folders) {
-      RETURN_IF_ERROR(os::remove_tree(files_, target(name, id)));
-      RETURN_IF_ERROR(files_.rename(staging(name, id), target(name, id)));
+  Status publish_all(Metadata& metadata) {
+    // Until all of it is there, they are topics to be deleted: whatever happens, the next start or import clears it up.
+    StoredTopics topics = stored_topics(metadata);
+    Status done = metadata.put_topics(topics);
+    if (done.ok()) done = move_copies();
+    if (!done.ok()) return done.error().in("importing");
+    for (auto& [name, topic] : topics) topic.deleting = false;
+    done = metadata.put_topics(topics);
+    if (done.ok()) return {};
+    constexpr std::string_view kInDoubt = "importing; the next start finds out whether all topics came in or none";
+    return done.error().in(metadata.in_doubt() ? kInDoubt : "importing");
+  }
+
+  Status move_copies() {
+    for (const auto& [name, folders] : topics_) {
+      for (const auto& [id, folder] : folders) {
+        RETURN_IF_ERROR(os::remove_tree(files_, target(name, id)));
+        RETURN_IF_ERROR(files_.rename(staging(name, id), target(name, id)));
+      }
     }
-    RETURN_IF_ERROR(files_.sync_directory(options_.data_directory));
-    topic.deleting = false;
-    return metadata.put_topic(name, topic);
+    return files_.sync_directory(options_.data_directory);
+  }
+
+  /// As they are while they are coming in.
+  StoredTopics stored_topics(const Metadata& metadata) {
+    StoredTopics known = metadata.topics(), ours;
+    for (const auto& [name, folders] : topics_) {
+      StoredTopic topic{.id = topic_id(known, name, folders.begin()->second),
+                        .partitions = static_cast<int32_t>(folders.size()),
+                        .deleting = true,
+                        .configs = options_.configs};
+      known[name] = ours[name] = topic;
+    }
+    return ours;
   }
 
   /// What wrote here keeps its producer id to itself.
@@ -235,10 +252,10 @@ class Import {
   }
 
   /// The one that Kafka gave it, unless a copy of it is here already.
-  Uuid topic_id(const Metadata& metadata, const std::string& name, const std::string& folder) {
+  Uuid topic_id(const StoredTopics& all, const std::string& name, const std::string& folder) {
     auto text = os::read_file(files_, folder + "/partition.metadata", kSmallFileBytesMax);
     auto id = text.ok() ? parse_topic_id(as_text(*text)) : std::nullopt;
-    bool taken = id && std::any_of(metadata.topics().begin(), metadata.topics().end(),
+    bool taken = id && std::any_of(all.begin(), all.end(),
                                    [&](const auto& known) { return known.first != name && known.second.id == *id; });
     return id && !taken ? *id : random_uuid();
   }

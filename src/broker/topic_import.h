@@ -31,10 +31,10 @@ struct ImportReport {
   std::vector<std::string> skipped;  ///< Kafka's own topics.
 };
 
-/// All topics or none come in, and after a crash each is whole or not there. Topic ids are kept, and producer ids
-/// are not given out again. kUnavailable: an instance runs on the data directory, or a broker on the source.
-/// kAlreadyExists: a topic is there. kNotFound: no partition folders, or some of a topic's partitions are missing. Else
-/// as log::import_log.
+/// All topics or none come in, whole, whatever crashes or fails; the error says so where only the next start or import
+/// finds out which. Topic ids are kept, and producer ids are not given out again. kUnavailable: an instance runs on the
+/// data directory, or a broker on the source. kAlreadyExists: a topic is there. kNotFound: no partition folders, or
+/// some of a topic's partitions are missing. Else as log::import_log.
 Result<ImportReport> import_topics(os::FileSystem& files, os::Clock& clock, TopicImport options);
 
 }  // namespace headrace::broker

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/logging.h"
 #include "broker/broker_test_support.h"
 #include "broker/metadata.h"
 #include "os/simulated_file_system.h"
@@ -135,6 +136,104 @@ TEST_F(TopicImportTest, AnImportThatACrashCutShortIsDoneAnew) {
     EXPECT_EQ((*log)->log_end_offset(), Offset(1));
   }
 }
+
+/// Of the topics that are there, the records, by partition; a folder that belongs to none is not looked at.
+std::map<std::string, std::vector<std::string>> records_after_a_start(os::SimulatedFileSystem& disk) {
+  flow::MetricsRegistry metrics;
+  auto broker = Broker::open({.data_directory = kData, .flush_threads = 1}, metrics, os::system_clock(), disk);
+  EXPECT_TRUE(broker.ok()) << broker.error().message;
+  std::map<std::string, std::vector<std::string>> found;
+  for (const auto& topic : (*broker)->topics()) {
+    if (topic->internal) continue;
+    for (const auto& partition : topic->partitions) found[to_string(partition->tp())] = values_in(*partition);
+  }
+  return found;
+}
+
+struct ImportFault {
+  const char* name;
+  os::DiskCall call;
+  os::DiskFault fault;
+  std::optional<os::CrashMode> crash;  ///< With which the import's failure ends.
+};
+
+class FailingImport : public TopicImportTest, public testing::WithParamInterface<ImportFault> {
+ protected:
+  FailingImport() { set_log_level(LogLevel::kError); }
+  ~FailingImport() override { set_log_level(LogLevel::kInfo); }
+  /// What a start on this data directory finds; the directory is empty again then.
+  std::map<std::string, std::vector<std::string>> start_and_clear() {
+    auto found = records_after_a_start(disk_);
+    EXPECT_TRUE(os::remove_tree(disk_, kData).ok());
+    EXPECT_TRUE(disk_.make_directories(kData).ok());
+    EXPECT_TRUE(disk_.sync_directory("/").ok());
+    return found;
+  }
+  /// An import of which the n-th call fails.
+  Result<ImportReport> import_failing_at(uint64_t nth) {
+    disk_.fail(GetParam().call, nth, GetParam().fault);
+    auto report = import();
+    happened_ = disk_.fault_happened();
+    disk_.fail(GetParam().call, UINT64_MAX, GetParam().fault);  // No call of the start does.
+    if (!report.ok() && GetParam().crash) {
+      disk_.crash();
+      disk_.restart(*GetParam().crash, nth);
+    }
+    return report;
+  }
+
+  bool happened_ = true;
+};
+
+TEST_P(FailingImport, BringsAllTopicsOrNone) {
+  const std::map<std::string, std::vector<std::string>> all{{"a-0", {"1"}}, {"b-0", {"2"}}, {"b-1", {"3"}}};
+  write_partition("a-0", {batch_of({"1"})});
+  write_partition("b-0", {batch_of({"2"})});
+  write_partition("b-1", {batch_of({"3"})});
+  ASSERT_TRUE(disk_.sync_directory("/kafka").ok());
+  int failed = 0;
+  for (uint64_t nth = 1; happened_ && !HasFailure(); ++nth) {
+    SCOPED_TRACE(std::string(os::to_string(GetParam().call)) + " " + std::to_string(nth));
+    auto report = import_failing_at(nth);
+    failed += !report.ok();
+    bool in_doubt = !report.ok() && report.error().message.find("all topics came in or none") != std::string::npos;
+    auto found = start_and_clear();
+    if (report.ok() || (in_doubt && !found.empty())) {
+      EXPECT_EQ(found, all);
+    } else {
+      EXPECT_TRUE(found.empty()) << report.error().message;
+    }
+  }
+  EXPECT_GT(failed, 0);
+}
+
+TEST_P(FailingImport, GoesThroughWhenItIsDoneAgain) {
+  write_partition("a-0");
+  write_partition("b-0");
+  ASSERT_TRUE(disk_.sync_directory("/kafka").ok());
+  for (uint64_t nth = 1; happened_ && !HasFailure(); ++nth) {
+    SCOPED_TRACE(std::string(os::to_string(GetParam().call)) + " " + std::to_string(nth));
+    auto report = import_failing_at(nth);
+    if (!report.ok()) report = import();
+    bool was_done = !report.ok() && report.error().code == ErrorCode::kAlreadyExists;  // It was in doubt.
+    EXPECT_TRUE(report.ok() || was_done) << report.error().message;
+    EXPECT_EQ(start_and_clear().size(), 2u);
+  }
+}
+
+constexpr std::array<ImportFault, 7> kImportFaults{{
+    {"ARenameFails", os::DiskCall::kRename, os::DiskFault::kIoError, std::nullopt},
+    {"ARenameFailsAndThePowerGoes", os::DiskCall::kRename, os::DiskFault::kIoError, os::CrashMode::kDrop},
+    {"AnFsyncFails", os::DiskCall::kSync, os::DiskFault::kIoError, std::nullopt},
+    {"AnFsyncFailsAndThePowerGoes", os::DiskCall::kSync, os::DiskFault::kIoError, os::CrashMode::kRandom},
+    {"ADirectorysFsyncFailsAndThePowerGoes", os::DiskCall::kSyncDirectory, os::DiskFault::kIoError,
+     os::CrashMode::kDrop},
+    {"AWriteFailsAndThePowerGoes", os::DiskCall::kWrite, os::DiskFault::kIoError, os::CrashMode::kKeep},
+    {"TheDiskIsFull", os::DiskCall::kWrite, os::DiskFault::kOutOfSpace, std::nullopt},
+}};
+
+INSTANTIATE_TEST_SUITE_P(Faults, FailingImport, testing::ValuesIn(kImportFaults),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
 }  // namespace headrace::broker

@@ -52,6 +52,7 @@ void TransactionCoordinator::begin_end(std::unique_lock<std::mutex> lock, const 
     }
     ending->next = *next;
     stored.previous = stored.producer;
+    if (next->id != stored.producer.id) stored.next_id = next->id;
   }
   ending->partitions = stored.partitions;
   ending->done = std::move(done);
@@ -82,6 +83,7 @@ void TransactionCoordinator::prepare(const EndingRef& ending) {
       ending->transaction->stored.state = TransactionState::kOngoing;
       ending->transaction->stored.producer = ending->before;
       ending->transaction->stored.previous = {};
+      ending->transaction->stored.next_id = kNoProducerId;
       ending->transaction->busy = false;
     }
     begin_timer(ending->transaction);
@@ -181,6 +183,7 @@ void TransactionCoordinator::complete(const EndingRef& ending) {
     StoredTransaction& stored = ending->transaction->stored;
     stored.state = ending->commit ? TransactionState::kCompleteCommit : TransactionState::kCompleteAbort;
     stored.producer = ending->next;
+    stored.next_id = kNoProducerId;
     stored.partitions.clear();
     stored.update_time_ms = env_.clock.wall_ms();
     ending->transaction->busy = false;
@@ -230,8 +233,10 @@ void TransactionCoordinator::finish_decided(std::unique_lock<std::mutex> lock, c
       stored.state == TransactionState::kPrepareCommit || stored.state == TransactionState::kCompleteCommit;
   ending->marker = stored.producer;
   ending->next = stored.producer;
-  if (stored.producer.epoch == std::numeric_limits<int16_t>::max()) {
-    // The marker used the id's last epoch up.
+  if (stored.next_id != kNoProducerId) {
+    ending->next = {stored.next_id, 0};
+  } else if (stored.producer.epoch == std::numeric_limits<int16_t>::max()) {
+    // The marker used the id's last epoch up, and an older version of this program did not note what follows.
     if (Result<ProducerIdentity> next = next_identity(stored.producer); next.ok()) ending->next = *next;
   }
   ending->partitions = stored.partitions;

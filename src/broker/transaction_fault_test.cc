@@ -2,7 +2,9 @@
 // decided holds.
 #include <thread>
 
+#include "broker/coordinator_log.h"
 #include "broker/simulated_disk_test_support.h"
+#include "broker/transaction_schema.h"
 #include "record/producer_fields.h"
 
 namespace headrace::broker {
@@ -61,6 +63,22 @@ class TransactionFault : public SimulatedDiskTest {
   }
   TransactionState state() { return transactions().describe("tx")->state; }
   Values values(const std::string& topic) { return values_in(*partition(topic)); }
+  /// Or known not to get there.
+  void await_state_on_disk() {
+    const auto& log = partition("__transaction_state")->log();
+    while (log.durable_end() < log.log_end_offset() && !log.out_of_service()) std::this_thread::yield();
+  }
+  /// The id's producer with the last epoch that there is.
+  ProducerIdentity use_up_epochs() {
+    StoredTransaction stored{.producer = init().producer, .timeout_ms = 60000, .state = TransactionState::kEmpty};
+    stored.producer.epoch = kProducerEpochMax - 1;
+    std::vector<StateLog::Entry> entry{{encode_transaction_key("tx"), encode_transaction_value(stored)}};
+    EXPECT_TRUE(produce(*partition("__transaction_state"), batch_of(entry, 1)).ok());
+    open();
+    auto last = init().producer;
+    EXPECT_EQ(last.epoch, kProducerEpochMax);
+    return last;
+  }
   /// A transaction of its own in `topic`.
   void expect_healthy(ProducerIdentity producer, const std::string& topic) {
     ASSERT_EQ(add(producer, topic), Error::kNone);
@@ -164,6 +182,48 @@ TEST_F(TransactionFault, WhoAskedInVainForANewIdentityGoesOnWithItsOwn) {
   expect_healthy(me, "t");
   lose_power();
   EXPECT_THAT(values("t"), ElementsAre("next"));
+}
+
+/// Each fsync of an end fails once, and the power goes: that of the decision, of the marker, and of the record that the
+/// next id is in force, which the producer has been told by then.
+TEST_F(TransactionFault, TheIdThatFollowsTheLastEpochIsTheSameAfterAPowerLoss) {
+  int told = 0;
+  bool happened = true;
+  for (uint64_t nth = 1; happened && !HasFailure(); ++nth) {
+    SCOPED_TRACE("fsync " + std::to_string(nth));
+    auto last = use_up_epochs();
+    ASSERT_EQ(add(last, "t"), Error::kNone);
+    ASSERT_TRUE(send(last, "t", "kept").ok());
+    fail_sync(nth);
+    auto ended = end(last, true);
+    await_state_on_disk();
+    happened = disk_.fault_happened();
+    lose_power();
+    auto again = end(last, true);
+    ASSERT_EQ(again.error, Error::kNone) << "an answer that was lost is given again";
+    EXPECT_NE(again.producer.id, last.id);
+    if (ended.error == Error::kNone) {
+      EXPECT_EQ(again.producer, ended.producer);
+      told += happened;
+    }
+    EXPECT_EQ(values("t").back(), "kept");
+    expect_healthy(again.producer, "t");
+  }
+  EXPECT_GE(told, 1);
+}
+
+TEST_F(TransactionFault, AnIdThatWasNeverToldIsNotInForceWhereTheDecisionFailed) {
+  auto last = use_up_epochs();
+  ASSERT_EQ(add(last, "t"), Error::kNone);
+  ASSERT_TRUE(send(last, "t", "a").ok());
+  disk_.fail(os::DiskCall::kWrite, 1, os::DiskFault::kOutOfSpace);
+  EXPECT_EQ(end(last, true).error, Error::kNotAvailable);
+  EXPECT_EQ(transactions().describe("tx")->producer, last);
+  auto ended = end(last, true);
+  ASSERT_EQ(ended.error, Error::kNone);
+  lose_power();
+  expect_healthy(ended.producer, "t");
+  EXPECT_THAT(values("t"), ElementsAre("a", "next"));
 }
 
 /// It could not be ended, and would keep readers waiting.

@@ -11,6 +11,7 @@ constexpr int16_t kKeyVersion = 0;
 constexpr int16_t kVersion = 0;
 constexpr int16_t kFlexibleVersion = 1;
 constexpr uint64_t kPreviousProducerIdTag = 0;
+constexpr uint64_t kNextProducerIdTag = 1;
 constexpr uint64_t kClientTransactionVersionTag = 2;
 constexpr int16_t kEpochBumpingVersion = 2;  ///< The transaction version whose ends bump the epoch.
 /// Kafka's status numbers; 6 (Dead) and 7 (PrepareEpochFence) are never written.
@@ -128,8 +129,10 @@ Bytes encode_transaction_value(const StoredTransaction& transaction) {
   writer.write(transaction.update_time_ms);
   writer.write(transaction.start_time_ms);
   if (flexible) {
-    writer.write_unsigned_varint(2);
+    bool has_next = transaction.next_id != kNoProducerId;
+    writer.write_unsigned_varint(has_next ? 3 : 2);
     values.tag(kPreviousProducerIdTag, transaction.previous.id.value);
+    if (has_next) values.tag(kNextProducerIdTag, transaction.next_id.value);
     values.tag(kClientTransactionVersionTag, kEpochBumpingVersion);
   }
   return out;
@@ -172,6 +175,7 @@ Result<StoredTransaction> decode_transaction_value(std::string_view value) {
   int16_t client_version = 0;
   values.tags([&](uint64_t number, codec::Reader& bytes) {
     if (number == kPreviousProducerIdTag) previous = ProducerId(bytes.read<int64_t>());
+    if (number == kNextProducerIdTag) transaction.next_id = ProducerId(bytes.read<int64_t>());
     if (number == kClientTransactionVersionTag) client_version = bytes.read<int16_t>();
   });
   if (!reader.ok()) return damaged("a transaction");

@@ -6,7 +6,8 @@
 //            (topic count partition:i32* [tags])* update_time_ms:i64 start_time_ms:i64 [tags]
 //
 // Version 1 is flexible: compact strings and counts, and tags; it is written when there is something to tag: 0, the
-// producer id of the transaction that ended last (i64), and 2, its producer's transaction version (i16). Version 2
+// producer id of the transaction that ended last (i64), 1, the one that its producer goes on with (i64; only of an end
+// that is decided and used the id's last epoch up), and 2, its producer's transaction version (i16). Version 2
 // (KIP-890) means that the end bumped the epoch.
 #pragma once
 
@@ -27,6 +28,9 @@ struct StoredTransaction {
   ProducerIdentity producer;
   /// The identity before the last end, when that bumped the epoch (KIP-890): it tells who asks for that end again.
   ProducerIdentity previous{};
+  /// Under kPrepare*, where that used the last epoch up: what the producer goes on with. It is told before Complete* is
+  /// on the disk, so that a start which goes on with the end has to give the same one.
+  ProducerId next_id = kNoProducerId;
   int32_t timeout_ms = 0;
   TransactionState state = TransactionState::kEmpty;
   std::set<TopicPartition> partitions;  ///< While the transaction is open or being ended.

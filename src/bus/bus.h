@@ -55,7 +55,8 @@ class Producer {
 };
 
 /// One transactional producer: produced batches and committed positions become visible together or not at all (KIP-98).
-/// One thread at a time. A newer producer with the same transactional id fences this one (kFenced from every call).
+/// One thread at a time. A newer producer with the same transactional id fences this one (kFenced from every call); an
+/// error without one, as a transaction that timed out or an id that was forgotten for its silence, is never kFenced.
 class TransactionalProducer {
  public:
   virtual ~TransactionalProducer() = default;
@@ -65,7 +66,7 @@ class TransactionalProducer {
   /// Adds consumer positions of `group` to the open transaction.
   virtual Status commit_positions(std::string_view group, const std::vector<Position>& positions) = 0;
   /// Commits; on return everything in the transaction is durable and visible. After kFenced the producer is useless,
-  /// after kUnavailable or kTimedOut abort() and do the work again.
+  /// after kUnavailable or kTimedOut abort() and do the work again, with a new producer where abort() fails, too.
   virtual Status commit() = 0;
   virtual Status abort() = 0;
 };

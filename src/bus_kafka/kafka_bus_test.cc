@@ -286,6 +286,33 @@ TEST_F(KafkaBus, ANewerProducerWithTheSameIdFencesTheOlder) {
   EXPECT_TRUE((*newer)->commit().ok());
 }
 
+TEST_F(KafkaBus, ATransactionThatTimedOutIsDoneAgainByANewProducer) {
+  create(1);
+  TopicPartition tp{topic_, PartitionId(0)};
+  auto bus = connect({{"bootstrap.servers", std::getenv("HEADRACE_TEST_KAFKA")},
+                      {"transaction.timeout.ms", "1000"},
+                      {"message.timeout.ms", "1000"}});
+  ASSERT_TRUE(bus.ok()) << bus.error().message;
+  auto late = (*bus)->transactional_producer("txn-" + topic_);
+  ASSERT_TRUE(late.ok()) << late.error().message;
+  ASSERT_TRUE((*late)->begin().ok());
+  ASSERT_TRUE((*late)->produce(tp, batch_of({"late"})).ok());
+  auto committed = consumer();
+  ASSERT_TRUE(committed->assign({{tp, Offset(0)}}).ok());
+  // The record at 0 and the marker with which the cluster aborts at 1; it looks every ten seconds.
+  read(*committed, [&](const Read& r) { return r.positions.contains(tp) && r.positions.at(tp) == Offset(2); });
+  auto status = (*late)->commit();
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().code, ErrorCode::kUnavailable) << status.error().message;
+  auto next = bus_->transactional_producer("txn-" + topic_);
+  ASSERT_TRUE(next.ok()) << next.error().message;
+  ASSERT_TRUE((*next)->begin().ok());
+  ASSERT_TRUE((*next)->produce(tp, batch_of({"again"})).ok());
+  EXPECT_TRUE((*next)->commit().ok());
+  Read all = read(*committed, [](const Read& r) { return !r.records.empty(); });
+  EXPECT_THAT(all.records, testing::ElementsAre(testing::Pair(2, "again")));
+}
+
 TEST_F(KafkaBus, TopicsAreCreatedDescribedGrownAndDeleted) {
   create(2, {{"retention.ms", "3600000"}});
   bus::Admin& admin = bus_->admin();
