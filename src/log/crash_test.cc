@@ -109,40 +109,7 @@ void check_goes_on(TestLog& test) {
 
 constexpr int kSteps = 60;
 
-// Crashes after operation n of the script for every n, in every way; true when the script ran to its end.
-bool crash_once(uint64_t seed, uint64_t operations, os::CrashMode mode, uint64_t crash_seed) {
-  SCOPED_TRACE(fmt::format("script seed {}, crash after {} operations, mode {}, crash seed {}", seed, operations,
-                           static_cast<int>(mode), crash_seed));
-  TestLog test;
-  Script script(test, seed);
-  EXPECT_OK(test.open());
-  test.disk.crash_after(operations);
-  script.run(kSteps);
-  bool finished = !test.disk.crashed();
-  test.disk.crash();
-  test.log.reset();
-  test.disk.restart(mode, crash_seed);
-  Status opened = test.open();
-  EXPECT_OK(opened);
-  if (!opened.ok()) return true;
-  check_against(test, script.witness());
-  check_goes_on(test);
-  return finished;
-}
-
 class CrashPoints : public ::testing::TestWithParam<os::CrashMode> {};
-
-TEST_P(CrashPoints, EveryAcknowledgedRecordSurvivesACrashAfterAnyOperation) {
-  set_log_level(LogLevel::kError);
-  for (uint64_t seed = 1; seed <= 4; ++seed) {
-    for (uint64_t operations = 0;; ++operations) {
-      bool finished = crash_once(seed, operations, GetParam(), seed * 1000 + operations);
-      if (HasFailure()) return;
-      if (finished) break;
-    }
-  }
-  set_log_level(LogLevel::kInfo);
-}
 
 INSTANTIATE_TEST_SUITE_P(Modes, CrashPoints,
                          ::testing::Values(os::CrashMode::kKeep, os::CrashMode::kDrop, os::CrashMode::kTear,

@@ -10,23 +10,9 @@ namespace headrace::os {
 
 namespace {
 
-constexpr size_t kSectorBytes = 512;
-
 // Whether `path` is `directory` or anything below it.
 bool is_in(const std::string& path, const std::string& directory) {
   return path.starts_with(directory) && (path.size() == directory.size() || path[directory.size()] == '/');
-}
-
-// Calls `visit(sector, piece)` with each sector's part of what a write changed; nothing for a change of size.
-template <typename Change, typename Visit>
-void for_each_sector(const Change& change, Visit visit) {
-  uint64_t end = change.offset + change.bytes.size();
-  for (uint64_t at = change.offset; at < end;) {
-    uint64_t next = std::min<uint64_t>(end, (at / kSectorBytes + 1) * kSectorBytes);
-    auto from = change.bytes.begin() + static_cast<ptrdiff_t>(at - change.offset);
-    visit(at / kSectorBytes, Change{at, Bytes(from, from + static_cast<ptrdiff_t>(next - at)), {}});
-    at = next;
-  }
 }
 
 }  // namespace
@@ -160,85 +146,6 @@ SimulatedFileSystem::SimulatedFileSystem() {
 }
 SimulatedFileSystem::~SimulatedFileSystem() = default;
 
-void SimulatedFileSystem::crash_after(uint64_t operations) {
-  std::lock_guard lock(mutex_);
-  operations_left_ = operations;
-}
-
-bool SimulatedFileSystem::crashed() const {
-  std::lock_guard lock(mutex_);
-  return crashed_locked();
-}
-
-void SimulatedFileSystem::restart(CrashMode mode, uint64_t seed) {
-  std::lock_guard lock(mutex_);
-  if (mode != CrashMode::kKill) lose_power(mode, seed);
-  locked_.clear();
-  operations_left_.reset();
-  fault_.reset();
-  ++generation_;
-}
-
-void SimulatedFileSystem::lose_power(CrashMode mode, uint64_t seed) {
-  Random random(seed);
-  std::map<std::string, size_t> kept;  // Per directory: how many of its changes survive.
-  for (const NameChange& change : unsynced_names_) ++kept[change.directory];
-  for (auto& [directory, count] : kept) {
-    if (mode == CrashMode::kDrop) count = 0;
-    if (mode == CrashMode::kRandom) count = random.below(count + 1);
-  }
-  std::vector<NameChange> lost;
-  for (const NameChange& change : unsynced_names_) {
-    if (kept[change.directory] == 0) {
-      lost.push_back(change);
-      continue;
-    }
-    --kept[change.directory];
-    apply_name_change(durable_names_, change);
-  }
-  unsynced_names_.clear();
-  bring_back(lost);
-  // With the name of a directory goes what was in it. Parents come first.
-  for (auto at = durable_names_.begin(); at != durable_names_.end();) {
-    at = durable_names_.contains(parent_directory(at->first)) ? std::next(at) : durable_names_.erase(at);
-  }
-  names_ = durable_names_;
-  for (auto& [path, inode] : names_) {
-    if (inode) lose_unsynced(*inode, mode, random);
-  }
-}
-
-void SimulatedFileSystem::lose_unsynced(Inode& inode, CrashMode mode, Random& random) {
-  // A sector goes to the disk as it is at that moment, with all that was written into it until then: of the writes to
-  // one sector the first ones survive.
-  std::map<uint64_t, uint64_t> kept;
-  for (const Change& change : inode.unsynced) {
-    for_each_sector(change, [&](uint64_t sector, const Change&) { ++kept[sector]; });
-  }
-  for (auto& [sector, writes] : kept) writes = random.below(writes + 1);
-
-  for (size_t i = 0; i < inode.unsynced.size(); ++i) {
-    const Change& change = inode.unsynced[i];
-    if (mode == CrashMode::kDrop) break;
-    bool last = i + 1 == inode.unsynced.size();
-    if (mode == CrashMode::kKeep || (mode == CrashMode::kTear && !last)) {
-      apply(inode.durable, change);
-    } else if (change.resize) {
-      if (random.chance(0.5)) apply(inode.durable, change);
-    } else {
-      uint64_t middle = change.offset + change.bytes.size() / 2;
-      for_each_sector(change, [&](uint64_t sector, const Change& piece) {
-        bool torn_keeps = piece.offset + piece.bytes.size() <= middle;
-        bool random_keeps = kept[sector] > 0;
-        if (random_keeps) --kept[sector];
-        if (mode == CrashMode::kTear ? torn_keeps : random_keeps) apply(inode.durable, piece);
-      });
-    }
-  }
-  inode.unsynced.clear();
-  inode.now = inode.durable;
-}
-
 void SimulatedFileSystem::fail(DiskCall call, uint64_t nth, DiskFault fault, std::string of) {
   std::lock_guard lock(mutex_);
   fault_ = Fault{call, nth, fault, std::move(of)};
@@ -293,6 +200,11 @@ int SimulatedFileSystem::begin(DiskCall call, const std::string& path, uint64_t 
   ++calls_[static_cast<int>(call)];
   bool changes = call != DiskCall::kOpen && call != DiskCall::kRead && call != DiskCall::kList;
   if (changes) {
+    if (watcher_) {
+      SimulatedFileSystem copy;
+      copy_to(copy);
+      watcher_(copy);
+    }
     operations_.push_back({call, path, offset, size});
     if (operations_left_) --*operations_left_;
   }

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/function.h"
 #include "os/file.h"
 #include "os/random.h"
 
@@ -70,6 +71,10 @@ class SimulatedFileSystem final : public FileSystem {
   /// The power is off now.
   void crash() { crash_after(0); }
   bool crashed() const;
+  /// The disk as it is, what is not synced yet included; nothing in it is open, and its power is on.
+  std::unique_ptr<SimulatedFileSystem> copy() const;
+  /// Calls `watcher` with a copy before each changing operation. It may not use the disk itself.
+  void before_each_operation(Function<void(SimulatedFileSystem& copy)> watcher);
   /// Turns the power on again with what survived. Files opened before stay dead.
   void restart(CrashMode mode, uint64_t seed);
   /// The `nth` (from 1) call of this kind from now on goes wrong, once; `of` what ends in this, if something is named.
@@ -126,6 +131,7 @@ class SimulatedFileSystem final : public FileSystem {
   };
 
   Status sync_names(const std::string& directory, uint64_t generation);
+  void copy_to(SimulatedFileSystem& copy) const;
 
   // All of these want mutex_.
   bool crashed_locked() const { return operations_left_ && *operations_left_ == 0; }
@@ -165,6 +171,7 @@ class SimulatedFileSystem final : public FileSystem {
   bool fault_happened_ = false;
   bool descriptors_left_ = true;
   uint64_t capacity_ = UINT64_MAX;
+  Function<void(SimulatedFileSystem&)> watcher_;
 };
 
 }  // namespace headrace::os

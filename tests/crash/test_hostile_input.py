@@ -4,7 +4,6 @@ by one, serves everybody else, and its memory stays within a bound."""
 import itertools
 import socket
 import struct
-import threading
 import time
 
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -149,28 +148,6 @@ def send(producer, topic, value):
     producer.produce(topic, value, key=b"k", partition=0, on_delivery=lambda error, _: answers.append(error))
     assert producer.flush(120) == 0
     return answers[0].name() if answers[0] else None
-
-
-def test_bombs_are_refused_where_their_records_have_to_be_read(headrace):
-    server = headrace("""topics:
-  compacted: {partitions: 1, cleanup.policy: compact}
-  recompressed: {partitions: 1, compression.type: snappy}
-  timed: {partitions: 1, message.timestamp.before.max.ms: 3600000}
-""")
-    errors = {}
-
-    def attack(codec):
-        producer = bomb_producer(server, codec)
-        for topic in ("compacted", "recompressed", "timed"):
-            errors[codec, topic] = send(producer, topic, BOMB)
-
-    threads = [threading.Thread(target=attack, args=(codec,)) for codec in ("gzip", "lz4", "zstd")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == {place: "MSG_SIZE_TOO_LARGE" for place in errors} and len(errors) == 9, errors
-    check_alive(server)
 
 
 def test_a_bomb_in_a_topic_that_becomes_compacted_stays_as_it_is(headrace):
