@@ -245,6 +245,41 @@ TEST_F(BrokerTest, NonsenseIsNotAppended) {
   EXPECT_EQ(p->high_watermark(), Offset(1));
 }
 
+/// The latest time that the header of what `partition` stores of `batch` tells.
+int64_t stored_max_timestamp(Partition& partition, const record::Batch& batch) {
+  auto produced = produce(partition, batch);
+  EXPECT_TRUE(produced.ok());
+  auto data = partition.read(produced->base_offset, 1 << 20, bus::Isolation::kReadUncommitted);
+  auto stored = record::split_batches(data->batches, false);
+  EXPECT_TRUE(stored->at(0).check_crc().ok());
+  return stored->at(0).header().max_timestamp_ms;
+}
+
+record::Batch batch_at(const std::vector<int64_t>& times_ms, codec::Compression codec = codec::Compression::kNone) {
+  record::BatchBuilder builder(codec);
+  for (int64_t time_ms : times_ms) builder.add(time_ms, "key", "value");
+  return builder.finish();
+}
+
+TEST_F(BrokerTest, ABatchTellsTheLatestTimeOfItsRecordsWhateverItsProducerSays) {
+  auto p = topic("t");
+  auto batch = batch_at({5000, 9000, 7000});
+  for (int64_t told : {5000, 9000, 0, -1, 12000})
+    EXPECT_EQ(stored_max_timestamp(*p, record::with_max_timestamp(batch, told)), 9000) << told;
+  EXPECT_EQ(stored_max_timestamp(*p, record::with_max_timestamp(batch_at({-7, -1}), 8000)), -1);
+  auto found = p->log().offset_for_timestamp(8000);
+  ASSERT_TRUE(found.ok());
+  EXPECT_EQ((*found)->offset, Offset(1)) << "in the first batch";
+  EXPECT_EQ(values_in(*p).size(), 17u);
+}
+
+TEST_F(BrokerTest, ACompressedBatchIsNotOpenedForItsTimesAlone) {
+  auto understated = record::with_max_timestamp(batch_at({5000, 9000}, codec::Compression::kLz4), 5000);
+  EXPECT_EQ(stored_max_timestamp(*topic("believed"), understated), 5000);
+  EXPECT_EQ(stored_max_timestamp(*topic("compacted", {{"cleanup.policy", "compact"}}), understated), 9000);
+  EXPECT_EQ(stored_max_timestamp(*topic("plain", {{"compression.type", "uncompressed"}}), understated), 9000);
+}
+
 TEST_F(BrokerTest, ACompactedTopicWantsKeys) {
   auto p = topic("t", {{"cleanup.policy", "compact"}});
   record::BatchBuilder builder;

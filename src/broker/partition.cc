@@ -7,6 +7,7 @@
 #include "base/logging.h"
 #include "broker/disk_space.h"
 #include "broker/flusher.h"
+#include "record/producer_fields.h"
 #include "record/recompress.h"
 #include "record/records_summary.h"
 
@@ -22,6 +23,7 @@ constexpr std::chrono::milliseconds kOsFlushInterval{60000};
 constexpr int64_t kUnflushedBytesMin = 64 << 20;
 /// What checking a compressed batch of a compacted topic may decompress to.
 constexpr size_t kCheckedBytesMax = 64 << 20;
+constexpr int64_t kNoTimestamp = -1;
 
 Error refused(const TopicPartition& tp, ErrorCode code, std::string_view why) {
   return {code, "appending to " + to_string(tp) + ": " + std::string(why)};
@@ -52,21 +54,24 @@ Status check_time(const TopicPartition& tp, int64_t timestamp_ms, const TimeBoun
 }
 
 /// Records can be read to their end, have times within the bounds, and keys where compaction needs them. A compressed
-/// batch is only opened when one of these can't be told from its header, or when it is to be compressed anew.
-Status check_records(const TopicPartition& tp, const record::Batch& batch, const TopicConfig& config,
-                     const TimeBounds& bounds) {
+/// batch is only opened when one of these can't be told from its header, or when it is to be compressed anew. The
+/// answer is the latest time that the header is to have: that of the records, as Kafka's LogValidator writes it.
+Result<int64_t> check_records(const TopicPartition& tp, const record::Batch& batch, const TopicConfig& config,
+                              const TimeBounds& bounds) {
   codec::Compression codec = batch.header().compression();
   bool keys_needed = config.log.compact_enabled;
   bool times_needed = bounds.earliest_ms != TimeBounds().earliest_ms;
   bool compressed_anew = config.compression && *config.compression != codec;
-  if (codec != codec::Compression::kNone && !keys_needed && !times_needed && !compressed_anew) return {};
+  if (codec != codec::Compression::kNone && !keys_needed && !times_needed && !compressed_anew)
+    return batch.header().max_timestamp_ms;
   auto records = record::summarize_records(batch, kCheckedBytesMax);
   if (!records.ok()) return records.error().in("appending to " + to_string(tp));
   if (keys_needed && !records->all_have_keys)
     return refused(tp, ErrorCode::kInvalidArgument, "a compacted topic takes no records without key");
   RETURN_IF_ERROR(check_time(tp, records->latest_ms, bounds));
   RETURN_IF_ERROR(check_time(tp, records->earliest_ms, {.earliest_ms = bounds.earliest_ms}));
-  return {};
+  bool of_records = config.log.timestamp_type == log::TimestampType::kCreateTime;
+  return of_records ? std::max(records->latest_ms, kNoTimestamp) : batch.header().max_timestamp_ms;
 }
 
 /// Whether so few bytes can hold as many records as the batch says. A compressed batch is not opened for it: what no
@@ -135,11 +140,14 @@ Status Partition::check_sizes(std::span<const record::Batch> batches, const Topi
   return {};
 }
 
-Status Partition::check(std::span<const record::Batch> batches, const TopicConfig& config) const {
+/// `restamped`: all batches, where the header of one does not tell the latest time of its records; else nothing.
+Status Partition::check(std::span<const record::Batch> batches, const TopicConfig& config,
+                        std::vector<record::Batch>& restamped) const {
   if (batches.empty()) return refused(tp_, ErrorCode::kInvalidArgument, "no batch");
   RETURN_IF_ERROR(check_sizes(batches, config));
   TimeBounds bounds = time_bounds(config, clock_.wall_ms());
-  for (const record::Batch& batch : batches) {
+  for (size_t i = 0; i < batches.size(); ++i) {
+    const record::Batch& batch = batches[i];
     const record::BatchHeader& header = batch.header();
     if (header.is_control()) return refused(tp_, ErrorCode::kInvalidArgument, "clients write no control batches");
     if (header.attributes & record::kLogAppendTimeBit)
@@ -152,14 +160,19 @@ Status Partition::check(std::span<const record::Batch> batches, const TopicConfi
     }
     RETURN_IF_ERROR(check_time(tp_, header.max_timestamp_ms, {.latest_ms = bounds.latest_ms}));
     RETURN_IF_ERROR(check_time(tp_, header.base_timestamp_ms, bounds));
-    RETURN_IF_ERROR(check_records(tp_, batch, config, bounds));
+    ASSIGN_OR_RETURN(int64_t latest_ms, check_records(tp_, batch, config, bounds));
+    if (latest_ms == header.max_timestamp_ms) continue;
+    if (restamped.empty()) restamped.assign(batches.begin(), batches.end());
+    restamped[i] = record::with_max_timestamp(batch, latest_ms);
   }
   return {};
 }
 
 void Partition::produce(std::span<const record::Batch> batches, ProducedCallback done) {
   TopicConfig config = this->config();
-  Status status = check(batches, config);
+  std::vector<record::Batch> restamped;
+  Status status = check(batches, config, restamped);
+  if (!restamped.empty()) batches = restamped;
   if (status.ok() && disk_space_ && !closed_) status = disk_space_->admit(total_bytes(batches));
   if (!status.ok()) return done(status.error());
   if (!config.compression) return append(batches, /*on_disk=*/false, std::move(done));

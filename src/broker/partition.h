@@ -141,7 +141,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
     bus::Isolation isolation;
   };
 
-  Status check(std::span<const record::Batch> batches, const TopicConfig& config) const;
+  Status check(std::span<const record::Batch> batches, const TopicConfig& config,
+               std::vector<record::Batch>& restamped) const;
   Status check_sizes(std::span<const record::Batch> batches, const TopicConfig& config) const;
   void append(std::span<const record::Batch> batches, bool on_disk, ProducedCallback done);
   void count(std::span<const record::Batch> batches);

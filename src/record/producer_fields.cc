@@ -36,6 +36,10 @@ Batch with_producer(const Batch& batch, const ProducerFields& fields) {
   });
 }
 
+Batch with_max_timestamp(const Batch& batch, int64_t max_timestamp_ms) {
+  return rewritten(batch, [&](BatchHeader& header) { header.max_timestamp_ms = max_timestamp_ms; });
+}
+
 int32_t sequence_after(int32_t sequence, int32_t records) {
   int64_t next = int64_t{sequence} + records;
   constexpr int64_t kModulus = int64_t{std::numeric_limits<int32_t>::max()} + 1;

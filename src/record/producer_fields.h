@@ -1,4 +1,5 @@
-// What producers and coordinators put into finished batches: producer ids and sequences (KIP-98), control batches.
+// What producers, coordinators and brokers put into finished batches: producer ids and sequences (KIP-98), control
+// batches, times.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +19,9 @@ struct ProducerFields {
 
 /// A copy of `batch` with `fields` in it and the CRC made right.
 Batch with_producer(const Batch& batch, const ProducerFields& fields);
+
+/// A copy of `batch` with `max_timestamp_ms` in its header and the CRC made right.
+Batch with_max_timestamp(const Batch& batch, int64_t max_timestamp_ms);
 
 /// The sequence number that follows `records` records after `sequence`; sequences wrap from 2^31-1 to 0.
 int32_t sequence_after(int32_t sequence, int32_t records);
