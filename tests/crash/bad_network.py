@@ -8,6 +8,7 @@ Each connection gets a manner of forwarding and an end, to which it comes after 
 """
 
 import asyncio
+import itertools
 import random
 import socket
 import struct
@@ -28,12 +29,12 @@ PIECE_BYTES = 65536
 
 
 class Link:
-    """One connection through the proxy: how many bytes it still forwards, and how."""
+    """One connection through the proxy: how many bytes it still forwards, and how. It counts what it does to them."""
 
-    def __init__(self, chance):
-        self.end = chance.choice(ENDS)
-        self.manner = chance.choice(MANNERS)
-        self.bytes_left = int(BYTES_MIN * (BYTES_MAX / BYTES_MIN) ** chance.random())
+    def __init__(self, chance, end, manner, bytes_max, counts):
+        self.counts = counts
+        self.end, self.manner = end, manner
+        self.bytes_left = int(BYTES_MIN * (bytes_max / BYTES_MIN) ** chance.random())
         self.delay = chance.uniform(0, LATE_S_MAX)
         self.silence = chance.uniform(0, SILENCE_S_MAX)
 
@@ -43,9 +44,11 @@ class Link:
             piece = piece[:self.bytes_left]
             self.bytes_left -= len(piece)
             if self.manner == "late":
+                self.counts["delayed pieces"] += 1
                 await asyncio.sleep(self.delay)
-            singles = SINGLE_BYTES_MAX if self.manner == "bytes" else 0
-            for part in [*(piece[i:i + 1] for i in range(min(singles, len(piece)))), piece[singles:]]:
+            singles = min(len(piece), SINGLE_BYTES_MAX) if self.manner == "bytes" else 0
+            self.counts["single bytes"] += singles
+            for part in [*(piece[i:i + 1] for i in range(singles)), piece[singles:]]:
                 if writer.is_closing():
                     return
                 writer.write(part)
@@ -53,8 +56,10 @@ class Link:
 
 
 class BadNetwork(threading.Thread):
-    def __init__(self, seed):
+    def __init__(self, seed, bytes_max=BYTES_MAX):
         super().__init__(daemon=True)
+        self.bytes_max = bytes_max
+        self.deck = []
         self.chance = random.Random(f"{seed} network")
         self.target = None
         self.quiet = False
@@ -83,8 +88,15 @@ class BadNetwork(threading.Thread):
             each.close()
         self.links.remove(writers)
 
+    def draw(self):
+        """An end and a manner; each pair comes before one comes again."""
+        if not self.deck:
+            self.deck = list(itertools.product(ENDS, MANNERS))
+            self.chance.shuffle(self.deck)
+        return self.deck.pop()
+
     async def forward(self, there, back, writers):
-        link = Link(self.chance)
+        link = Link(self.chance, *self.draw(), self.bytes_max, self.counts)
         if self.quiet:
             link.manner, link.bytes_left = "whole", sys.maxsize
         pumps = [asyncio.create_task(link.pump(*way)) for way in (there, back)]
@@ -94,7 +106,7 @@ class BadNetwork(threading.Thread):
         await asyncio.gather(*pumps, return_exceptions=True)
         if link.bytes_left > 0:
             return  # One of the two sides has ended it.
-        self.counts.update([link.end, link.manner])
+        self.counts[link.end] += 1
         if link.end == "silence":
             await asyncio.sleep(link.silence)
         if link.end != "close":
@@ -111,6 +123,13 @@ class BadNetwork(threading.Thread):
             for each in writers:
                 reset(each)
 
+    async def end(self):
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        self.loop.stop()
+
     def told(self):
         return ", ".join(f"{count} {what}" for what, count in sorted(self.counts.items()))
 
@@ -119,7 +138,7 @@ class BadNetwork(threading.Thread):
         return self
 
     def __exit__(self, *exc):
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        asyncio.run_coroutine_threadsafe(self.end(), self.loop)
         self.join(10)
         self.listener.close()
 
