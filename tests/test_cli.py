@@ -88,10 +88,13 @@ def test_starts_ready_and_stops_clean(headrace):
 def test_a_signal_ends_a_start_that_waits(tmp_path):
     config = "bus: {kafka: {bootstrap.servers: '127.0.0.1:1'}}\ntopics: {t: {partitions: 1}}\n"
     starting = Headrace(tmp_path, config)
-    process = starting.launch()
-    wait_until(lambda: "127.0.0.1:1" in starting.errors(), what="the first attempt to reach the cluster")
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == 128 + signal.SIGTERM
+    with starting.launch() as process:
+        try:
+            wait_until(lambda: "127.0.0.1:1" in starting.errors(), what="the first attempt to reach the cluster")
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 128 + signal.SIGTERM
+        finally:
+            process.kill()
     assert "ended by SIGTERM before it was ready" in starting.errors()
 
 

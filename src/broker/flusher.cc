@@ -71,9 +71,7 @@ std::chrono::nanoseconds Flusher::take_due() {
   std::erase_if(gathering_, [&](std::shared_ptr<Partition>& partition) {
     auto left = partition->flush_turn_.due - now;
     if (left.count() > 0 && !stopping_) {
-      // Others may begin to gather amid a pause.
-      if (partition->flush_turn_.state == State::kPausing) left = std::min(left, kGatherMax);
-      next = std::min(next, left);
+      next = std::min({next, left, kGatherMax});  // Others may begin to gather amid a pause.
       return false;
     }
     FlushTurn& turn = partition->flush_turn_;

@@ -98,6 +98,30 @@ TEST_F(LeaderEpochs, AnEpochIsNeverGivenTwice) {
   EXPECT_GT(partition()->leader_epoch(), second);
 }
 
+/// As `docs/promises.md` says to do when it is damaged.
+TEST_F(LeaderEpochs, MetadataThatIsPutBackFromACopyGivesNoEpochTwice) {
+  const std::string metadata = "/data/__cluster_metadata-0";
+  close();
+  auto names = disk_.list(metadata);
+  ASSERT_TRUE(names.ok());
+  std::map<std::string, Bytes> copy;
+  for (const std::string& name : *names) copy[name] = disk_.content(metadata + "/" + name);
+  for (int i = 0; i < 5; ++i) {
+    open();
+    produce_batches(10);
+  }
+  LeaderEpoch latest = partition()->leader_epoch();
+  close();
+  names = disk_.list(metadata);
+  for (const std::string& name : *names) ASSERT_TRUE(disk_.remove(metadata + "/" + name).ok());
+  for (const auto& [name, bytes] : copy) disk_.set_content(metadata + "/" + name, bytes);
+  for (int i = 0; i < 2; ++i) {
+    open();
+    EXPECT_GT(partition()->leader_epoch(), latest);
+    latest = partition()->leader_epoch();
+  }
+}
+
 TEST_F(LeaderEpochs, AStartOnADiskThatTakesNothingStillServes) {
   produce_batches(10);
   close();

@@ -241,8 +241,8 @@ Result<int64_t> Metadata::reserve_producer_ids(int64_t count) {
   return first;
 }
 
-Result<LeaderEpoch> Metadata::next_leader_epoch() {
-  leader_epoch_ = LeaderEpoch(leader_epoch_.value + 1);
+Result<LeaderEpoch> Metadata::next_leader_epoch(LeaderEpoch after) {
+  leader_epoch_ = LeaderEpoch(std::max(leader_epoch_, after).value + 1);
   StateLog::Entry entry{std::string(kLeaderEpochKey), encode_leader_epoch(leader_epoch_)};
   RETURN_IF_ERROR(write({&entry, 1}));
   return leader_epoch_;

@@ -56,8 +56,8 @@ class Metadata {
   Status put_settings(const std::string& key, const ConfigMap& settings);
   /// The first of `count` producer ids that were never given out.
   Result<int64_t> reserve_producer_ids(int64_t count);
-  /// A leader epoch that was never given out (leader_epochs.h).
-  Result<LeaderEpoch> next_leader_epoch();
+  /// A leader epoch behind `after` that was never given out (leader_epochs.h).
+  Result<LeaderEpoch> next_leader_epoch(LeaderEpoch after = LeaderEpoch(0));
   LeaderEpoch leader_epoch() const { return leader_epoch_; }
   /// Whether a change that was answered as failed may be found done by the next start.
   bool in_doubt() const { return log_->in_doubt(); }

@@ -66,6 +66,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   const TopicPartition& tp() const { return tp_; }
   /// What batches that come now carry (leader_epochs.h).
   LeaderEpoch leader_epoch() const { return leader_epoch_; }
+  /// Before anybody else has it.
+  void begin_leader_epoch(LeaderEpoch epoch) { leader_epoch_ = epoch; }
 
   /// Appends `batches` (parsed, so their CRCs hold) and calls `done` once, when they are as durable as the topic wants:
   /// from a flusher thread after the fdatasync that covers them, or inside this call on an error and under flush=os.
@@ -157,7 +159,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   Error gone() const;
 
   const TopicPartition tp_;
-  const LeaderEpoch leader_epoch_;
+  LeaderEpoch leader_epoch_;
   const std::unique_ptr<log::PartitionLog> log_;
   Flusher& flusher_;
   os::Clock& clock_;

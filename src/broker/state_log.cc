@@ -111,21 +111,25 @@ record::Batch batch_of(std::span<const StateLog::Entry> entries, int64_t now_ms)
 Result<Offset> StateLog::append(std::span<const Entry> entries) {
   record::Batch batch = batch_of(entries, clock_.wall_ms());
   ASSIGN_OR_RETURN(log::AppendResult appended, log_->append(std::span(&batch, 1), LeaderEpoch(0)));
-  Status flushed = flush_patiently(*log_);
-  in_doubt_ = in_doubt_ || !flushed.ok();
-  RETURN_IF_ERROR(flushed);
   return appended.base_offset;
 }
 
 Status StateLog::write(std::span<const Entry> entries) {
   if (entries.empty()) return {};
-  auto appended = append(entries);
-  return appended.ok() ? Status() : Status(appended.error());
+  if (in_doubt_) {
+    return Error{ErrorCode::kIo, "a change before this one could not be flushed, and would be done with it; restart"};
+  }
+  ASSIGN_OR_RETURN(Offset first, append(entries));
+  (void)first;
+  Status flushed = flush_patiently(*log_);
+  in_doubt_ = !flushed.ok();
+  return flushed;
 }
 
 Status StateLog::rewrite(std::span<const Entry> state) {
   if (state.empty()) return {};
   ASSIGN_OR_RETURN(Offset first, append(state));
+  RETURN_IF_ERROR(flush_patiently(*log_));
   auto start = log_->delete_records(first);
   return start.ok() ? Status() : Status(start.error());
 }

@@ -29,7 +29,8 @@ class StateLog {
   static Result<std::unique_ptr<StateLog>> open(os::FileSystem& files, os::Clock& clock, const std::string& directory,
                                                 Replay replay, std::shared_ptr<log::HealthListener> health = nullptr);
 
-  /// Appends the entries as one batch, so all or none survive a crash; durable on return.
+  /// Appends the entries as one batch, so all or none survive a crash; durable on return. kIo: also where one before is
+  /// in doubt.
   Status write(std::span<const Entry> entries);
   /// Writes the whole state anew and drops what was before it.
   Status rewrite(std::span<const Entry> state);

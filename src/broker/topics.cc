@@ -31,7 +31,7 @@ Result<std::unique_ptr<Topics>> Topics::open(const Environment& environment) {
                    Metadata::open(environment.files, environment.clock, data + "/" + std::string(kMetadataDirectory),
                                   environment.log_resources->health));
   topics->finish_deletions();
-  topics->begin_leader_epoch();
+  topics->begin_leader_epoch(LeaderEpoch(0));
   RETURN_IF_ERROR(topics->recover());
   topics->warn_of_strangers();
   return topics;
@@ -64,8 +64,8 @@ Status Topics::finish_deletion(const std::string& name, int32_t partitions) {
 }
 
 /// A disk that is full or fails keeps nobody from reading what there is.
-void Topics::begin_leader_epoch() {
-  auto next = metadata_->next_leader_epoch();
+void Topics::begin_leader_epoch(LeaderEpoch after) {
+  auto next = metadata_->next_leader_epoch(after);
   if (!next.ok()) {
     log_warn(
         "consumers may not notice what a power loss before this start has taken: a new leader epoch can't be kept: {}",
@@ -94,6 +94,7 @@ Status Topics::recover() {
     all.emplace_back(std::move(topic), stored.partitions);
   }
   ASSIGN_OR_RETURN(auto opened, open_partitions(openings));
+  pass_epochs_of(opened);
   auto next = opened.begin();
   for (auto& [topic, partitions] : all) {
     topic->partitions.assign(next, next + partitions);
@@ -101,6 +102,17 @@ Status Topics::recover() {
     publish(std::move(topic));
   }
   return {};
+}
+
+/// Where the metadata was put back from a copy, the logs have epochs that it does not know of.
+void Topics::pass_epochs_of(std::span<const std::shared_ptr<Partition>> partitions) {
+  LeaderEpoch latest(0);
+  for (const auto& partition : partitions) latest = std::max(latest, partition->log().latest_epoch());
+  if (latest < leader_epoch_) return;
+  log_warn("the records go on to leader epoch {}, the metadata to {}; was it put back from a copy?", latest.value,
+           leader_epoch_.value);
+  begin_leader_epoch(latest);
+  for (const auto& partition : partitions) partition->begin_leader_epoch(leader_epoch_);
 }
 
 /// Folders that no topic owns are left by a creation that was cut short, or put there by somebody.

@@ -95,7 +95,8 @@ class Topics final : public TopicView {
   std::string directory_of(const TopicPartition& tp) const;
   Status check_room(int32_t more) const;
   void publish(TopicRef topic);
-  void begin_leader_epoch();
+  void begin_leader_epoch(LeaderEpoch after);
+  void pass_epochs_of(std::span<const std::shared_ptr<Partition>> partitions);
 
   Environment env_;
   const std::shared_ptr<const ConfigMap> defaults_;  ///< BrokerOptions::topic_defaults, which topics may outlive.

@@ -320,6 +320,47 @@ TEST_F(SinkOfDeletedTopics, OneThatWasMadeAnewIsReadFromItsBeginning) {
   EXPECT_EQ(times_written(kFirst, 0), 1);
 }
 
+TEST_F(SinkOfDeletedTopics, NothingIsMixedUpWhereLookingForTopicsAnewFails) {
+  options_.batch_records_max = 1;
+  auto runner = start();
+  await_state("retrying");
+  ASSERT_TRUE(bus_.delete_topic("other").ok());
+  ASSERT_TRUE(bus_.create_topic({.name = "other", .partitions = 1}).ok());
+  bus_.append(kOther, {"d", "d"});
+  int failures = 0;
+  bus_.set_fault([&](std::string_view call) {
+    bool fails = call == "committed" && failures < 3;
+    if (fails) ++failures;
+    return fails ? Status(Error{ErrorCode::kUnavailable, "the group moves"}) : Status();
+  });
+  up_ = true;
+  bus_.await_committed("s", kFirst, Offset(1));
+  bus_.await_committed("s", kOther, Offset(2));
+  runner.reset();
+  EXPECT_EQ(failures, 3);
+  EXPECT_EQ(times_written(kFirst, 0), 1);
+  EXPECT_EQ(times_written(kOther, 1), 1);
+}
+
+TEST_F(SinkOfDeletedTopics, OneThatWasMadeAnewIsReadFromWhereItWasFirstSeen) {
+  options_.from_latest = true;
+  auto runner = start();
+  bus_.await_committed("s", kOther, Offset(3));
+  bus_.append(kOther, {"b"});
+  await_state("retrying");
+  ASSERT_TRUE(bus_.delete_topic("other").ok());
+  ASSERT_TRUE(bus_.create_topic({.name = "other", .partitions = 1}).ok());
+  up_ = true;
+  bus_.await_committed("s", kOther, Offset(0));
+  up_ = false;
+  bus_.append(kOther, {"d", "d"});
+  runner.reset();
+  up_ = true;
+  runner = start();
+  bus_.await_committed("s", kOther, Offset(2));
+  EXPECT_EQ(times_written(kOther, 0), 1);
+}
+
 TEST_F(SinkOfDeletedTopics, OneThatWasMadeAnewIsFoundThoughOthersAreBusy) {
   up_ = true;
   std::atomic<bool> done{false};

@@ -23,7 +23,9 @@ SinkSource::SinkSource(const SinkRunnerOptions& options, bus::Bus& bus, std::uni
 /// Behind a deletion it begins anew, from what was committed: a topic that has the name now is another one.
 Status SinkSource::discover() {
   missing_.clear();
-  if (std::exchange(stale_, false)) {
+  if (stale_) {
+    fetched_.clear();
+    fetched_positions_.clear();
     partitions_.clear();
     assigned_ = false;
   }
@@ -41,6 +43,7 @@ Status SinkSource::discover() {
       if (auto it = partitions_.find({name, info.id}); it != partitions_.end()) it->second.end = info.high_watermark;
     }
   }
+  stale_ = false;
   if (assigned_) return {};
   fetched_.clear();
   fetched_positions_.clear();
@@ -80,11 +83,11 @@ Status SinkSource::add_partitions(const bus::TopicInfo& topic) {
 
 /// Without a committed position the end would be looked for anew after a restart, past what came in between.
 Status SinkSource::commit_begins(const std::string& topic) {
-  std::map<TopicPartition, Offset> begins;
+  std::vector<bus::Position> begins;
   for (const auto& [tp, partition] : partitions_) {
-    if (tp.topic == topic && partition.committed == kNoOffset) begins[tp] = partition.read;
+    if (tp.topic == topic && partition.committed == kNoOffset) begins.push_back({tp, partition.read});
   }
-  return commit(begins);
+  return begins.empty() ? Status() : commit_ahead(begins);
 }
 
 bool SinkSource::full(const SinkChunk& chunk) const {
@@ -199,8 +202,7 @@ Status SinkSource::commit(const std::map<TopicPartition, Offset>& positions) {
     if (!gone && next > partitions_.at(tp).committed) ahead.push_back({tp, next});
   }
   if (ahead.empty()) return {};
-  Status status = commit_ahead(ahead);
-  return status.ok() ? status : status.error().in("committing the positions of sink " + options_.name);
+  return commit_ahead(ahead);
 }
 
 Status SinkSource::commit_ahead(const std::vector<bus::Position>& ahead) {
@@ -211,7 +213,7 @@ Status SinkSource::commit_ahead(const std::vector<bus::Position>& ahead) {
     for (const bus::Position& position : ahead) RETURN_IF_ERROR(commit_ahead({position}));
     return {};
   }
-  if (!gone) RETURN_IF_ERROR(status);
+  if (!gone && !status.ok()) return status.error().in("committing the positions of sink " + options_.name);
   for (const bus::Position& position : ahead) partitions_.at(position.tp).committed = position.next;
   return {};
 }

@@ -27,6 +27,25 @@ Result<std::optional<TimestampOffset>> find_in_batch(const record::BatchHeader& 
   return std::optional(TimestampOffset{std::max(header.base_offset, start), header.max_timestamp_ms});
 }
 
+// The first of the records at or after `start` with the latest time, if that is later than `than_ms`. Of a batch that
+// decompresses to too much it is what the header says.
+Result<std::optional<TimestampOffset>> latest_in_batch(const record::BatchHeader& header, BytesView bytes,
+                                                       int64_t than_ms, Offset start) {
+  std::optional<TimestampOffset> latest;
+  const TimestampOffset of_header{std::max(header.base_offset, start), header.max_timestamp_ms};
+  if (header.attributes & record::kLogAppendTimeBit) return std::optional(of_header);
+  ASSIGN_OR_RETURN(auto batch, record::Batch::parse_trusted(SharedBytes(nullptr, bytes)));
+  record::RecordReader reader(batch, kDecompressedBytesMax);
+  while (const record::RecordView* record = reader.next()) {
+    if (record->offset < start || record->timestamp_ms <= than_ms) continue;
+    latest = TimestampOffset{record->offset, record->timestamp_ms};
+    than_ms = record->timestamp_ms;
+  }
+  if (reader.status().ok()) return latest;
+  if (reader.status().error().code != ErrorCode::kTooLarge) return reader.status().error();
+  return std::optional(of_header);
+}
+
 ProducerInfo describe(ProducerId id, const ProducerState& state) {
   const ProducerBatch* last = state.last();
   return {.producer_id = id,
@@ -100,6 +119,7 @@ Result<PartitionLogImpl::TimestampSearch> PartitionLogImpl::search_latest() {
   for (const TimedSegment& each : latest.segments) {
     if (best.stale || (best.found && each.latest_ms <= best.found->timestamp_ms)) break;
     auto found = find_latest(each, latest.start, latest.watermark, best.found ? best.found->timestamp_ms : -1);
+    if (each.may_be_released) note_read(each.segment);
     best.stale = was_removed(each.segment);
     if (best.stale) break;
     if (!found.ok()) return found.error();
@@ -112,8 +132,10 @@ Result<PartitionLogImpl::TimestampSearch> PartitionLogImpl::search_latest() {
 Result<PartitionLogImpl::LatestTimes> PartitionLogImpl::latest_times() {
   LatestTimes all;
   std::vector<SegmentPtr> segments;
+  SegmentPtr newest;
   auto add = [&](const SegmentPtr& segment, const TimeIndexEntry& entry) {
-    if (entry.timestamp_ms >= 0) all.segments.push_back({segment, segment->size(), entry.timestamp_ms});
+    if (entry.timestamp_ms < 0) return;
+    all.segments.push_back({segment, segment->size(), entry.timestamp_ms, segment != newest});
   };
   {
     std::lock_guard flushing(flush_mutex_);  // What is synced is below the high watermark then.
@@ -125,7 +147,7 @@ Result<PartitionLogImpl::LatestTimes> PartitionLogImpl::latest_times() {
       all_readable = config_.flush_policy == FlushPolicy::kOs;
       for (const auto& [base, segment] : segments_) segments.push_back(segment);
     }
-    SegmentPtr newest = segments.back();
+    newest = segments.back();
     while (!segments.empty() && (segments.back() == newest || !(all_readable || segments.back()->is_synced()))) {
       Segment& segment = *segments.back();
       ASSIGN_OR_RETURN(TimeIndexEntry entry, all_readable ? segment.max_timestamp() : segment.max_synced_timestamp());
@@ -154,19 +176,18 @@ Result<std::optional<TimestampOffset>> PartitionLogImpl::find_latest(const Timed
   if (!indexed.ok() && indexed.error().code == ErrorCode::kIo) return std::optional<TimestampOffset>();
   if (!indexed.ok() || (*indexed && (*indexed)->offset < watermark)) return indexed;
   std::optional<TimestampOffset> latest;
-  ASSIGN_OR_RETURN(SeekPoint from, in.segment->seek(start));
+  ASSIGN_OR_RETURN(SeekPoint from, in.segment->seek(std::max(start, in.segment->base())));
   ASSIGN_OR_RETURN(auto file, in.segment->file());
   BatchScanner scanner(*file, from.position, in.limit, {in.segment->base(), /*gaps=*/true});
   while (true) {
     ASSIGN_OR_RETURN(bool more, scanner.next_good());
     const record::BatchHeader& header = scanner.header();
     if (!more || header.base_offset >= watermark) return latest;
-    while (header.last_offset() >= start && header.record_count > 0 && header.max_timestamp_ms > than_ms) {
-      ASSIGN_OR_RETURN(auto record, find_in_batch(header, scanner.batch(), than_ms + 1, start));
-      if (!record) break;
-      latest = record;
-      than_ms = record->timestamp_ms;
-    }
+    if (header.last_offset() < start || header.record_count == 0 || header.max_timestamp_ms <= than_ms) continue;
+    ASSIGN_OR_RETURN(auto record, latest_in_batch(header, scanner.batch(), than_ms, start));
+    if (!record) continue;
+    latest = record;
+    than_ms = record->timestamp_ms;
   }
 }
 

@@ -179,6 +179,7 @@ class PartitionLogImpl final : public PartitionLog {
     SegmentPtr segment;
     uint64_t limit;  ///< Bytes of it that are batches.
     int64_t latest_ms;
+    bool may_be_released;  ///< Its indexes, when others are read.
   };
   struct LatestTimes {
     std::vector<TimedSegment> segments;

@@ -16,7 +16,7 @@ import hostile_packets
 import pytest
 from harness import DEEP
 from hostile_requests import Lie, Messages, floods, lies_about, lies_at
-from test_hostile_input import API_VERSIONS, MIB, check_alive, closes, connect, end_sending, peak_bytes, read_response
+from test_hostile_input import API_VERSIONS, MIB, check_alive, connect, end_sending, peak_bytes, read_response
 
 # Beside the program itself, 60 MiB: nothing is made room for before it has come.
 SMALL_BYTES_MAX = 160 * MIB

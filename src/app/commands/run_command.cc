@@ -97,10 +97,11 @@ Function<int()> setup(CLI::App& app) {
       ->allow_extra_args(false);
   app.add_flag("--verbose", arguments->verbose, "Log more");
   app.footer(
-      "Prints one line when ready, with the addresses that it listens on, and runs until SIGINT or SIGTERM.\n"
+      "Prints one line when ready, with the addresses that it listens on, and runs until SIGINT, SIGTERM or SIGHUP.\n"
       "  headrace run examples/cabs/cabs.yaml --set listen.http=127.0.0.1:0\n"
       "Exit 0: stopped as told, 1: could not run, 2: the file is wrong (every mistake is told), 128 and the signal's\n"
-      "number: ended amid the start, or by a second signal amid the stop. Nothing that was acknowledged is lost then.");
+      "number: ended amid the start. A second signal ends a stop at once. Nothing that was acknowledged is lost by "
+      "either.");
   return [arguments] { return run(*arguments); };
 }
 

@@ -1,6 +1,8 @@
 // librdkafka's own mock cluster, for what no healthy cluster answers.
 #pragma once
 
+#include <librdkafka/rdkafka.h>
+// Not before it:
 #include <librdkafka/rdkafka_mock.h>
 
 #include <string>
