@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/logging.h"
+#include "base/saturate.h"
 #include "broker/disk_space.h"
 #include "broker/flusher.h"
 #include "record/producer_fields.h"
@@ -38,10 +39,9 @@ struct TimeBounds {
 TimeBounds time_bounds(const TopicConfig& config, int64_t now_ms) {
   TimeBounds bounds;
   if (config.log.timestamp_type != log::TimestampType::kCreateTime) return bounds;
-  if (config.timestamp_after_max_ms <= bounds.latest_ms - now_ms)
-    bounds.latest_ms = now_ms + config.timestamp_after_max_ms;
+  bounds.latest_ms = saturating_add(now_ms, config.timestamp_after_max_ms);
   if (config.timestamp_before_max_ms < std::numeric_limits<int64_t>::max())
-    bounds.earliest_ms = now_ms - config.timestamp_before_max_ms;
+    bounds.earliest_ms = saturating_subtract(now_ms, config.timestamp_before_max_ms);
   return bounds;
 }
 

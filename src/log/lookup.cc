@@ -100,8 +100,10 @@ Result<std::optional<TimestampOffset>> PartitionLogImpl::find_in_segment(Segment
   while (true) {
     ASSIGN_OR_RETURN(bool more, scanner.next_good());
     if (!more) return std::optional<TimestampOffset>();
-    if (scanner.header().max_timestamp_ms < timestamp_ms || scanner.header().last_offset() < start) continue;
-    ASSIGN_OR_RETURN(auto record, find_in_batch(scanner.header(), scanner.batch(), timestamp_ms, start));
+    const record::BatchHeader& header = scanner.header();
+    bool empty = header.record_count == 0;  // By compaction.
+    if (empty || header.max_timestamp_ms < timestamp_ms || header.last_offset() < start) continue;
+    ASSIGN_OR_RETURN(auto record, find_in_batch(header, scanner.batch(), timestamp_ms, start));
     if (record) return record;
   }
 }
