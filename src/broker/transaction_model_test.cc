@@ -365,8 +365,10 @@ class Schedule {
                 Answer::kDone);
       return;
     }
-    auto second = ask_end(producer, who, other, bump).get();
-    ended(producer, who, commit, bump, first.get());
+    auto second = ask_end(producer, who, other, bump).get(), answered = first.get();
+    // Where both wait for the end before to be complete, either may come first.
+    bool overtaken = answered.error == Error::kConcurrentTransactions && second.error == Error::kNone;
+    if (!overtaken) ended(producer, who, commit, bump, answered);
     if (second.error != Error::kConcurrentTransactions) ended(producer, who, other, bump, second);
   }
 
