@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import cramjam
 from aiokafka.record.util import calc_crc32c
+from varint import varint
 
 GIB = 1 << 30
 CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
@@ -39,15 +40,6 @@ def batch_of(records, codec="none", count=1, last_delta=0, length=None, time_ms=
     return struct.pack(">qi", 0, len(rest) if length is None else length) + rest
 
 
-def zigzag(value):
-    value = (value << 1) ^ (value >> 63)
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes(out + bytes([value]))
-
-
 #: A record's parts: the name of what it is the length of, whether that may be null, and what follows it.
 RECORD = [("key", True, b"k"), ("value", True, b"v"), ("headers", False, b""), ("header key", False, b"h"), ("header value", True, b"x")]
 
@@ -56,15 +48,15 @@ def record(lying=None, field=b""):
     """A record of a key, a value and a header; the length named `lying` is `field`."""
     out = b"\0\0\0"  # Attributes and the deltas.
     for name, _, content in RECORD:
-        out += (field if name == lying else zigzag(len(content) or 1)) + content
-    return (field if lying == "record" else zigzag(len(out))) + out
+        out += (field if name == lying else varint(len(content) or 1)) + content
+    return (field if lying == "record" else varint(len(out))) + out
 
 
 def lengths_that_lie():
-    yield "2^31-1", zigzag((1 << 31) - 1)
-    yield "-2^31", zigzag(-(1 << 31))
-    yield "-1", zigzag(-1)
-    yield "more than there is", zigzag(100)
+    yield "2^31-1", varint((1 << 31) - 1)
+    yield "-2^31", varint(-(1 << 31))
+    yield "-1", varint(-1)
+    yield "more than there is", varint(100)
     yield "endless", b"\xff" * 12
 
 

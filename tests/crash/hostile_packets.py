@@ -3,6 +3,8 @@
 import struct
 from typing import NamedTuple
 
+from varint import uvarint
+
 USER_PROPERTIES = 10_000
 HTTP_POST = b"POST /v1/topics/t/records HTTP/1.1\r\nHost: h\r\nContent-Type: application/octet-stream\r\n"
 
@@ -14,16 +16,8 @@ class Case(NamedTuple):
     is_refused: bool = True
 
 
-def varint(value):
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes(out + bytes([value]))
-
-
 def packet(first, body, length=None):
-    return bytes([first]) + (varint(len(body)) if length is None else length) + body
+    return bytes([first]) + (uvarint(len(body)) if length is None else length) + body
 
 
 def text(content, length=None):
@@ -39,7 +33,7 @@ PACKETS = {
     "SUBSCRIBE": (0x82, [b"\0\1", (b"t/#",), b"\1", (b"u",), b"\1"]),
     "UNSUBSCRIBE": (0xA2, [b"\0\1", (b"t/#",), (b"u",)]),
 }
-LENGTHS = {"of five bytes": b"\xff\xff\xff\xff\x01", "2^28-1": b"\xff\xff\xff\x7f", "over the limit": varint((1 << 20) + 1)}
+LENGTHS = {"of five bytes": b"\xff\xff\xff\xff\x01", "2^28-1": b"\xff\xff\xff\x7f", "over the limit": uvarint((1 << 20) + 1)}
 
 
 def body_of(fields, lying=None, length=None):
@@ -49,7 +43,7 @@ def body_of(fields, lying=None, length=None):
 
 def user_properties(count):
     properties = b"\x26" + text(b"") + text(b"")
-    return varint(len(properties) * count) + properties * count
+    return uvarint(len(properties) * count) + properties * count
 
 
 def connect_5(properties, will_properties=None):
@@ -64,7 +58,7 @@ def mqtt_cases():
         for what, length in LENGTHS.items():
             yield Case(f"{name}: a remaining length {what}", before + packet(first, body, length))
         for cut in range(len(body) if name != "PUBLISH" else 2):
-            yield Case(f"{name}: a remaining length of {cut} for {len(body)}", before + packet(first, body, varint(cut)))
+            yield Case(f"{name}: a remaining length of {cut} for {len(body)}", before + packet(first, body, uvarint(cut)))
         for at, field in enumerate(fields):
             if isinstance(field, bytes):
                 continue
@@ -90,7 +84,7 @@ def property_cases():
     for what, length in {**LENGTHS, "endless": b"\xff" * 12}.items():
         yield Case(f"properties of a length {what}", connect_5(length))
         yield Case(f"the will's properties of a length {what}", connect_5(b"\0", length))
-    yield Case("a user property of 65,535 bytes", connect_5(varint(5) + b"\x26\xff\xff\0\0"))
+    yield Case("a user property of 65,535 bytes", connect_5(uvarint(5) + b"\x26\xff\xff\0\0"))
 
 
 def http_cases():

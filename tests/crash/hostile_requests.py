@@ -9,6 +9,7 @@ import struct
 from typing import NamedTuple
 
 from kafka_descriptors import descriptors, versions
+from varint import uvarint
 
 TEXT = b"a"
 #: What an element of zeros takes at the most, in nearly all arrays.
@@ -39,14 +40,6 @@ class Lie(NamedTuple):
     body: bytes
     #: No reading of it makes sense: the connection is closed, and nothing is answered.
     is_senseless: bool
-
-
-def uvarint(value):
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes(out + bytes([value]))
 
 
 class Writer:

@@ -17,6 +17,7 @@ import pytest
 from harness import DEEP
 from hostile_requests import Lie, Messages, floods, lies_about, lies_at
 from test_hostile_input import API_VERSIONS, MIB, check_alive, connect, end_sending, peak_bytes, read_response
+from varint import uvarint
 
 # Beside the program itself, 60 MiB: nothing is made room for before it has come.
 SMALL_BYTES_MAX = 160 * MIB
@@ -281,7 +282,7 @@ def test_bombs_of_clients_metrics_are_refused(headrace):
                 answer = answer_to(connection, header(GET_TELEMETRY, 0) + b"\0" + bytes(16) + b"\0")
                 client, subscription = answer[7:23], answer[23:27]
                 metrics = bytes(client) + bytes(subscription) + struct.pack(">bb", 0, hostile_batches.CODECS[codec])
-                request = header(PUSH_TELEMETRY, 0) + b"\0" + metrics + hostile_packets.varint(len(bomb) + 1) + bomb + b"\0"
+                request = header(PUSH_TELEMETRY, 0) + b"\0" + metrics + uvarint(len(bomb) + 1) + bomb + b"\0"
                 answer = answer_to(connection, request)
             assert answer is not None and struct.unpack_from(">h", answer, 5)[0] != 0, f"{codec}, {size}: {answer}"
             cases.ended(codec, "refused")

@@ -13,6 +13,7 @@ import paho.mqtt.client as paho
 import pytest
 
 from harness import BIN, ROOT, run, wait_until
+from varint import varint
 
 CONFIG = """
 topics: {telemetry: {partitions: 4}}
@@ -200,15 +201,6 @@ def test_an_unknown_version_of_api_versions_gets_the_fallback(server):
             answer += s.recv(size)
     assert answer[:4] == b"\x00\x00\x00\x07" and answer[4:6] == b"\x00\x23"  # UNSUPPORTED_VERSION
     assert answer[6:12] == b"\x00\x00\x00\x01\x00\x12"  # ApiVersions itself, so that the client can ask again (KIP-511)
-
-
-def varint(n):
-    n = n << 1 if n >= 0 else (-n << 1) - 1
-    out = b""
-    while n >= 0x80:
-        out += bytes([n & 0x7F | 0x80])
-        n >>= 7
-    return out + bytes([n])
 
 
 def produce_request(value, crc):
