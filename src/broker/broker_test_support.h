@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/temp_directory.h"
+#include "broker/await.h"
 #include "broker/broker.h"
 #include "record/batch_builder.h"
 
@@ -44,10 +45,7 @@ inline record::Batch batch_of(const std::vector<std::string>& values, int64_t ti
 /// `answer_of<Result<Produced>>([&](auto done) { p->produce(b, done); })`.
 template <typename Answer, typename Call>
 Answer answer_of(Call call) {
-  auto promise = std::make_shared<std::promise<Answer>>();
-  auto future = promise->get_future();
-  call([promise](Answer answer) { promise->set_value(std::move(answer)); });
-  return future.get();
+  return await<Answer>(std::move(call));
 }
 
 inline Result<Produced> produce(Partition& partition, const record::Batch& batch) {

@@ -1,8 +1,7 @@
 #include "broker/embedded_positions.h"
 
-#include <future>
-
 #include "base/logging.h"
+#include "broker/await.h"
 #include "broker/embedded_transaction.h"
 #include "broker/leader_epochs.h"
 
@@ -45,10 +44,9 @@ std::vector<OffsetToCommit> offsets_to_commit(Broker& broker, const std::vector<
 
 Status commit_positions(Broker& broker, std::string_view group, const std::vector<bus::Position>& positions) {
   if (positions.empty()) return {};
-  std::promise<CommitAnswer> promise;
-  broker.groups().commit({.group_id = std::string(group)}, offsets_to_commit(broker, positions),
-                         [&promise](CommitAnswer answer) { promise.set_value(std::move(answer)); });
-  CommitAnswer answer = promise.get_future().get();
+  CommitAnswer answer = await<CommitAnswer>([&](CommitCallback done) {
+    broker.groups().commit({.group_id = std::string(group)}, offsets_to_commit(broker, positions), std::move(done));
+  });
   for (size_t i = 0; i < answer.size(); ++i) {
     if (answer[i] != CoordinatorError::kNone) {
       return to_error(answer[i], "committing " + to_string(positions[i].tp) + " of group " + std::string(group));

@@ -1,12 +1,12 @@
 #include "broker/embedded_transaction.h"
 
 #include <condition_variable>
-#include <future>
 #include <map>
 #include <mutex>
 #include <set>
 #include <thread>
 
+#include "broker/await.h"
 #include "broker/embedded_positions.h"
 #include "record/producer_fields.h"
 
@@ -53,15 +53,6 @@ struct Outstanding {
     failure.reset();
   }
 };
-
-/// Calls an asynchronous function and waits for its one answer.
-template <typename Answer, typename Call>
-Answer await(Call call) {
-  auto promise = std::make_shared<std::promise<Answer>>();
-  auto future = promise->get_future();
-  call([promise](Answer answer) { promise->set_value(std::move(answer)); });
-  return future.get();
-}
 
 class EmbeddedTransactions final : public bus::TransactionalProducer {
  public:

@@ -119,7 +119,6 @@ Partition::Partition(TopicPartition tp, std::unique_ptr<log::PartitionLog> log, 
       metrics_(std::move(metrics)),
       disk_space_(disk_space),
       config_(config),
-      log_flush_policy_(config.log.flush_policy),
       seen_high_watermark_(log_->high_watermark()),
       seen_last_stable_(log_->last_stable_offset()) {}
 
@@ -403,11 +402,11 @@ void Partition::set_config(const TopicConfig& config) {
 Status Partition::take_up_config() {
   using log::FlushPolicy;
   log::LogConfig config = config_.log;
-  bool stricter = log_flush_policy_ == FlushPolicy::kOs && config.flush_policy != FlushPolicy::kOs;
+  FlushPolicy before = log_->config().flush_policy;
+  bool stricter = before == FlushPolicy::kOs && config.flush_policy != FlushPolicy::kOs;
   Status flushed = stricter ? log_->flush() : Status();
-  if (!flushed.ok()) config.flush_policy = log_flush_policy_;
+  if (!flushed.ok()) config.flush_policy = before;
   flush_policy_due_ = !flushed.ok();
-  log_flush_policy_ = config.flush_policy;
   log_->set_config(config);
   return flushed;
 }

@@ -172,9 +172,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   mutable std::shared_mutex life_mutex_;
   mutable std::mutex append_mutex_;  ///< Appends in order; taken before wait_mutex_.
   TopicConfig config_;
-  log::FlushPolicy log_flush_policy_;  ///< What the log does: another than config_'s while that is due.
-  std::atomic<bool> flush_policy_due_{false};
-  std::optional<Error> refusal_;  ///< Of clients' records.
+  std::atomic<bool> flush_policy_due_{false};  ///< The log's is not config_'s yet.
+  std::optional<Error> refusal_;               ///< Of clients' records.
   /// Of a topic that is not flushed before it is acknowledged; append_mutex_ guards it.
   int64_t unflushed_records_ = 0;
   int64_t unflushed_bytes_ = 0;

@@ -119,8 +119,7 @@ Status StateLog::write(std::span<const Entry> entries) {
   if (in_doubt_) {
     return Error{ErrorCode::kIo, "a change before this one could not be flushed, and would be done with it; restart"};
   }
-  ASSIGN_OR_RETURN(Offset first, append(entries));
-  (void)first;
+  RETURN_IF_ERROR(append(entries));
   Status flushed = flush_patiently(*log_);
   in_doubt_ = !flushed.ok();
   return flushed;

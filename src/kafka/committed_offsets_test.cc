@@ -40,6 +40,12 @@ class CommittedOffsets : public KafkaServerTest {
     request.producer_epoch = producer.producer_epoch;
     return request;
   }
+  static OffsetDeleteRequest delete_request(const std::string& group) {
+    OffsetDeleteRequest request;
+    request.group_id = group;
+    request.topics.emplace_back().name = "t";
+    return request;
+  }
   int64_t committed(const std::string& group, int32_t partition) {
     OffsetFetchRequest request;
     request.group_id = group;
@@ -113,9 +119,7 @@ TEST_F(CommittedOffsets, OfOnePartitionNamedOverAndOverInATransactionTheLastCoun
 TEST_F(CommittedOffsets, APartitionNamedOverAndOverIsForgottenOnce) {
   auto c = client();
   commit_one(long_id_);
-  OffsetDeleteRequest request;
-  request.group_id = long_id_;
-  request.topics.emplace_back().name = "t";
+  OffsetDeleteRequest request = delete_request(long_id_);
   request.topics[0].partitions.assign(kRepeats, {.partition_index = 0});
   auto answer = c.call<47>(request, 0);
   ASSERT_EQ(answer.topics.at(0).partitions.size(), 1u);
@@ -126,9 +130,7 @@ TEST_F(CommittedOffsets, APartitionNamedOverAndOverIsForgottenOnce) {
 TEST_F(CommittedOffsets, WhatWasNeverCommittedCostsNoTombstone) {
   auto c = client();
   commit_one(long_id_);
-  OffsetDeleteRequest request;
-  request.group_id = long_id_;
-  request.topics.emplace_back().name = "t";
+  OffsetDeleteRequest request = delete_request(long_id_);
   for (int32_t p = 0; p < 1000; ++p) request.topics[0].partitions.push_back({p});
   auto log = broker_->topic("__consumer_offsets")->partitions.at(0);
   Offset before = log->readable_end(bus::Isolation::kReadUncommitted);

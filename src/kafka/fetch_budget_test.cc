@@ -38,7 +38,7 @@ TEST(WaitBudget, AdmitsUntilItIsUsedUp) {
 }
 
 TEST(WaitBudget, OutlivedByWhatItAdmitted) {
-  std::optional<WaitBudget::Charge> held;
+  std::unique_ptr<const WaitBudget::Charge> held;
   {
     WaitBudget budget;
     held = budget.admit(10);

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
-#include <optional>
 #include <utility>
 
 namespace headrace::kafka {
@@ -17,30 +16,20 @@ class WaitBudget {
   static constexpr size_t kBytesMax = 64 << 20;
 
   /// What one request holds. May outlive the budget, as a request that waits may outlive its server.
-  class Charge {
-   public:
-    Charge(Counter used, size_t bytes) : used_(std::move(used)), bytes_(bytes) {}
-    Charge(Charge&& other) noexcept : used_(std::move(other.used_)), bytes_(other.bytes_) {}
-    Charge& operator=(Charge&& other) noexcept {
-      std::swap(used_, other.used_);
-      std::swap(bytes_, other.bytes_);
-      return *this;
-    }
-    ~Charge() {
-      if (used_) used_->fetch_sub(bytes_, std::memory_order_relaxed);
-    }
-
-   private:
-    Counter used_;
-    size_t bytes_;
+  struct Charge {
+    Charge(Counter counter, size_t charged) : used(std::move(counter)), bytes(charged) {}
+    ~Charge() { used->fetch_sub(bytes, std::memory_order_relaxed); }
+    Charge(const Charge&) = delete;
+    Charge& operator=(const Charge&) = delete;
+    const Counter used;
+    const size_t bytes;
   };
 
   /// Nothing when too much waits already: the request is to be answered with what there is.
-  std::optional<Charge> admit(size_t bytes) {
+  std::unique_ptr<const Charge> admit(size_t bytes) {
     size_t before = used_->fetch_add(bytes, std::memory_order_relaxed);
-    Charge charge(used_, bytes);
-    if (before + bytes > kBytesMax) return std::nullopt;
-    return charge;
+    auto charge = std::make_unique<const Charge>(used_, bytes);
+    return before + bytes <= kBytesMax ? std::move(charge) : nullptr;
   }
 
  private:

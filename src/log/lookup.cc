@@ -9,41 +9,46 @@ namespace {
 
 constexpr size_t kDecompressedBytesMax = 64 << 20;
 
-// The first record of a batch at or after both `timestamp_ms` and `start`. Of a batch that decompresses to too much it
-// is the first record that may be meant, so that who reads from there misses nothing.
-Result<std::optional<TimestampOffset>> find_in_batch(const record::BatchHeader& header, BytesView bytes,
-                                                     int64_t timestamp_ms, Offset start) {
-  if (header.attributes & record::kLogAppendTimeBit) {
-    return std::optional(TimestampOffset{std::max(header.base_offset, start), header.max_timestamp_ms});
-  }
-  ASSIGN_OR_RETURN(auto batch, record::Batch::parse_trusted(SharedBytes(nullptr, bytes)));
-  record::RecordReader reader(batch, kDecompressedBytesMax);
-  while (const record::RecordView* record = reader.next()) {
-    if (record->offset < start || record->timestamp_ms < timestamp_ms) continue;
-    return std::optional(TimestampOffset{record->offset, record->timestamp_ms});
-  }
-  if (reader.status().ok()) return std::optional<TimestampOffset>();
-  if (reader.status().error().code != ErrorCode::kTooLarge) return reader.status().error();
-  return std::optional(TimestampOffset{std::max(header.base_offset, start), header.max_timestamp_ms});
+// What stands for a batch that is not looked into: the first record that may be meant, so that who reads from there
+// misses nothing.
+TimestampOffset whole_batch(const record::BatchHeader& header, Offset start) {
+  return {std::max(header.base_offset, start), header.max_timestamp_ms};
 }
 
-// The first of the records at or after `start` with the latest time, if that is later than `than_ms`. Of a batch that
-// decompresses to too much it is what the header says.
-Result<std::optional<TimestampOffset>> latest_in_batch(const record::BatchHeader& header, BytesView bytes,
-                                                       int64_t than_ms, Offset start) {
-  std::optional<TimestampOffset> latest;
-  const TimestampOffset of_header{std::max(header.base_offset, start), header.max_timestamp_ms};
-  if (header.attributes & record::kLogAppendTimeBit) return std::optional(of_header);
+// The record of a batch that `choose` comes to choose, as it is shown those at or after `start` until it answers false.
+// A batch of which all have one time, or that decompresses to too much, is chosen whole.
+template <typename Choose>
+Result<std::optional<TimestampOffset>> choose_in_batch(const record::BatchHeader& header, BytesView bytes, Offset start,
+                                                       Choose choose) {
+  if (header.attributes & record::kLogAppendTimeBit) return std::optional(whole_batch(header, start));
+  std::optional<TimestampOffset> chosen;
   ASSIGN_OR_RETURN(auto batch, record::Batch::parse_trusted(SharedBytes(nullptr, bytes)));
   record::RecordReader reader(batch, kDecompressedBytesMax);
   while (const record::RecordView* record = reader.next()) {
-    if (record->offset < start || record->timestamp_ms <= than_ms) continue;
-    latest = TimestampOffset{record->offset, record->timestamp_ms};
-    than_ms = record->timestamp_ms;
+    if (record->offset >= start && !choose(TimestampOffset{record->offset, record->timestamp_ms}, chosen))
+      return chosen;
   }
-  if (reader.status().ok()) return latest;
+  if (reader.status().ok()) return chosen;
   if (reader.status().error().code != ErrorCode::kTooLarge) return reader.status().error();
-  return std::optional(of_header);
+  return std::optional(whole_batch(header, start));
+}
+
+// The first record of a batch at or after both `timestamp_ms` and `start`.
+Result<std::optional<TimestampOffset>> find_in_batch(const record::BatchHeader& header, BytesView bytes,
+                                                     int64_t timestamp_ms, Offset start) {
+  return choose_in_batch(header, bytes, start, [&](TimestampOffset record, auto& chosen) {
+    if (record.timestamp_ms >= timestamp_ms) chosen = record;
+    return !chosen;
+  });
+}
+
+// The first of the records at or after `start` with the latest time, if that is later than `than_ms`.
+Result<std::optional<TimestampOffset>> latest_in_batch(const record::BatchHeader& header, BytesView bytes,
+                                                       int64_t than_ms, Offset start) {
+  return choose_in_batch(header, bytes, start, [&](TimestampOffset record, auto& chosen) {
+    if (record.timestamp_ms > (chosen ? chosen->timestamp_ms : than_ms)) chosen = record;
+    return true;
+  });
 }
 
 ProducerInfo describe(ProducerId id, const ProducerState& state) {

@@ -205,7 +205,7 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
       }
     }
     waiting_ = server_.wait_budget.admit(bytes);
-    return waiting_.has_value();
+    return waiting_ != nullptr;
   }
 
   void wait() {
@@ -316,7 +316,7 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
   int64_t total_bytes_ = 0;
   int64_t memory_bytes_ = 0;  ///< Of those what is no range of a file.
   int64_t budget_share_ = 0;
-  std::optional<WaitBudget::Charge> waiting_;
+  std::unique_ptr<const WaitBudget::Charge> waiting_;
   bool failed_ = false;
   std::shared_ptr<broker::DataWaiter> waiter_;
   std::unique_ptr<net::EventLoop::Timer> timer_;
