@@ -194,6 +194,27 @@ TEST_F(BufferLimit, ABodyBehindAnotherIsAdmittedByItself) {
   EXPECT_LT(loops_->buffered_bytes(), 8 * kMiB);
 }
 
+/// Though the parser took each of their lines.
+TEST_F(BufferLimit, HeadersThatNeverEndMakeRoomForOthersToo) {
+  start(512 * kKiB, 100ms);
+  auto server = make_http_server(*loops_, {});
+  ASSERT_TRUE(server->start().ok());
+  std::string lines = "GET / HTTP/1.1\r\n";
+  for (int i = 0; i < 50; ++i) lines += "X: " + std::string(1000, 'h') + "\r\n";
+  std::vector<std::unique_ptr<TestClient>> stalled;
+  for (int i = 0; i < 20; ++i) {
+    stalled.push_back(std::make_unique<TestClient>(server->port()));
+    stalled.back()->send(lines);
+  }
+  while (loops_->buffered_bytes() < 300 * kKiB) std::this_thread::yield();
+  auto other = client();
+  other.send(frame(400 * kKiB, 'b'));
+  EXPECT_EQ(other.read(1), "b");
+  EXPECT_LT(loops_->buffered_bytes(), 600 * kKiB);
+  for (auto& sender : stalled) sender->close();
+  wait_until_held(0);
+}
+
 TEST_F(BufferLimit, WithRoomEnoughNobodyIsClosed) {
   start(2048 * kKiB, 10ms);
   auto large = frame(600 * kKiB, 'a');

@@ -161,9 +161,37 @@ TEST_F(HttpTest, MalformedRequestsAreAnswered400AndTheConnectionCloses) {
     c.send(bad);
     EXPECT_THAT(c.read_all(), StartsWith("HTTP/1.1 400 ")) << bad;
   }
+}
+
+TEST_F(HttpTest, AHeaderOverItsLimitsIs431HoweverItArrives) {
+  start();
+  const std::string line = "GET /hello HTTP/1.1\r\nHost: x\r\n", field = "X: " + std::string(1000, 'h') + "\r\n";
+  std::string large_fields, many_fields;
+  for (int i = 0; i < 70; ++i) large_fields += field;
+  for (int i = 0; i < 100; ++i) many_fields += "X: y\r\n";
+  for (const std::string& bad : {"X: " + std::string(100'000, 'h') + "\r\n", large_fields, many_fields}) {
+    auto at_once = client();
+    at_once.send(line + bad + "\r\n");
+    EXPECT_THAT(at_once.read_all(), StartsWith("HTTP/1.1 431 ")) << bad.size();
+    auto in_pieces = client();
+    in_pieces.send(line);
+    for (size_t at = 0; at < bad.size(); at += 1005) in_pieces.send(std::string_view(bad).substr(at, 1005));
+    in_pieces.send("\r\n");
+    EXPECT_THAT(in_pieces.read_all(), StartsWith("HTTP/1.1 431 ")) << bad.size();
+  }
+  EXPECT_THAT(ask(line + large_fields.substr(0, 60 * field.size()) + "\r\n"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(ask(line + many_fields.substr(0, 99 * 6) + "\r\n"), StartsWith("HTTP/1.1 200 "));
+}
+
+TEST_F(HttpTest, TheHeadersLimitsAreOfEachRequest) {
+  start();
+  const std::string field = "X: " + std::string(10'000, 'h') + "\r\n";
+  const std::string request = "POST /echo HTTP/1.1\r\nHost: x\r\n" + field + "Content-Length: 100000\r\n\r\n";
   auto c = client();
-  c.send("GET / HTTP/1.1\r\nX: " + std::string(100'000, 'h') + "\r\n\r\n");
-  EXPECT_THAT(c.read_all(), StartsWith("HTTP/1.1 431 "));
+  for (int i = 0; i < 10; ++i) {
+    c.send(request + std::string(100'000, 'b'));
+    EXPECT_THAT(response(c), StartsWith("HTTP/1.1 200 "));
+  }
 }
 
 TEST_F(HttpTest, ClientThatClosesItsSideStillGetsItsAnswer) {

@@ -12,7 +12,9 @@ namespace {
 namespace http = boost::beast::http;
 using std::chrono::steady_clock;
 
+/// The request line and all fields together.
 constexpr uint32_t kHeaderBytesMax = 64 << 10;
+constexpr size_t kHeaderFieldsMax = 100;
 /// Response bytes that wait for a slow reader before its next request is taken up.
 constexpr size_t kQueuedResponseBytesMax = 1 << 20;
 /// Bodies up to this are sent together with their header.
@@ -109,8 +111,10 @@ size_t HttpSession::on_bytes(BytesView bytes) {
 }
 
 Session::Collected HttpSession::collected() const {
-  if (!parser_ || parser_->get().body().empty()) return {};
-  return {parser_->get().body().size(), parser_->content_length().value_or(site_.options.body_bytes_max), requests_};
+  if (!parser_) return {};
+  size_t bytes = header_bytes_ + parser_->get().body().size();
+  if (!parser_->is_header_done()) return {bytes, 0, requests_};
+  return {bytes, header_bytes_ + parser_->content_length().value_or(site_.options.body_bytes_max), requests_};
 }
 
 void HttpSession::on_drained() {
@@ -122,13 +126,16 @@ void HttpSession::on_drained() {
 
 size_t HttpSession::parse(BytesView bytes) {
   if (!parser_) begin_request();
+  bool in_header = !parser_->is_header_done();
+  if (in_header) bytes = bytes.first(std::min(bytes.size(), kHeaderBytesMax - header_bytes_));
   boost::system::error_code error;
   size_t used = parser_->put(boost::asio::buffer(bytes.data(), bytes.size()), error);
   if (error == http::error::need_more) error = {};
+  if (in_header && !error && !count_header(bytes.size(), used)) error = http::error::header_limit;
   if (error == http::error::body_limit) {
     fail(413, fmt::format("the body is over the limit of {} bytes", site_.options.body_bytes_max));
   } else if (error == http::error::header_limit) {
-    fail(431, fmt::format("the header is over the limit of {} bytes", kHeaderBytesMax));
+    fail(431, fmt::format("the header is over the limit of {} bytes or {} fields", kHeaderBytesMax, kHeaderFieldsMax));
   } else if (error) {
     fail(400, "not a valid HTTP/1.1 request: " + error.message());
   } else if (parser_->is_done()) {
@@ -146,7 +153,17 @@ void HttpSession::begin_request() {
   parser_->header_limit(kHeaderBytesMax);
   parser_->body_limit(site_.options.body_bytes_max);
   expectation_answered_ = false;
+  header_bytes_ = 0;
   since_ = steady_clock::now();
+}
+
+/// Of `given` bytes the parser took `used`, with what follows the header. False: the header is over its limits. The
+/// parser's own limit is one of what it is given at once.
+bool HttpSession::count_header(size_t given, size_t used) {
+  bool over = !parser_->is_header_done() && header_bytes_ + given == kHeaderBytesMax;
+  const auto& message = parser_->get();
+  header_bytes_ += used - std::min(used, message.body().size());
+  return !over && std::distance(message.begin(), message.end()) <= static_cast<ptrdiff_t>(kHeaderFieldsMax);
 }
 
 void HttpSession::answer_expectation() {

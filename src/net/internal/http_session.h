@@ -53,6 +53,7 @@ class HttpSession final : public Session {
 
   size_t parse(BytesView bytes);
   void begin_request();
+  bool count_header(size_t given, size_t used);
   void answer_expectation();
   void dispatch();
   void call(HttpRoute& route, HttpRequest request);
@@ -73,6 +74,7 @@ class HttpSession final : public Session {
   bool expectation_answered_ = false;
   bool peer_ended_ = false;
   uint64_t requests_ = 0;
+  size_t header_bytes_ = 0;  ///< Of the request being read, as far as it was parsed.
   TimePoint since_;          ///< The request's first byte, or the end of the one before.
   TimePoint last_progress_;  ///< Of sending.
   TimePoint last_event_;
