@@ -12,13 +12,10 @@
 // --samples=DIRECTORY names what wire/kafka/requests_fuzz.cc wrote as its seeds, of which --seeds=DIRECTORY makes those
 // of this target.
 #include <algorithm>
-#include <condition_variable>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <mutex>
 #include <random>
-#include <thread>
 
 #include "base/fuzzing.h"
 #include "base/logging.h"
@@ -26,6 +23,7 @@
 #include "kafka/api.h"
 #include "kafka/response_queue.h"
 #include "kafka/session.h"
+#include "net/socketless.h"
 #include "os/simulated_file_system.h"
 #include "record/batch_builder.h"
 #include "wire/kafka/messages/00_produce.h"
@@ -37,84 +35,6 @@ constexpr int kInputsPerBroker = 64;
 constexpr int32_t kPartitions = 2;
 /// What a request that waits for the disk may take, before its timers are run.
 constexpr std::chrono::milliseconds kAnswerWait{5};
-
-/// A loop on the fuzzer's thread: run() does what was posted; timers run when they are told to.
-class FuzzLoop final : public net::EventLoop {
- public:
-  void post(Function<void()> task) override {
-    std::lock_guard lock(mutex_);
-    tasks_.push_back(std::move(task));
-    posted_.notify_one();
-  }
-  std::unique_ptr<Timer> after(std::chrono::milliseconds, Function<void()> task) override {
-    auto due = std::make_shared<Function<void()>>(std::move(task));
-    timers_.push_back(due);
-    return std::make_unique<Held>(std::move(due));
-  }
-  void at_iteration_end(Function<void()> task) override { post(std::move(task)); }
-  bool in_loop() const override { return std::this_thread::get_id() == thread_; }
-  size_t index() const override { return 0; }
-
-  /// Runs tasks until `done` says so, or nothing has come for `wait`.
-  template <typename Done>
-  void run(std::chrono::milliseconds wait, Done done) {
-    while (!done()) {
-      std::vector<Function<void()>> tasks;
-      {
-        std::unique_lock lock(mutex_);
-        if (!posted_.wait_for(lock, wait, [&] { return !tasks_.empty(); })) return;
-        tasks.swap(tasks_);
-      }
-      for (auto& task : tasks) task();
-    }
-  }
-  /// Runs what waits for a time, once.
-  void run_timers() {
-    std::vector<std::weak_ptr<Function<void()>>> due;
-    due.swap(timers_);
-    for (auto& timer : due) {
-      if (auto task = timer.lock()) (*task)();
-    }
-  }
-
- private:
-  class Held final : public Timer {
-   public:
-    explicit Held(std::shared_ptr<Function<void()>> task) : task_(std::move(task)) {}
-
-   private:
-    std::shared_ptr<Function<void()>> task_;
-  };
-
-  const std::thread::id thread_ = std::this_thread::get_id();
-  std::mutex mutex_;
-  std::condition_variable posted_;
-  std::vector<Function<void()>> tasks_;
-  std::vector<std::weak_ptr<Function<void()>>> timers_;
-};
-
-/// A connection whose peer reads everything at once.
-class FuzzConnection final : public net::Connection {
- public:
-  explicit FuzzConnection(net::EventLoop& loop) : loop_(loop) {}
-  net::EventLoop& loop() override { return loop_; }
-  void send(Sendable) override {}
-  void send_copy(BytesView) override {}
-  size_t queued_bytes() const override { return 0; }
-  bool waits_for_memory() const override { return false; }
-  void pause_reading() override { paused = true; }
-  void resume_reading() override { paused = false; }
-  void close() override { closed = true; }
-  void close_now() override { closed = true; }
-  std::string remote_address() const override { return "127.0.0.1:40000"; }
-  std::string local_address() const override { return "127.0.0.1:9092"; }
-
-  bool paused = false;
-  bool closed = false;
-
- private:
-  net::EventLoop& loop_;
-};
 
 /// A broker with a topic, and the server's side of its connections.
 class World {
@@ -132,11 +52,11 @@ class World {
   ~World() {
     server_->blocking.stop();
     broker_.reset();
-    loop_.run(std::chrono::milliseconds(0), [] { return false; });
+    loop_.run();
   }
 
   void serve(BytesView stream) {
-    FuzzConnection connection(loop_);
+    net::SocketlessConnection connection(loop_);
     {
       KafkaSession session(server_, connection);
       size_t used = 0;
@@ -155,17 +75,17 @@ class World {
       if (!connection.closed && session.on_end()) {
         loop_.run(kAnswerWait, [&] { return connection.closed; });
         if (!connection.closed) loop_.run_timers();
-        loop_.run(std::chrono::milliseconds(0), [] { return false; });
+        loop_.run();
       }
       session.on_close();
     }
-    loop_.run(std::chrono::milliseconds(0), [] { return false; });
+    loop_.run();
   }
 
   const wire::kafka::Uuid& topic_id() const { return topic_id_; }
 
  private:
-  FuzzLoop loop_;
+  net::SocketlessLoop loop_;
   os::SimulatedFileSystem disk_;
   flow::MetricsRegistry metrics_;
   std::unique_ptr<broker::Broker> broker_;

@@ -7,6 +7,8 @@
 
 #include "net/internal/http_event_stream.h"
 #include "net/internal/http_route.h"
+#include "net/internal/http_session.h"
+#include "net/socketless.h"
 #include "net/testing.h"
 
 namespace headrace::net {
@@ -103,6 +105,26 @@ TEST_F(HttpTest, ChunkedBodyIsPutTogether) {
               HasSubstr("\r\n\r\nhello world"));
 }
 
+TEST(HttpSession, ChunkedBodyInSingleBytesIsPutTogether) {
+  internal::HttpSite site;
+  auto echo = [](HttpRequest r, HttpReply reply) { reply({.body = r.body}); };
+  site.routes.push_back({"POST", RoutePattern("/echo"), echo, {}});
+  for (std::string_view body : {"0\r\n\r\n", "1\r\nx\r\n0\r\n\r\n", "0\r\nT: y\r\n\r\n"}) {
+    SocketlessLoop loop;
+    SocketlessConnection connection(loop);
+    connection.keeps_sent = true;
+    internal::HttpSessionList sessions;
+    internal::HttpSession session(connection, site, sessions);
+    session.on_bytes(as_bytes("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"));
+    std::string rest;
+    for (char byte : body) {
+      rest += byte;
+      rest.erase(0, session.on_bytes(as_bytes(rest)));
+    }
+    EXPECT_THAT(connection.sent, StartsWith("HTTP/1.1 200 ")) << body;
+  }
+}
+
 TEST_F(HttpTest, BodyOverTheLimitIs413AndTheConnectionCloses) {
   options_.body_bytes_max = 1000;
   start();
@@ -124,6 +146,9 @@ TEST_F(HttpTest, ExpectContinueIsAnsweredBeforeTheBody) {
   EXPECT_THAT(response(c), StartsWith("HTTP/1.1 200 "));
   EXPECT_THAT(ask("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: magic\r\n\r\n"),
               StartsWith("HTTP/1.1 417 "));
+  EXPECT_THAT(ask("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: magic\r\n\r\nok"),
+              StartsWith("HTTP/1.1 417 "));
+  EXPECT_THAT(ask("POST /echo HTTP/1.0\r\nContent-Length: 2\r\nExpect: magic\r\n\r\nok"), StartsWith("HTTP/1.1 200 "));
 }
 
 TEST_F(HttpTest, HeadHasTheLengthOfTheBodyAndNoBody) {

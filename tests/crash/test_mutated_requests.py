@@ -33,6 +33,8 @@ CONNECTIONS = 6
 PATIENCE_S, LISTENING_S = 20, 0.05
 #: Fetch, JoinGroup and SyncGroup may ask to wait, and a Fetch does so for a minute at the most.
 WAITING_APIS, WAITS_S_MAX = {1, 11, 14}, 90
+#: How often the last bytes of a stream come one by one, and how many.
+DRIBBLES, LAST_BYTES = 0.1, 12
 PARTITIONS_MAX, FILES_MAX = 500, 64
 # Well-behaved clients may connect anew.
 CLIENTS_DESCRIPTORS_MAX = 10
@@ -162,6 +164,18 @@ def check_answers(stream, untouched, answers):
     assert answered[:len(untouched)] == untouched, f"{len(untouched)} requests before the first changed one, {len(answered)} answers"
 
 
+def send_all(connection, stream, chance):
+    """At once, or now and then the last bytes one by one."""
+    if chance.random() < DRIBBLES:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(stream[:-LAST_BYTES])
+        for byte in stream[-LAST_BYTES:]:
+            time.sleep(0.001)
+            connection.sendall(bytes([byte]))
+    else:
+        connection.sendall(stream)
+
+
 class Attack:
     """Replays mutated streams, a few at a time, and keeps the last ones for who has to find out."""
 
@@ -203,7 +217,7 @@ class Attack:
         manner = chance.choices(("cut", "ends", "stays"), (1, 7, 2))[0]
         connection.settimeout(PATIENCE_S)
         try:
-            connection.sendall(stream)
+            send_all(connection, stream, chance)
             if manner == "cut":
                 reset(connection)
                 return "cut", answers

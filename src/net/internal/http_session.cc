@@ -17,6 +17,8 @@ constexpr uint32_t kHeaderBytesMax = 64 << 10;
 constexpr size_t kHeaderFieldsMax = 100;
 /// Response bytes that wait for a slow reader before its next request is taken up.
 constexpr size_t kQueuedResponseBytesMax = 1 << 20;
+/// The end of a chunked body is no shorter: "0\r\n\r\n".
+constexpr size_t kChunkedEndBytesMin = 5;
 /// Bodies up to this are sent together with their header.
 constexpr size_t kInlineBodyBytesMax = 4 << 10;
 /// A comment goes to a quiet event stream this often, so that a dead client is noticed.
@@ -127,6 +129,8 @@ void HttpSession::on_drained() {
 size_t HttpSession::parse(BytesView bytes) {
   if (!parser_) begin_request();
   bool in_header = !parser_->is_header_done();
+  // Beast 1.81 asserts that it is given so much of it (mended by its pull request 2861).
+  if (!in_header && parser_->chunked() && bytes.size() < kChunkedEndBytesMin) return 0;
   if (in_header) bytes = bytes.first(std::min(bytes.size(), kHeaderBytesMax - header_bytes_));
   boost::system::error_code error;
   size_t used = parser_->put(boost::asio::buffer(bytes.data(), bytes.size()), error);
@@ -138,10 +142,10 @@ size_t HttpSession::parse(BytesView bytes) {
     fail(431, fmt::format("the header is over the limit of {} bytes or {} fields", kHeaderBytesMax, kHeaderFieldsMax));
   } else if (error) {
     fail(400, "not a valid HTTP/1.1 request: " + error.message());
+  } else if (parser_->is_header_done() && !answer_expectation()) {
+    fail(417, "the only expectation that is met is 100-continue");
   } else if (parser_->is_done()) {
     dispatch();
-  } else if (parser_->is_header_done() && !expectation_answered_) {
-    answer_expectation();
   }
   return used;
 }
@@ -166,13 +170,15 @@ bool HttpSession::count_header(size_t given, size_t used) {
   return !over && std::distance(message.begin(), message.end()) <= static_cast<ptrdiff_t>(kHeaderFieldsMax);
 }
 
-void HttpSession::answer_expectation() {
-  expectation_answered_ = true;
-  auto expect = parser_->get()[http::field::expect];
-  if (expect.empty()) return;
-  if (!boost::beast::iequals(expect, "100-continue"))
-    return fail(417, "the only expectation that is met is 100-continue");
-  connection_.send_copy(as_bytes("HTTP/1.1 100 Continue\r\n\r\n"));
+/// False: the client expects something else than "100 Continue" (RFC 9110, 10.1.1).
+bool HttpSession::answer_expectation() {
+  if (std::exchange(expectation_answered_, true)) return true;
+  const auto& message = parser_->get();
+  auto expect = message[http::field::expect];
+  if (expect.empty() || message.version() < 11) return true;
+  if (!boost::beast::iequals(expect, "100-continue")) return false;
+  if (!parser_->is_done()) connection_.send_copy(as_bytes("HTTP/1.1 100 Continue\r\n\r\n"));
+  return true;
 }
 
 // Answering.

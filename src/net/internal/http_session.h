@@ -54,7 +54,7 @@ class HttpSession final : public Session {
   size_t parse(BytesView bytes);
   void begin_request();
   bool count_header(size_t given, size_t used);
-  void answer_expectation();
+  bool answer_expectation();
   void dispatch();
   void call(HttpRoute& route, HttpRequest request);
   void start_events(HttpRoute& route, HttpRequest request);
