@@ -203,6 +203,30 @@ TEST_F(MqttIngestTest, QosTwoIsKeptOnceUntilItIsReleased) {
   EXPECT_EQ(bus_.stored().size(), 2u);
 }
 
+TEST_F(MqttIngestTest, WhatAClientMakesTheServerKeepCountsAsMemory) {
+  start();
+  auto small = client({.client_id = "small", .will = Will{.topic = "cabs/1/telemetry", .payload = "gone"}});
+  EXPECT_EQ(loops_->buffered_bytes(), 0u);
+  const std::string payload(60'000, 'w');
+  auto large = client({.client_id = "large", .will = Will{.topic = "cabs/1/telemetry", .payload = payload}});
+  large.send(bytes_of(Pingreq{}));
+  EXPECT_EQ(large.read(2), bytes_of(Pingresp{}));
+  EXPECT_GE(loops_->buffered_bytes(), payload.size());
+  large.close();
+  while (loops_->buffered_bytes() > 0) std::this_thread::yield();
+
+  for (uint16_t id = 1; id <= 1000; ++id) {
+    small.send(bytes_of(telemetry(id, 2)));
+    EXPECT_EQ(small.read(4), bytes_of(Pubrec{id}));
+  }
+  EXPECT_GE(loops_->buffered_bytes(), 40'000u);
+  for (uint16_t id = 1; id <= 1000; ++id) {
+    small.send(bytes_of(Pubrel{id}));
+    EXPECT_EQ(small.read(4), bytes_of(Pubcomp{id}));
+  }
+  while (loops_->buffered_bytes() > 0) std::this_thread::yield();
+}
+
 TEST_F(MqttIngestTest, SubscriptionsAreRefusedAndSaidSo) {
   start();
   auto c = client();

@@ -52,6 +52,8 @@ class Session {
     uint64_t number = 0;
   };
   virtual Collected collected() const { return {}; }
+  /// Memory that the session keeps between frames for its peer, where that is more than a few KiB.
+  virtual size_t kept_bytes() const { return 0; }
   /// The peer sends no more but may still read; on_bytes() has seen all that it sent. True keeps the connection until
   /// the session closes it; false closes it after what is queued was sent.
   virtual bool on_end() { return false; }
@@ -106,8 +108,8 @@ class Listener {
 /// What holds for all connections of the loops together.
 struct EventLoopsOptions {
   size_t connections_max = SIZE_MAX;  ///< Of listeners.
-  /// Memory of what was received and not consumed, and of what waits to be sent (internal/buffer_budget.h). From there
-  /// on no frame is begun to be read, and none over 2 MiB from three quarters on.
+  /// Memory of what was received and not consumed, of what sessions keep for their peers, and of what waits to be sent
+  /// (internal/buffer_budget.h). From there on no frame is begun to be read, none over 2 MiB from three quarters on.
   size_t buffer_bytes_max = SIZE_MAX;
   /// A connection that holds memory for which others wait is closed when it moves less than 1 MiB in the first time, or
   /// in the second if it was itself not read from all the while.

@@ -16,6 +16,10 @@ using wire::mqtt::PacketType;
 constexpr size_t kConnectBytesMax = 64 << 10;
 /// Acknowledgements that a client lets pile up before its messages are read no more.
 constexpr size_t kSendQueueBytesMax = 256 << 10;
+/// Not told is what a session of a usual device keeps: its name, a will, a few identifiers.
+constexpr size_t kKeptBytesFree = 4 << 10;
+/// Of an entry of exactly_once_.
+constexpr size_t kIdentifierBytes = 48;
 
 PacketType acknowledgement_of(uint8_t qos) { return qos == 1 ? PacketType::kPuback : PacketType::kPubrec; }
 
@@ -43,6 +47,12 @@ void Session::on_close() {
   if (!connected_) return;
   registry_.release(client_id_, self());
   publish_will();
+}
+
+size_t Session::kept_bytes() const {
+  size_t bytes = client_id_.size() + exactly_once_.size() * kIdentifierBytes;
+  if (will_) bytes += will_->topic.size() + will_->payload.size();
+  return bytes > kKeptBytesFree ? bytes : 0;
 }
 
 template <typename Packet>

@@ -27,6 +27,7 @@ class Session final : public net::Session {
 
   size_t on_bytes(BytesView bytes) override;
   size_t frame_bytes() const override { return frame_bytes_; }
+  size_t kept_bytes() const override;
   void on_drained() override { resume(); }
   void on_close() override;
 

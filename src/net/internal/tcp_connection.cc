@@ -262,7 +262,8 @@ void TcpConnection::account() {
     frame_begun_ = true;
   }
   size_t room = bytes - rest_.size() + rest_.capacity();
-  account(std::max(room, frame_begun_ ? frame_bytes : 0) + queue_.memory_bytes());
+  size_t kept = session_ ? session_->kept_bytes() : 0;
+  account(std::max(room, frame_begun_ ? frame_bytes : 0) + kept + queue_.memory_bytes());
 }
 
 void TcpConnection::account(size_t held) {
