@@ -8,6 +8,8 @@ namespace headrace::log {
 namespace {
 
 constexpr size_t kDecompressedBytesMax = 64 << 20;
+// Batches whose headers tell a time that none of their records has: so many of them are opened for one search.
+constexpr int kOpenedInVainMax = 16;
 
 // What stands for a batch that is not looked into: the first record that may be meant, so that who reads from there
 // misses nothing.
@@ -16,11 +18,13 @@ TimestampOffset whole_batch(const record::BatchHeader& header, Offset start) {
 }
 
 // The record of a batch that `choose` comes to choose, as it is shown those at or after `start` until it answers false.
-// A batch of which all have one time, or that decompresses to too much, is chosen whole.
+// A batch of which all have one time, or that decompresses to too much, is chosen whole, and any when too many were
+// opened in vain.
 template <typename Choose>
 Result<std::optional<TimestampOffset>> choose_in_batch(const record::BatchHeader& header, BytesView bytes, Offset start,
-                                                       Choose choose) {
-  if (header.attributes & record::kLogAppendTimeBit) return std::optional(whole_batch(header, start));
+                                                       int& in_vain, Choose choose) {
+  if (header.attributes & record::kLogAppendTimeBit || in_vain == kOpenedInVainMax)
+    return std::optional(whole_batch(header, start));
   std::optional<TimestampOffset> chosen;
   ASSIGN_OR_RETURN(auto batch, record::Batch::parse_trusted(SharedBytes(nullptr, bytes)));
   record::RecordReader reader(batch, kDecompressedBytesMax);
@@ -28,6 +32,7 @@ Result<std::optional<TimestampOffset>> choose_in_batch(const record::BatchHeader
     if (record->offset >= start && !choose(TimestampOffset{record->offset, record->timestamp_ms}, chosen))
       return chosen;
   }
+  if (reader.status().ok() && !chosen) ++in_vain;
   if (reader.status().ok()) return chosen;
   if (reader.status().error().code != ErrorCode::kTooLarge) return reader.status().error();
   return std::optional(whole_batch(header, start));
@@ -35,8 +40,8 @@ Result<std::optional<TimestampOffset>> choose_in_batch(const record::BatchHeader
 
 // The first record of a batch at or after both `timestamp_ms` and `start`.
 Result<std::optional<TimestampOffset>> find_in_batch(const record::BatchHeader& header, BytesView bytes,
-                                                     int64_t timestamp_ms, Offset start) {
-  return choose_in_batch(header, bytes, start, [&](TimestampOffset record, auto& chosen) {
+                                                     int64_t timestamp_ms, Offset start, int& in_vain) {
+  return choose_in_batch(header, bytes, start, in_vain, [&](TimestampOffset record, auto& chosen) {
     if (record.timestamp_ms >= timestamp_ms) chosen = record;
     return !chosen;
   });
@@ -44,8 +49,8 @@ Result<std::optional<TimestampOffset>> find_in_batch(const record::BatchHeader& 
 
 // The first of the records at or after `start` with the latest time, if that is later than `than_ms`.
 Result<std::optional<TimestampOffset>> latest_in_batch(const record::BatchHeader& header, BytesView bytes,
-                                                       int64_t than_ms, Offset start) {
-  return choose_in_batch(header, bytes, start, [&](TimestampOffset record, auto& chosen) {
+                                                       int64_t than_ms, Offset start, int& in_vain) {
+  return choose_in_batch(header, bytes, start, in_vain, [&](TimestampOffset record, auto& chosen) {
     if (record.timestamp_ms > (chosen ? chosen->timestamp_ms : than_ms)) chosen = record;
     return true;
   });
@@ -75,6 +80,7 @@ Result<std::optional<TimestampOffset>> PartitionLogImpl::offset_for_timestamp(in
 Result<PartitionLogImpl::TimestampSearch> PartitionLogImpl::search_timestamp(int64_t timestamp_ms) {
   std::vector<std::pair<SegmentPtr, uint64_t>> candidates;
   Offset start, watermark;
+  int in_vain = 0;
   {
     std::lock_guard lock(mutex_);
     start = log_start_;
@@ -82,7 +88,7 @@ Result<PartitionLogImpl::TimestampSearch> PartitionLogImpl::search_timestamp(int
     for (const auto& [base, segment] : segments_) candidates.emplace_back(segment, segment->size());
   }
   for (const auto& [segment, limit] : candidates) {
-    auto found = find_in_segment(*segment, timestamp_ms, start, limit);
+    auto found = find_in_segment(*segment, timestamp_ms, start, limit, in_vain);
     if (segment != candidates.back().first) note_read(segment);
     if (was_removed(segment)) return TimestampSearch{.stale = true};
     // Sectors that can't be read are passed over as damaged bytes are.
@@ -96,7 +102,7 @@ Result<PartitionLogImpl::TimestampSearch> PartitionLogImpl::search_timestamp(int
 }
 
 Result<std::optional<TimestampOffset>> PartitionLogImpl::find_in_segment(Segment& segment, int64_t timestamp_ms,
-                                                                         Offset start, uint64_t limit) {
+                                                                         Offset start, uint64_t limit, int& in_vain) {
   ASSIGN_OR_RETURN(TimeIndexEntry latest, segment.max_timestamp());
   if (limit == 0 || latest.timestamp_ms < timestamp_ms) return std::optional<TimestampOffset>();
   ASSIGN_OR_RETURN(SeekPoint from, segment.seek_time(timestamp_ms));
@@ -108,7 +114,7 @@ Result<std::optional<TimestampOffset>> PartitionLogImpl::find_in_segment(Segment
     const record::BatchHeader& header = scanner.header();
     bool empty = header.record_count == 0;  // By compaction.
     if (empty || header.max_timestamp_ms < timestamp_ms || header.last_offset() < start) continue;
-    ASSIGN_OR_RETURN(auto record, find_in_batch(header, scanner.batch(), timestamp_ms, start));
+    ASSIGN_OR_RETURN(auto record, find_in_batch(header, scanner.batch(), timestamp_ms, start, in_vain));
     if (record) return record;
   }
 }
@@ -123,9 +129,10 @@ Result<std::optional<TimestampOffset>> PartitionLogImpl::max_timestamp() {
 Result<PartitionLogImpl::TimestampSearch> PartitionLogImpl::search_latest() {
   ASSIGN_OR_RETURN(LatestTimes latest, latest_times());
   TimestampSearch best{.stale = latest.stale};
+  int in_vain = 0;
   for (const TimedSegment& each : latest.segments) {
     if (best.stale || (best.found && each.latest_ms <= best.found->timestamp_ms)) break;
-    auto found = find_latest(each, latest.start, latest.watermark, best.found ? best.found->timestamp_ms : -1);
+    auto found = find_latest(each, latest.start, latest.watermark, best.found ? best.found->timestamp_ms : -1, in_vain);
     if (each.may_be_released) note_read(each.segment);
     best.stale = was_removed(each.segment);
     if (best.stale) break;
@@ -178,8 +185,8 @@ Result<PartitionLogImpl::LatestTimes> PartitionLogImpl::latest_times() {
 // The first record with the segment's largest time in [start, watermark), if that is later than `than_ms`. Where the
 // record that the index means is not among them (it was deleted, compacted or damaged), the segment is read.
 Result<std::optional<TimestampOffset>> PartitionLogImpl::find_latest(const TimedSegment& in, Offset start,
-                                                                     Offset watermark, int64_t than_ms) {
-  auto indexed = find_in_segment(*in.segment, in.latest_ms, start, in.limit);
+                                                                     Offset watermark, int64_t than_ms, int& in_vain) {
+  auto indexed = find_in_segment(*in.segment, in.latest_ms, start, in.limit, in_vain);
   if (!indexed.ok() && indexed.error().code == ErrorCode::kIo) return std::optional<TimestampOffset>();
   if (!indexed.ok() || (*indexed && (*indexed)->offset < watermark)) return indexed;
   std::optional<TimestampOffset> latest;
@@ -191,7 +198,7 @@ Result<std::optional<TimestampOffset>> PartitionLogImpl::find_latest(const Timed
     const record::BatchHeader& header = scanner.header();
     if (!more || header.base_offset >= watermark) return latest;
     if (header.last_offset() < start || header.record_count == 0 || header.max_timestamp_ms <= than_ms) continue;
-    ASSIGN_OR_RETURN(auto record, latest_in_batch(header, scanner.batch(), than_ms, start));
+    ASSIGN_OR_RETURN(auto record, latest_in_batch(header, scanner.batch(), than_ms, start, in_vain));
     if (!record) continue;
     latest = record;
     than_ms = record->timestamp_ms;

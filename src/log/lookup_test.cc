@@ -86,5 +86,30 @@ TEST_F(LookupTest, TimesThatGoBackwardsAreFoundInOffsetOrder) {
   EXPECT_EQ((*log->offset_for_timestamp(550))->offset.value, 4);
 }
 
+/// A batch of one record at `time_ms` whose header tells that it is of `told_ms`.
+record::Batch lying_batch(int64_t time_ms, int64_t told_ms) {
+  constexpr size_t kMaxTimestampAt = 35;
+  record::Batch honest = make_batch("x", 1, time_ms);
+  Bytes bytes(honest.bytes().view().begin(), honest.bytes().view().end());
+  for (size_t i = 0; i < sizeof(told_ms); ++i)
+    bytes[kMaxTimestampAt + i] = static_cast<uint8_t>(told_ms >> (56 - 8 * i));
+  record::seal(bytes);
+  return *record::Batch::parse_trusted(SharedBytes(std::move(bytes)));
+}
+
+TEST_F(LookupTest, FewBatchesAreOpenedWhoseHeadersTellTimesThatNoRecordHas) {
+  for (int i = 0; i < 10; ++i) ASSERT_OK(append(*log, lying_batch(1000, 9000)));
+  ASSERT_OK(append(*log, make_batch("x", 1, 5000)));
+  ASSERT_OK(log->flush());
+  EXPECT_EQ((*log->offset_for_timestamp(4000))->offset, Offset(10));
+  for (int i = 0; i < 90; ++i) ASSERT_OK(append(*log, lying_batch(1000, 9000)));
+  ASSERT_OK(append(*log, make_batch("x", 1, 8000)));
+  ASSERT_OK(log->flush());
+  auto found = log->offset_for_timestamp(7000);
+  ASSERT_OK(found);
+  EXPECT_EQ((*found)->offset, Offset(17)) << "before the record, so that who reads from there misses nothing";
+  EXPECT_LT((*log->max_timestamp())->offset, Offset(101));
+}
+
 }  // namespace
 }  // namespace headrace::log

@@ -173,8 +173,9 @@ class PartitionLogImpl final : public PartitionLog {
     bool stale = false;
   };
   Result<TimestampSearch> search_timestamp(int64_t timestamp_ms);
+  /// `in_vain` counts the batches of this search that were opened and had nothing.
   Result<std::optional<TimestampOffset>> find_in_segment(Segment& segment, int64_t timestamp_ms, Offset start,
-                                                         uint64_t limit);
+                                                         uint64_t limit, int& in_vain);
   struct TimedSegment {
     SegmentPtr segment;
     uint64_t limit;  ///< Bytes of it that are batches.
@@ -189,7 +190,7 @@ class PartitionLogImpl final : public PartitionLog {
   Result<LatestTimes> latest_times();
   Result<TimestampSearch> search_latest();
   Result<std::optional<TimestampOffset>> find_latest(const TimedSegment& in, Offset start, Offset watermark,
-                                                     int64_t than_ms);
+                                                     int64_t than_ms, int& in_vain);
 
   os::FileSystem& files_;
   os::Clock& clock_;
