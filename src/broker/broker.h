@@ -43,6 +43,7 @@ struct BrokerOptions {
   std::chrono::milliseconds group_session_timeout_min{100};
   std::chrono::milliseconds group_session_timeout_max{1800000};
   size_t group_members_max = 10000;
+  size_t group_metadata_bytes_max = 128 << 20;  ///< Of the members of all groups; less than a batch can hold.
   size_t groups_max = 100000;  ///< Of each kind, and of groups that have offsets; see README.md, Bounds.
   std::chrono::milliseconds consumer_group_session_timeout{45000};    ///< group.consumer.session.timeout.ms
   std::chrono::milliseconds consumer_group_heartbeat_interval{5000};  ///< group.consumer.heartbeat.interval.ms

@@ -89,11 +89,15 @@ void ConsumerGroupMachine::join(JoinGroupRequest request, JoinCallback done) {
   if (!subscription.ok() || !fits(*group, request)) return refuse(Error::kInconsistentProtocol);
   if (is_new) request.member_id = to_string(random_uuid());
   PartitionSet owned = ids_of(subscription->owned, topics_);
+  std::string protocol = request.protocols.front().name;
+  ConsumerMemberInfo told = told_by(request, *subscription);
+  if (Checked refused = check_memory(group, request.member_id, request.group_instance_id, bytes_of(told))) {
+    return refuse(refused->error);
+  }
   Member* member = nullptr;
   if (Error error = find_joining(*group, request, is_new, owned, &member); error != Error::kNone) return refuse(error);
 
-  std::string protocol = request.protocols.front().name;
-  advance(*group, *member, told_by(request, *subscription), owned);
+  advance(*group, *member, std::move(told), owned);
   start_rebalance_timer(*group, *member);
   // Nobody is the leader: every member asks for what the broker assigned.
   JoinGroupAnswer reply{.generation = member->current.epoch,

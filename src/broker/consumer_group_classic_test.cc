@@ -39,7 +39,7 @@ class ConsumerGroupClassicTest : public testing::Test {
   void make() {
     ConsumerGroupOptions options{.session_timeout = 10s, .heartbeat_interval = 100ms, .group_members_max = 3};
     machine_ = std::make_unique<ConsumerGroupMachine>(
-        options, lock_, clock_, *timers_, topics_,
+        options, lock_, memory_, clock_, *timers_, topics_,
         [this](const std::string&, std::vector<StateLog::Entry> records, Function<void(bool)> done) {
           if (hold_store_) {
             held_store_ = std::move(done);
@@ -122,9 +122,9 @@ class ConsumerGroupClassicTest : public testing::Test {
                      member.assigned.clear();
                      if (answer.error != Error::kNone) return;
                      auto assigned = decode_assignment(answer.assignment);
-                     for (const TopicPartition& tp : assigned->partitions) {
-                       EXPECT_EQ(tp.topic, "t");
-                       member.assigned.push_back(tp.partition.value);
+                     for (const NamedPartitions& topic : assigned->partitions) {
+                       EXPECT_EQ(topic.topic, "t");
+                       member.assigned = topic.partitions;
                      }
                    });
     return member.synced.value_or(Error::kNone);
@@ -150,6 +150,7 @@ class ConsumerGroupClassicTest : public testing::Test {
   }
 
   GroupLock lock_;
+  GroupMemory memory_{SIZE_MAX};
   os::ManualClock clock_{1700000000000};
   std::unique_ptr<Timers> timers_ = std::make_unique<Timers>(clock_);
   FakeTopics topics_;

@@ -62,9 +62,15 @@ std::vector<Uuid> resolve(const std::set<std::string>& names, const TopicView& t
 
 }  // namespace
 
-ConsumerGroupMachine::ConsumerGroupMachine(ConsumerGroupOptions options, GroupLock& lock, os::Clock& clock,
-                                           Timers& timers, const TopicView& topics, Store store)
-    : options_(options), lock_(lock), clock_(clock), timers_(timers), topics_(topics), store_(std::move(store)) {}
+ConsumerGroupMachine::ConsumerGroupMachine(ConsumerGroupOptions options, GroupLock& lock, GroupMemory& memory,
+                                           os::Clock& clock, Timers& timers, const TopicView& topics, Store store)
+    : options_(options),
+      lock_(lock),
+      memory_(memory),
+      clock_(clock),
+      timers_(timers),
+      topics_(topics),
+      store_(std::move(store)) {}
 
 ConsumerGroupMachine::~ConsumerGroupMachine() = default;
 
@@ -110,6 +116,8 @@ void ConsumerGroupMachine::advance(Group& group, Member& member, std::optional<C
   flush(group);
 }
 
+void ConsumerGroupMachine::account(Member& member) { member.memory.set(memory_, bytes_of(member.info)); }
+
 /// Whether the member's subscription is another now.
 bool ConsumerGroupMachine::update_member(Group& group, Member& member, std::optional<ConsumerMemberInfo> told) {
   if (!told || *told == member.info) return false;
@@ -118,6 +126,7 @@ bool ConsumerGroupMachine::update_member(Group& group, Member& member, std::opti
   if (!first && (resubscribed || told->assignor != member.info.assignor)) group.bump();
   if (told->classic.has_value() != member.info.classic.has_value()) stop_rebalance_timer(member);
   member.info = *std::move(told);
+  account(member);
   member.info_changed = true;
   return resubscribed;
 }

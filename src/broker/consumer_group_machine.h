@@ -27,6 +27,7 @@
 #include "broker/consumer_group_types.h"
 #include "broker/group_config.h"
 #include "broker/group_lock.h"
+#include "broker/group_memory.h"
 #include "broker/timers.h"
 #include "broker/topic_view.h"
 #include "os/clock.h"
@@ -52,8 +53,8 @@ class ConsumerGroupMachine {
   using HandOver =
       Function<void(const std::string& group_id, StoredConsumerGroup group, std::vector<StateLog::Entry> end)>;
 
-  ConsumerGroupMachine(ConsumerGroupOptions options, GroupLock& lock, os::Clock& clock, Timers& timers,
-                       const TopicView& topics, Store store);
+  ConsumerGroupMachine(ConsumerGroupOptions options, GroupLock& lock, GroupMemory& memory, os::Clock& clock,
+                       Timers& timers, const TopicView& topics, Store store);
   ~ConsumerGroupMachine();
 
   /// Where groups have timeouts of their own, asked under the lock. To be set before the first call; else the options'.
@@ -114,6 +115,8 @@ class ConsumerGroupMachine {
   // What a request may ask for (consumer_group_requests.cc).
   Checked check_request(const ConsumerHeartbeatRequest& request) const;
   static Checked check_epoch(const Member& member, const ConsumerHeartbeatRequest& request);
+  Checked check_memory(const Group* group, const std::string& member_id, const std::optional<std::string>& instance_id,
+                       size_t bytes) const;
   static Checked find_member(Group& group, const std::string& member_id, const std::optional<std::string>& instance_id,
                              Member** member);
   Checked join_or_find(Group& group, const ConsumerHeartbeatRequest& request, Member** member);
@@ -138,6 +141,7 @@ class ConsumerGroupMachine {
   Member& replace_static_member(Group& group, Member& old, const std::string& new_id);
   void advance(Group& group, Member& member, std::optional<ConsumerMemberInfo> told,
                const std::optional<PartitionSet>& owned);
+  void account(Member& member);
   bool update_member(Group& group, Member& member, std::optional<ConsumerMemberInfo> told);
   void refresh_topics(Group& group, bool subscriptions_changed);
   void update_target(Group& group);
@@ -166,6 +170,7 @@ class ConsumerGroupMachine {
 
   const ConsumerGroupOptions options_;
   GroupLock& lock_;
+  GroupMemory& memory_;
   os::Clock& clock_;
   Timers& timers_;
   const TopicView& topics_;

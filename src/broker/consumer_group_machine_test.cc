@@ -18,7 +18,7 @@ class ConsumerGroupMachineTest : public testing::Test {
   void make() {
     ConsumerGroupOptions options{.session_timeout = 1000ms, .heartbeat_interval = 100ms, .group_members_max = 3};
     machine_ = std::make_unique<ConsumerGroupMachine>(
-        options, lock_, clock_, *timers_, topics_,
+        options, lock_, memory_, clock_, *timers_, topics_,
         [this](const std::string&, std::vector<StateLog::Entry> records, Function<void(bool)> done) {
           ++writes_;
           if (store_works_ && !hold_store_) stored_.insert(stored_.end(), records.begin(), records.end());
@@ -82,6 +82,7 @@ class ConsumerGroupMachineTest : public testing::Test {
   GroupState state() { return machine_->describe("g").state; }
 
   GroupLock lock_;
+  GroupMemory memory_{1 << 20};
   os::ManualClock clock_{1700000000000};
   std::unique_ptr<Timers> timers_ = std::make_unique<Timers>(clock_);
   FakeTopics topics_;
@@ -208,6 +209,24 @@ TEST_F(ConsumerGroupMachineTest, TheGroupHasAMaximumOfMembers) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(join(clients[i]), Error::kNone);
   EXPECT_EQ(join(clients[3]), Error::kGroupMaxSizeReached);
   EXPECT_EQ(join(clients[0]), Error::kNone);
+}
+
+TEST_F(ConsumerGroupMachineTest, WhatMembersTellHasALimitInMemory) {
+  Client a{"a"}, b{"b"}, c{"c"};
+  a.topics = b.topics = {std::string(30'000, 'n')};
+  while (a.topics.size() < 20) a.topics.push_back(std::to_string(a.topics.size()) + a.topics.front());
+  EXPECT_EQ(join(a), Error::kNone);
+  while (b.topics.size() < 20) b.topics.push_back("b" + std::to_string(b.topics.size()) + b.topics.front());
+  EXPECT_EQ(join(b), Error::kGroupMaxSizeReached);
+  EXPECT_THAT(b.answer->message, testing::HasSubstr("group_metadata_bytes_max"));
+  EXPECT_EQ(machine_->describe("g").members.size(), 1u);
+  EXPECT_EQ(join(c), Error::kNone) << "there is room for others";
+  EXPECT_EQ(beat(a), Error::kNone) << "who has room keeps it";
+  EXPECT_EQ(send(a, request(a, kLeaveEpoch)), Error::kNone);
+  EXPECT_EQ(join(b), Error::kNone);
+  EXPECT_EQ(send(b, request(b, kLeaveEpoch)), Error::kNone);
+  EXPECT_EQ(send(c, request(c, kLeaveEpoch)), Error::kNone);
+  EXPECT_EQ(memory_.used(), 0u);
 }
 
 TEST_F(ConsumerGroupMachineTest, SilentMembersAreRemovedAndOthersTakeOver) {

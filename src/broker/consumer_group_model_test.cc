@@ -147,8 +147,8 @@ class Model {
     timers_ = std::make_unique<Timers>(clock_);
     lock_ = std::make_unique<GroupLock>();
     machine_ = std::make_unique<ConsumerGroupMachine>(
-        ConsumerGroupOptions{.session_timeout = kSession, .heartbeat_interval = kInterval}, *lock_, clock_, *timers_,
-        topics_, disk_.store());
+        ConsumerGroupOptions{.session_timeout = kSession, .heartbeat_interval = kInterval}, *lock_, memory_, clock_,
+        *timers_, topics_, disk_.store());
     for (const auto& [id, group] : replay(disk_.stored())) machine_->restore(id, group);
   }
 
@@ -341,6 +341,7 @@ class Model {
   FakeTopics topics_;
   Disk disk_;
   std::unique_ptr<GroupLock> lock_;
+  GroupMemory memory_{SIZE_MAX};
   std::unique_ptr<Timers> timers_;
   std::unique_ptr<ConsumerGroupMachine> machine_;
   std::deque<Client> clients_;

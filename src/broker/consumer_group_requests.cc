@@ -35,6 +35,14 @@ ConsumerMemberInfo told_by(const ConsumerHeartbeatRequest& request, ConsumerMemb
   return info;
 }
 
+/// The same, as far as the request tells it.
+size_t bytes_told(const ConsumerHeartbeatRequest& request) {
+  size_t bytes = kMemberBytes + request.client_id.size();
+  if (request.topics) bytes += bytes_of_names(*request.topics);
+  for (const auto* text : {&request.rack_id, &request.regex, &request.assignor}) bytes += *text ? (*text)->size() : 0;
+  return bytes;
+}
+
 }  // namespace
 
 /// A member tells everything of itself when it joins and after an error, and is told its whole assignment then.
@@ -105,6 +113,21 @@ ConsumerGroupMachine::Checked ConsumerGroupMachine::find_member(Group& group, co
   }
   *member = &found->second;
   return std::nullopt;
+}
+
+ConsumerGroupMachine::Checked ConsumerGroupMachine::check_memory(const Group* group, const std::string& member_id,
+                                                                 const std::optional<std::string>& instance_id,
+                                                                 size_t bytes) const {
+  const Member* before = nullptr;
+  if (group) {
+    auto place = instance_id ? group->static_members.find(*instance_id) : group->static_members.end();
+    auto known = group->members.find(place != group->static_members.end() ? place->second : member_id);
+    if (known != group->members.end()) before = &known->second;
+  }
+  if (memory_.has_room(bytes, before ? before->memory.bytes() : 0)) return std::nullopt;
+  return Refusal{Error::kGroupMaxSizeReached,
+                 "What members say of themselves takes all memory that it may "
+                 "(broker.group_metadata_bytes_max)."};
 }
 
 ConsumerGroupMachine::Checked ConsumerGroupMachine::join_or_find(Group& group, const ConsumerHeartbeatRequest& request,
@@ -221,6 +244,9 @@ void ConsumerGroupMachine::heartbeat(ConsumerHeartbeatRequest request, ConsumerH
   Group* group = find_group(request.group_id);
   if (!group && request.member_epoch != kJoinEpoch) {
     return refuse({Error::kGroupIdNotFound, "Group " + request.group_id + " is not a consumer group."});
+  }
+  if (Checked refused = check_memory(group, request.member_id, request.instance_id, bytes_told(request))) {
+    return refuse(*std::move(refused));
   }
   if (!group) {
     if (is_full()) return refuse({Error::kNotAvailable, "There are too many groups."});

@@ -20,6 +20,7 @@ struct ConsumerGroupMachine::Member {
   Timers::Id session_timer = 0;
   Timers::Id rebalance_timer = 0;
   uint64_t rebalance_round = 0;  ///< Tells a late timer from the present one.
+  GroupMemory::Share memory;
 
   // Not stored yet.
   bool info_changed = true;

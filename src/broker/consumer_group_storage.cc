@@ -152,6 +152,7 @@ void ConsumerGroupMachine::restore(const std::string& group_id, const StoredCons
     Member& member = group->members[id];
     member.id = id;
     member.info = *from.info;
+    account(member);
     member.target = from.target;
     CurrentAssignment current = from.current;
     current.assigned = free_ones(current.assigned, group->taken);

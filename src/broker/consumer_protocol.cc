@@ -1,7 +1,6 @@
 #include "broker/consumer_protocol.h"
 
 #include <algorithm>
-#include <map>
 
 #include "broker/schema_cursor.h"
 
@@ -24,12 +23,13 @@ bool skip_user_data(codec::Reader& reader) {
   return size > 0;
 }
 
-std::vector<TopicPartition> read_partitions(codec::Reader& reader) {
-  std::vector<TopicPartition> partitions;
+std::vector<NamedPartitions> read_partitions(codec::Reader& reader) {
+  std::vector<NamedPartitions> partitions;
   for (int32_t topics = read_count(reader, sizeof(int16_t)); topics > 0 && reader.ok(); --topics) {
-    std::string topic = read_string(reader);
+    NamedPartitions& topic = partitions.emplace_back();
+    topic.topic = read_string(reader);
     for (int32_t left = read_count(reader, sizeof(int32_t)); left > 0 && reader.ok(); --left) {
-      partitions.push_back({topic, PartitionId(reader.read<int32_t>())});
+      topic.partitions.push_back(reader.read<int32_t>());
     }
   }
   return partitions;
@@ -54,17 +54,15 @@ Result<ConsumerSubscription> decode_subscription(BytesView bytes) {
   return subscription;
 }
 
-Bytes encode_assignment(int16_t version, const std::vector<TopicPartition>& partitions) {
-  std::map<std::string_view, std::vector<int32_t>> topics;
-  for (const TopicPartition& tp : partitions) topics[tp.topic].push_back(tp.partition.value);
+Bytes encode_assignment(int16_t version, const std::vector<NamedPartitions>& partitions) {
   Bytes out;
   codec::Writer writer(out);
   writer.write(std::min(version, kNewestVersion));
-  writer.write(static_cast<int32_t>(topics.size()));
-  for (const auto& [topic, numbers] : topics) {
-    write_string(writer, topic);
-    writer.write(static_cast<int32_t>(numbers.size()));
-    for (int32_t number : numbers) writer.write(number);
+  writer.write(static_cast<int32_t>(partitions.size()));
+  for (const NamedPartitions& topic : partitions) {
+    write_string(writer, topic.topic);
+    writer.write(static_cast<int32_t>(topic.partitions.size()));
+    for (int32_t partition : topic.partitions) writer.write(partition);
   }
   writer.write<int32_t>(-1);
   return out;

@@ -16,17 +16,23 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "base/ids.h"
 #include "base/result.h"
 
 namespace headrace::broker {
 
 inline constexpr std::string_view kConsumerProtocolType = "consumer";
 
+/// Of one topic: its name once, however many partitions there are.
+struct NamedPartitions {
+  std::string topic;
+  std::vector<int32_t> partitions;
+  friend bool operator==(const NamedPartitions&, const NamedPartitions&) = default;
+};
+
 struct ConsumerSubscription {
   int16_t version = 0;  ///< As the member wrote it; what follows the fields of version 3 is not read.
   std::set<std::string> topics;
-  std::vector<TopicPartition> owned;  ///< What a cooperative member still has; eager ones have given everything up.
+  std::vector<NamedPartitions> owned;  ///< What a cooperative member still has; eager ones have given everything up.
   std::optional<std::string> rack;
 };
 
@@ -34,12 +40,12 @@ struct ConsumerSubscription {
 Result<ConsumerSubscription> decode_subscription(BytesView bytes);
 
 struct ConsumerAssignment {
-  std::vector<TopicPartition> partitions;
+  std::vector<NamedPartitions> partitions;
   bool has_user_data = false;  ///< What an assignor of the client's own says to its members, as Kafka Streams' does.
 };
 
 /// In the newest version that a member who writes subscriptions of `version` reads.
-Bytes encode_assignment(int16_t version, const std::vector<TopicPartition>& partitions);
+Bytes encode_assignment(int16_t version, const std::vector<NamedPartitions>& partitions);
 /// Nothing at all is no partition. kCorrupt: not an assignment.
 Result<ConsumerAssignment> decode_assignment(BytesView bytes);
 

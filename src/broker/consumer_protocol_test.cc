@@ -21,7 +21,7 @@ TEST(ConsumerProtocol, SubscriptionsAreRead) {
   ASSERT_TRUE(read.ok());
   EXPECT_EQ(read->version, 3);
   EXPECT_THAT(read->topics, ElementsAre("t", "u"));
-  EXPECT_THAT(read->owned, ElementsAre(TopicPartition{"t", PartitionId(5)}));
+  EXPECT_THAT(read->owned, ElementsAre(NamedPartitions{"t", {5}}));
   EXPECT_EQ(read->rack, "r");
 }
 
@@ -51,8 +51,25 @@ TEST(ConsumerProtocol, CutOffAndLyingBytesAreRefused) {
   EXPECT_FALSE(decode_assignment(Bytes{0, 1, 0, 0, 0, 1}).ok());
 }
 
+TEST(ConsumerProtocol, ALongNameIsKeptOnceHoweverManyPartitionsItHas) {
+  constexpr int32_t kPartitions = 1 << 20;
+  Bytes bytes;
+  codec::Writer writer(bytes);
+  writer.write<int16_t>(1);
+  writer.write<int32_t>(0);
+  writer.write<int32_t>(-1);
+  writer.write<int32_t>(1);
+  write_string(writer, std::string(INT16_MAX, 'n'));  // 32 GiB, once for each of them.
+  writer.write(kPartitions);
+  bytes.resize(bytes.size() + kPartitions * sizeof(int32_t));
+  auto read = decode_subscription(bytes);
+  ASSERT_TRUE(read.ok());
+  ASSERT_EQ(read->owned.size(), 1u);
+  EXPECT_EQ(read->owned[0].partitions.size(), static_cast<size_t>(kPartitions));
+}
+
 TEST(ConsumerProtocol, AssignmentsAreReadAsWritten) {
-  std::vector<TopicPartition> partitions{{"t", PartitionId(0)}, {"t", PartitionId(2)}, {"u", PartitionId(1)}};
+  std::vector<NamedPartitions> partitions{{"t", {0, 2}}, {"u", {1}}};
   Bytes bytes = encode_assignment(1, partitions);
   EXPECT_EQ(bytes[1], 1);
   EXPECT_EQ(encode_assignment(9, {})[1], 3) << "no version that we don't know";

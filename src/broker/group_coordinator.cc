@@ -18,18 +18,19 @@ GroupCoordinator::GroupCoordinator(const Environment& environment, Topics& topic
     : env_(environment),
       topics_(topics),
       offsets_topic_(std::move(offsets_topic)),
+      group_memory_(environment.options.group_metadata_bytes_max),
       machine_({.initial_rebalance_delay = environment.options.group_initial_rebalance_delay,
                 .session_timeout_min = environment.options.group_session_timeout_min,
                 .session_timeout_max = environment.options.group_session_timeout_max,
                 .group_members_max = environment.options.group_members_max,
                 .groups_max = environment.options.groups_max},
-               group_lock_, environment.clock, timers,
+               group_lock_, group_memory_, environment.clock, timers,
                [this](const StoredGroup& group, Function<void(bool)> done) { store_group(group, std::move(done)); }),
       consumer_groups_({.session_timeout = environment.options.consumer_group_session_timeout,
                         .heartbeat_interval = environment.options.consumer_group_heartbeat_interval,
                         .group_members_max = environment.options.group_members_max,
                         .groups_max = environment.options.groups_max},
-                       group_lock_, environment.clock, timers, topics,
+                       group_lock_, group_memory_, environment.clock, timers, topics,
                        [this](const std::string& id, std::vector<StateLog::Entry> records, Function<void(bool)> done) {
                          write_group(id, std::move(records), std::move(done));
                        }) {}

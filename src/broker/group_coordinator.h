@@ -150,6 +150,7 @@ class GroupCoordinator final : public Groups {
   std::map<std::string, std::vector<Change>> changes_;  ///< Ends of groups, and how they changed their protocol.
   uint64_t next_change_ = 0;
 
+  GroupMemory group_memory_;
   GroupMachine machine_;
   ConsumerGroupMachine consumer_groups_;
 };

@@ -38,9 +38,11 @@ std::string_view to_string(GroupType type) {
   return "unknown";
 }
 
-GroupMachine::GroupMachine(GroupMachineOptions options, GroupLock& lock, os::Clock& clock, Timers& timers, Store store)
+GroupMachine::GroupMachine(GroupMachineOptions options, GroupLock& lock, GroupMemory& memory, os::Clock& clock,
+                           Timers& timers, Store store)
     : options_(options),
       lock_(lock),
+      memory_(memory),
       clock_(clock),
       timers_(timers),
       store_(std::move(store)),
@@ -105,6 +107,33 @@ bool GroupMachine::is_full() {
   return true;
 }
 
+/// Whether what a member would tell has no room beside the rest.
+bool GroupMachine::is_too_much(const Group* group, const JoinGroupRequest& request) {
+  std::string id = request.member_id;
+  if (group && request.group_instance_id) {
+    auto known = group->static_members.find(*request.group_instance_id);
+    if (known != group->static_members.end()) id = known->second;
+  }
+  size_t had = group && group->members.contains(id) ? group->members.at(id).memory.bytes() : 0;
+  size_t bytes = kMemberBytes + request.client_id.size() + bytes_of(request.protocols);
+  return !memory_.has_room(bytes, had);
+}
+
+bool GroupMachine::is_too_much(const std::vector<MemberAssignment>& assignments) {
+  size_t bytes = 0;
+  for (const MemberAssignment& assigned : assignments) bytes += assigned.assignment.size();
+  return !memory_.has_room(bytes);
+}
+
+void GroupMachine::account(Member& member) {
+  size_t told = kMemberBytes + member.client_id.size() + bytes_of(member.protocols);
+  member.memory.set(memory_, told + member.assignment.size() + member.previous_assignment.size());
+}
+
+void GroupMachine::account(Group& group) {
+  for (auto& [id, member] : group.members) account(member);
+}
+
 bool GroupMachine::accepts_new_group(const JoinGroupRequest& request) {
   GroupLock::Section section(lock_);
   return check_join(request) == CoordinatorError::kNone && request.member_id.empty() && !is_full();
@@ -117,6 +146,7 @@ void GroupMachine::join(JoinGroupRequest request, JoinCallback done) {
   };
   if (auto error = check_join(request); error != CoordinatorError::kNone) return refuse(error);
   Group* group = find_group(request.group_id);
+  if (is_too_much(group, request)) return refuse(CoordinatorError::kGroupMaxSizeReached);
   if (!group) {
     if (!request.member_id.empty()) return refuse(CoordinatorError::kUnknownMember);
     if (is_full()) return refuse(CoordinatorError::kNotAvailable);
@@ -177,6 +207,7 @@ void GroupMachine::replace_static_member(Group& group, const std::string& old_id
   Member& member = rename_static_member(group, old_id, new_member_id(request));
   replacement.new_id = member.id;
   member.take(std::move(request));
+  account(member);
   member.joining = std::move(done);
   touch(group, member);
   if (group.state == GroupState::kPreparingRebalance) return maybe_complete_join(group);
@@ -198,6 +229,7 @@ void GroupMachine::on_replacement_stored(const std::string& group_id, const Repl
     answer(member.joining, {.error = CoordinatorError::kNotAvailable});
     Member& old = rename_static_member(*group, replacement.new_id, replacement.old_id);
     old.take(replacement.told);
+    account(old);
     return touch(*group, old);
   }
   JoinGroupAnswer reply = join_answer(*group, member);
@@ -251,6 +283,7 @@ void GroupMachine::add_and_rebalance(Group& group, const std::string& member_id,
 
 void GroupMachine::update_and_rebalance(Group& group, Member& member, JoinGroupRequest& request, JoinCallback done) {
   member.take(std::move(request));
+  account(member);
   // The one that was waiting under this id has given up or is an impostor.
   answer(member.joining, {.error = CoordinatorError::kUnknownMember, .member_id = member.id});
   member.joining = std::move(done);
@@ -282,6 +315,9 @@ void GroupMachine::sync(SyncGroupRequest request, SyncCallback done) {
     case GroupState::kReconciling: return refuse(CoordinatorError::kUnknownMember);
     case GroupState::kPreparingRebalance: return refuse(CoordinatorError::kRebalanceInProgress);
     case GroupState::kCompletingRebalance:
+      if (member->id == group->leader && is_too_much(request.assignments)) {
+        return refuse(CoordinatorError::kGroupMaxSizeReached);
+      }
       answer(member->syncing, SyncGroupAnswer{.error = CoordinatorError::kRebalanceInProgress});
       member->syncing = std::move(done);
       member->synced = true;

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "broker/group_lock.h"
+#include "broker/group_memory.h"
 #include "broker/group_types.h"
 #include "broker/timers.h"
 #include "os/clock.h"
@@ -66,7 +67,8 @@ class GroupMachine {
   /// Stores a group, then calls back with whether that worked. May call back at once.
   using Store = Function<void(StoredGroup, Function<void(bool stored)>)>;
 
-  GroupMachine(GroupMachineOptions options, GroupLock& lock, os::Clock& clock, Timers& timers, Store store);
+  GroupMachine(GroupMachineOptions options, GroupLock& lock, GroupMemory& memory, os::Clock& clock, Timers& timers,
+               Store store);
   ~GroupMachine();
 
   void join(JoinGroupRequest request, JoinCallback done);
@@ -152,11 +154,16 @@ class GroupMachine {
   Group& add_stored(StoredGroup stored);
   Group* find_group(std::string_view id);
   bool is_full();
+  bool is_too_much(const Group* group, const JoinGroupRequest& request);
+  bool is_too_much(const std::vector<MemberAssignment>& assignments);
+  void account(Member& member);
+  void account(Group& group);
   bool forget_if_nobody_came(Group& group);
   std::string new_member_id(const JoinGroupRequest& request);
 
   const GroupMachineOptions options_;
   GroupLock& lock_;
+  GroupMemory& memory_;
   os::Clock& clock_;
   Timers& timers_;
   Store store_;

@@ -248,6 +248,42 @@ TEST_F(GroupMachineTest, ThereIsAMostOfGroups) {
   EXPECT_EQ(join_group("h").error, Error::kMemberIdRequired);
 }
 
+TEST_F(GroupMachineTest, WhatMembersTellHasALimitInMemory) {
+  Client a, b;
+  a.protocols = {{"range", Bytes(600'000)}};
+  join(a);
+  b.protocols = {{"range", Bytes(600'000)}};
+  join(b);
+  EXPECT_EQ(b.joined->error, Error::kGroupMaxSizeReached);
+  EXPECT_EQ(machine_->describe("g").members.size(), 1u);
+  a.protocols = {{"range", Bytes(800'000)}};
+  join(a);
+  EXPECT_EQ(a.joined->error, Error::kNone) << "it takes the place of what it told before";
+  sync(a, {{a.id, Bytes(300'000)}});
+  EXPECT_EQ(a.synced->error, Error::kGroupMaxSizeReached);
+  sync(a, {{a.id, Bytes(100'000)}});
+  EXPECT_EQ(a.synced->error, Error::kNone);
+  EXPECT_GT(memory_.used(), 900'000u);
+  EXPECT_THAT(machine_->leave("g", {{a.id, std::nullopt}}).members, ElementsAre(Error::kNone));
+  EXPECT_EQ(memory_.used(), 0u);
+  join(b);
+  EXPECT_EQ(b.joined->error, Error::kNone);
+  machine_.reset();
+  EXPECT_EQ(memory_.used(), 0u);
+}
+
+TEST_F(GroupMachineTest, WhatIsReadFromTheDiskCountsToo) {
+  Client a;
+  a.protocols = {{"range", Bytes(600'000)}};
+  join(a);
+  sync(a, {{a.id, {1}}});
+  StoredGroup stored = stored_.back();
+  make(quick());
+  EXPECT_EQ(memory_.used(), 0u);
+  machine_->restore(stored);
+  EXPECT_GT(memory_.used(), 600'000u);
+}
+
 TEST_F(GroupMachineTest, TheProtocolThatMostPreferAndAllSupportWins) {
   Client a, b, c;
   a.protocols = {{"range", {1}}, {"sticky", {2}}};

@@ -22,7 +22,7 @@ class GroupMachineTest : public testing::Test {
 
   void make(GroupMachineOptions options) {
     timers_.emplace(clock_);  // Those of a machine that was there before go with it.
-    machine_ = std::make_unique<GroupMachine>(options, lock_, clock_, *timers_,
+    machine_ = std::make_unique<GroupMachine>(options, lock_, memory_, clock_, *timers_,
                                               [this](StoredGroup group, Function<void(bool)> done) {
                                                 stored_.push_back(std::move(group));
                                                 if (hold_store_)
@@ -115,6 +115,7 @@ class GroupMachineTest : public testing::Test {
   }
 
   GroupLock lock_;
+  GroupMemory memory_{1 << 20};
   os::ManualClock clock_{1700000000000};
   std::optional<Timers> timers_;
   std::vector<StoredGroup> stored_;

@@ -1,5 +1,8 @@
 #include "broker/group_migration.h"
 
+#include <algorithm>
+#include <map>
+
 #include "broker/consumer_protocol.h"
 
 namespace headrace::broker {
@@ -42,19 +45,24 @@ Result<Had> partitions_of(const StoredGroup& group, const StoredGroup::Member& m
 
 }  // namespace
 
-PartitionSet ids_of(const std::vector<TopicPartition>& partitions, const TopicView& topics) {
+PartitionSet ids_of(const std::vector<NamedPartitions>& partitions, const TopicView& topics) {
   std::vector<TopicIdPartition> items;
-  for (const TopicPartition& tp : partitions) {
-    if (auto entry = topics.find_entry(tp.topic)) items.push_back({entry->id, tp.partition.value});
+  for (const NamedPartitions& topic : partitions) {
+    auto entry = topics.find_entry(topic.topic);
+    if (!entry) continue;
+    for (int32_t partition : topic.partitions) items.push_back({entry->id, partition});
   }
   return PartitionSet(std::move(items));
 }
 
 Bytes encode_assignment(const ClassicMemberInfo& member, const PartitionSet& partitions, const TopicView& topics) {
-  std::vector<TopicPartition> named;
-  for (const TopicIdPartition& item : partitions) {
-    if (auto name = topics.find_name(item.topic)) named.push_back({*std::move(name), PartitionId(item.partition)});
+  std::map<Uuid, std::vector<int32_t>> by_topic;
+  for (const TopicIdPartition& item : partitions) by_topic[item.topic].push_back(item.partition);
+  std::vector<NamedPartitions> named;
+  for (auto& [id, numbers] : by_topic) {
+    if (auto name = topics.find_name(id)) named.push_back({*std::move(name), std::move(numbers)});
   }
+  std::sort(named.begin(), named.end(), [](const auto& a, const auto& b) { return a.topic < b.topic; });
   auto subscription = decode_subscription(member.protocols.front().metadata);
   return encode_assignment(subscription.ok() ? subscription->version : int16_t{0}, named);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "broker/consumer_group_schema.h"
+#include "broker/consumer_protocol.h"
 #include "broker/group_machine.h"
 #include "broker/topic_view.h"
 
@@ -19,7 +20,7 @@ StoredGroup to_classic_group(const std::string& id, const StoredConsumerGroup& g
                              int64_t now_ms);
 
 /// Without those of topics that are gone.
-PartitionSet ids_of(const std::vector<TopicPartition>& partitions, const TopicView& topics);
+PartitionSet ids_of(const std::vector<NamedPartitions>& partitions, const TopicView& topics);
 /// What SyncGroup gives to a member that has these partitions, in a version that it reads.
 Bytes encode_assignment(const ClassicMemberInfo& member, const PartitionSet& partitions, const TopicView& topics);
 

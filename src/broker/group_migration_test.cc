@@ -172,26 +172,27 @@ class Client {
   /// another's waits for the next rebalance.
   void assign(const std::vector<JoinedMember>& members) {
     size_t share = (kPartitions + members.size() - 1) / members.size();
-    std::map<std::string, std::vector<TopicPartition>> given;
-    std::set<TopicPartition> taken, still_had;
+    std::map<std::string, std::vector<int32_t>> given;
+    std::set<int32_t> taken, still_had;
     for (const JoinedMember& member : members) {
       auto& mine = given[member.member_id];
       auto subscription = decode_subscription(member.metadata);
-      for (const TopicPartition& tp : subscription->owned) {
-        still_had.insert(tp);
-        if (mine.size() < share && taken.insert(tp).second) mine.push_back(tp);
+      for (const NamedPartitions& topic : subscription->owned) {
+        for (int32_t p : topic.partitions) {
+          still_had.insert(p);
+          if (mine.size() < share && taken.insert(p).second) mine.push_back(p);
+        }
       }
     }
     something_left_ = false;
     for (int32_t p = 0; p < kPartitions; ++p) {
-      TopicPartition tp{"t", PartitionId(p)};
-      something_left_ = something_left_ || (still_had.contains(tp) && !taken.contains(tp));
-      if (taken.contains(tp) || still_had.contains(tp)) continue;
+      something_left_ = something_left_ || (still_had.contains(p) && !taken.contains(p));
+      if (taken.contains(p) || still_had.contains(p)) continue;
       auto least = std::min_element(given.begin(), given.end(),
                                     [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
-      least->second.push_back(tp);
+      least->second.push_back(p);
     }
-    for (const auto& [id, partitions] : given) assignments_.push_back({id, encode_assignment(1, partitions)});
+    for (const auto& [id, partitions] : given) assignments_.push_back({id, encode_assignment(1, {{"t", partitions}})});
   }
   void sync(Groups& groups) {
     groups.sync({.group_id = "g",
@@ -214,8 +215,8 @@ class Client {
     if (must_join_) return;
     std::vector<TopicIdPartition> items;
     auto assigned = decode_assignment(answer.assignment);
-    for (const TopicPartition& tp : assigned->partitions) {
-      items.push_back({topic_, tp.partition.value});
+    for (const NamedPartitions& topic : assigned->partitions) {
+      for (int32_t p : topic.partitions) items.push_back({topic_, p});
     }
     PartitionSet given(std::move(items));
     // A cooperative member that had to give something up says so at once; so does a leader that left something over.
@@ -437,7 +438,7 @@ TEST_F(GroupMigration, OnlyConsumersGoOn) {
 
 /// What Kafka Streams and other assignors of their own tell members beside their partitions.
 Bytes assignment_with_user_data() {
-  Bytes bytes = encode_assignment(1, {{"t", PartitionId(0)}});
+  Bytes bytes = encode_assignment(1, {{"t", {0}}});
   bytes.resize(bytes.size() - sizeof(int32_t));
   for (uint8_t byte : {0, 0, 0, 2, 7, 7}) bytes.push_back(byte);
   return bytes;

@@ -91,8 +91,8 @@ class Model {
   void start() {
     timers_ = std::make_unique<Timers>(clock_);
     lock_ = std::make_unique<GroupLock>();
-    machine_ = std::make_unique<GroupMachine>(GroupMachineOptions{.initial_rebalance_delay = 0ms}, *lock_, clock_,
-                                              *timers_, [this](StoredGroup group, Function<void(bool)> done) {
+    machine_ = std::make_unique<GroupMachine>(GroupMachineOptions{.initial_rebalance_delay = 0ms}, *lock_, memory_,
+                                              clock_, *timers_, [this](StoredGroup group, Function<void(bool)> done) {
                                                 pending_.push_back({std::move(group), std::move(done)});
                                               });
     if (stored_) machine_->restore(*stored_);
@@ -261,6 +261,7 @@ class Model {
   os::Random random_;
   os::ManualClock clock_{1700000000000};
   std::unique_ptr<GroupLock> lock_;
+  GroupMemory memory_{SIZE_MAX};
   std::unique_ptr<Timers> timers_;
   std::unique_ptr<GroupMachine> machine_;
   std::deque<Write> pending_;

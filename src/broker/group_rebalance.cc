@@ -158,6 +158,7 @@ void GroupMachine::leader_synced(Group& group, const std::vector<MemberAssignmen
     auto member = group.members.find(assigned.member_id);
     if (member != group.members.end()) member->second.assignment = assigned.assignment;
   }
+  account(group);
   group.storing = true;
   store(group,
         [this, id = group.id, generation = group.generation](bool stored) { on_stored(id, generation, stored); });
@@ -179,6 +180,7 @@ void GroupMachine::on_stored(const std::string& group_id, int32_t generation, bo
     member.told_assignment = true;
     answer(member.syncing, SyncGroupAnswer{.error = CoordinatorError::kNotAvailable});
   }
+  account(*group);
   prepare_rebalance(*group);
 }
 
@@ -348,6 +350,7 @@ GroupMachine::Group& GroupMachine::add_stored(StoredGroup stored) {
     if (member.protocols.empty()) member.protocols = {{stored.protocol.value_or(""), std::move(from.subscription)}};
     member.assignment = std::move(from.assignment);
     member.synced = true;
+    account(member);
     if (member.instance_id) group->static_members[*member.instance_id] = member.id;
     touch(*group, member);
   }

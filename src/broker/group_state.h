@@ -23,6 +23,7 @@ struct GroupMachine::Member {
   bool knows_id = true;       ///< Not while its first join, which named none, waits.
   std::chrono::nanoseconds expires{0};
   Timers::Id session_timer = 0;
+  GroupMemory::Share memory;
 
   /// What the member tells of itself when it joins.
   void take(JoinGroupRequest request) {

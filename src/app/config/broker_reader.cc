@@ -25,6 +25,7 @@ BrokerConfig broker_config(const flow::Options& file) {
   options.group_session_timeout_min = file.duration("group_session_timeout_min");
   options.group_session_timeout_max = file.duration("group_session_timeout_max");
   options.group_members_max = size("group_members_max");
+  options.group_metadata_bytes_max = size("group_metadata_bytes_max");
   options.groups_max = size("groups_max");
   options.consumer_group_session_timeout = file.duration("consumer_group_session_timeout");
   options.consumer_group_heartbeat_interval = file.duration("consumer_group_heartbeat_interval");

@@ -94,15 +94,16 @@ TEST(BrokerSection, ReachesTheEmbeddedBroker) {
 TEST(BrokerSection, LimitsReachTheEmbeddedBroker) {
   TempDirectory folder;
   flow::MetricsRegistry metrics;
-  Config config = load("data: " + folder.path() +
-                       "\nbroker:\n  topic_defaults: {retention.ms: 1d}\n  group_session_timeout_min: 1s\n"
-                       "  group_session_timeout_max: 2s\n  group_members_max: 3\n  groups_max: 4\n"
-                       "  offsets_retention: 5m\n  transaction_timeout_max: 6m\n  transactional_id_expiration: 7s\n"
-                       "  transactional_id_cleanup_interval: 8s\n  transactional_ids_max: 9\n"
-                       "  producer_id_expiration: 10s\n  connection_idle_max: 11s\n  request_bytes_max: 12MiB\n"
-                       "  fetch_bytes_max: 13MiB\n  compaction_memory_max: 14MiB\n"
-                       "  compaction_bytes_per_second_max: 15MiB\n  flush_threads: 16\n"
-                       "  offset_metadata_bytes_max: 17\n  fetch_sessions_max: 18\n");
+  Config config = load(
+      "data: " + folder.path() +
+      "\nbroker:\n  topic_defaults: {retention.ms: 1d}\n  group_session_timeout_min: 1s\n"
+      "  group_session_timeout_max: 2s\n  group_members_max: 3\n  groups_max: 4\n  group_metadata_bytes_max: 19MiB\n"
+      "  offsets_retention: 5m\n  transaction_timeout_max: 6m\n  transactional_id_expiration: 7s\n"
+      "  transactional_id_cleanup_interval: 8s\n  transactional_ids_max: 9\n"
+      "  producer_id_expiration: 10s\n  connection_idle_max: 11s\n  request_bytes_max: 12MiB\n"
+      "  fetch_bytes_max: 13MiB\n  compaction_memory_max: 14MiB\n"
+      "  compaction_bytes_per_second_max: 15MiB\n  flush_threads: 16\n"
+      "  offset_metadata_bytes_max: 17\n  fetch_sessions_max: 18\n");
   EXPECT_EQ(config.broker.connection_idle_max, 11s);
   EXPECT_EQ(config.broker.request_bytes_max, 12u << 20);
   EXPECT_EQ(config.broker.fetch_bytes_max, 13 << 20);
@@ -115,6 +116,7 @@ TEST(BrokerSection, LimitsReachTheEmbeddedBroker) {
   EXPECT_EQ(options.group_session_timeout_max, 2s);
   EXPECT_EQ(options.group_members_max, 3u);
   EXPECT_EQ(options.groups_max, 4u);
+  EXPECT_EQ(options.group_metadata_bytes_max, 19u << 20);
   EXPECT_EQ(options.offsets_retention, 5min);
   EXPECT_EQ(options.transaction_timeout_max, 6min);
   EXPECT_EQ(options.transactional_id_expiration, 7s);
@@ -139,6 +141,7 @@ TEST(BrokerSection, SaysWhatTheBrokerDoesByItself) {
   EXPECT_EQ(options.group_session_timeout_min, own.group_session_timeout_min);
   EXPECT_EQ(options.group_session_timeout_max, own.group_session_timeout_max);
   EXPECT_EQ(options.group_members_max, own.group_members_max);
+  EXPECT_EQ(options.group_metadata_bytes_max, own.group_metadata_bytes_max);
   EXPECT_EQ(options.groups_max, own.groups_max);
   EXPECT_EQ(options.offsets_retention, own.offsets_retention);
   EXPECT_EQ(options.transaction_timeout_max, own.transaction_timeout_max);

@@ -107,6 +107,15 @@ constexpr OptionSpec kBrokerOptions[] = {
      .min = 1,
      .max = 1'000'000,
      .help = "Most members of one group (group.max.size, group.consumer.max.size)."},
+    {.name = "group_metadata_bytes_max",
+     .type = OptionType::kSize,
+     .fallback = "128MiB",
+     .min = 1 << 20,
+     .max = 240 << 20,
+     .help =
+         "Memory of what the members of all groups say of themselves (subscriptions, metadata of their assignors) and "
+         "are assigned; who would take more is refused (GROUP_MAX_SIZE_REACHED). As much again is kept of what is "
+         "written of them."},
     {.name = "groups_max",
      .type = OptionType::kInteger,
      .fallback = "100000",
