@@ -145,6 +145,9 @@ void ConsumerGroupMachine::refresh_topics(Group& group, bool subscriptions_chang
     patterns[*member.info.regex] = fresh ? std::move(known->second) : topics_matching(topics_, *member.info.regex);
   }
   group.patterns = std::move(patterns);
+  size_t bytes = 0;
+  for (const auto& [expression, matching] : group.patterns) bytes += expression.size() + bytes_of_names(matching);
+  group.patterns_memory.set(memory_, bytes);
 
   std::set<std::string_view> names;
   for (const Member* member : group.subscriptions()) {
@@ -229,6 +232,9 @@ void ConsumerGroupMachine::remove_member(Group& group, Member& member) {
   group.removed.insert(member.id);
   group.members.erase(std::string(member.id));
   group.bump();
+  if (!group.members.empty()) return;
+  group.patterns.clear();
+  group.patterns_memory.set(memory_, 0);
 }
 
 GroupTimeouts ConsumerGroupMachine::timeouts_of(const Group& group) {

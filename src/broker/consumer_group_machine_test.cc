@@ -229,6 +229,22 @@ TEST_F(ConsumerGroupMachineTest, WhatMembersTellHasALimitInMemory) {
   EXPECT_EQ(memory_.used(), 0u);
 }
 
+TEST_F(ConsumerGroupMachineTest, WhatRegularExpressionsMatchCountsInMemory) {
+  for (int i = 0; i < 100; ++i) topics_.set(std::string(200, 'x') + std::to_string(i), 1);
+  Client a{"a"}, b{"b"};
+  a.topics = b.topics = {};
+  a.regex = "x.*";
+  b.regex = "x+.*";
+  EXPECT_EQ(join(a), Error::kNone);
+  size_t one = memory_.used();
+  EXPECT_GT(one, 20'000u);
+  EXPECT_EQ(join(b), Error::kNone);
+  EXPECT_GT(memory_.used(), one + 20'000);
+  EXPECT_EQ(send(a, request(a, kLeaveEpoch)), Error::kNone);
+  EXPECT_EQ(send(b, request(b, kLeaveEpoch)), Error::kNone);
+  EXPECT_EQ(memory_.used(), 0u);
+}
+
 TEST_F(ConsumerGroupMachineTest, SilentMembersAreRemovedAndOthersTakeOver) {
   Client a{"a"}, b{"b"};
   join(a);

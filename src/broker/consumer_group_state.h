@@ -50,6 +50,7 @@ struct ConsumerGroupMachine::Group {
 
   /// Regular expression -> topics that it matched when `topics_version` was the broker's. Of the members there are.
   std::map<std::string, std::vector<std::string>> patterns;
+  GroupMemory::Share patterns_memory;
   std::optional<uint64_t> topics_version;  ///< Of the broker's topics, when they were last looked at.
 
   // Not stored yet.

@@ -1,4 +1,5 @@
-// What the members of all groups say of themselves and are assigned, in memory: so many bytes together at the most.
+// What the members of all groups say of themselves and are assigned, in memory: so many bytes together at the most. What
+// their regular expressions match counts too, but is refused to nobody who has a place.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +21,7 @@ inline size_t bytes_of(const std::vector<GroupProtocol>& protocols) {
   return bytes;
 }
 
-/// Each name in a tree's node of its own.
+/// Each in a tree's node of its own.
 template <typename Names>
 size_t bytes_of_names(const Names& names) {
   size_t bytes = 0;
