@@ -178,6 +178,22 @@ TEST_F(MqttIngestTest, OneMessageTooLargeForItsTopicDoesNotTakeOthersWithIt) {
   EXPECT_EQ(bus_.stored().size(), 40u);
 }
 
+TEST_F(MqttIngestTest, ABatchIsHalvedUntilOnlyTheMessageThatIsTooLargeIsLeft) {
+  options_.set("in_flight_bytes_max", int64_t{1 << 20});
+  start();
+  bus_.set_batch_bytes_max(100'000);
+  std::string large(99'900, 'x');
+  for (uint16_t round = 1; round <= 20; ++round) {
+    auto c = client();
+    c.send(bytes_of(telemetry(1), telemetry(2),
+                    Publish{.topic = "cabs/17/telemetry", .payload = large, .packet_id = 3, .qos = 1}, telemetry(4)));
+    EXPECT_THAT(c.read_all(), testing::AnyOf("", bytes_of(Puback{1}, Puback{2})));
+    auto next = client();
+    next.send(bytes_of(telemetry(5)));
+    EXPECT_EQ(next.read(4), bytes_of(Puback{5})) << "what is unanswered is counted right";
+  }
+}
+
 TEST_F(MqttIngestTest, QosZeroIsKeptAndNotAnswered) {
   start();
   auto c = client();

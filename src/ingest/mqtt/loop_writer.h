@@ -56,6 +56,8 @@ class LoopWriter {
   void acknowledge(const AckRun& run);
   void reject(const AckRun& run);
   void bytes_added(size_t bytes) { unanswered_bytes_ += bytes; }
+  /// Unanswered bytes that were `before` are `after` now.
+  void bytes_changed(size_t before, size_t after) { unanswered_bytes_ = unanswered_bytes_ - before + after; }
   void bytes_answered(size_t bytes);
   void retrying(const TopicPartition& tp, const Error& error);
   void recovered(const TopicPartition& tp);
