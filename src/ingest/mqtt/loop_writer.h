@@ -93,8 +93,9 @@ class LoopWriter {
   };
 
   TopicLanes* lanes_of(std::string_view topic);
-  Outcome check_topic(TopicLanes& lanes, std::string_view topic, std::string& why);
-  BatchLane& lane(TopicLanes& lanes, std::optional<std::string_view> key);
+  /// What becomes of a message whose topic is missing or not known yet.
+  Outcome without_partitions(TopicLanes& lanes, int32_t partitions, std::string& why);
+  BatchLane& lane(TopicLanes& lanes, int32_t partitions, std::optional<std::string_view> key);
   void add_record(BatchLane& lane, const wire::mqtt::Publish& publish, std::optional<std::string_view> key,
                   bool dead_letter);
   void flush_dirty();
