@@ -220,6 +220,34 @@ TEST_F(SinkRunnerTest, ALetterTooLargeForItsTopicGoesWithoutItsValue) {
   EXPECT_EQ(small.next()->value, "small");
 }
 
+TEST_F(SinkRunnerTest, ALetterThatIsRefusedForGoodGoesWithoutItsHeadersAndItsKey) {
+  record::BatchBuilder builder;
+  record::Header header{"h", "v"};
+  builder.add(1'000, std::string(5'000, 'k'), "value", {&header, 1});
+  bus_.append(kFirst, builder.finish());
+  seen_->answer = [](const SinkRecord&) -> Result<WriteAnswer> { return WriteAnswer{Outcome::kRejected, "no", {}}; };
+  int calls = 0;
+  bus_.set_fault([&](std::string_view call) -> Status {
+    if (call != "produce" || calls >= 3) return {};
+    return Error{++calls < 3 ? ErrorCode::kCorrupt : ErrorCode::kTooLarge, "not such a record"};
+  });
+  auto runner = start();
+  bus_.await_committed("s", kFirst, Offset(1));
+  runner.reset();
+  auto letters = bus_.batches(kLetters);
+  ASSERT_EQ(letters.size(), 1u);
+  record::RecordReader reader(letters[0], 1 << 20);
+  const auto* letter = reader.next();
+  EXPECT_FALSE(letter->key);
+  EXPECT_FALSE(letter->value);
+  std::map<std::string, std::string> found;
+  for (const auto& h : letter->headers) found[std::string(h.key)] = h.value.value_or("");
+  EXPECT_EQ(found["dlq.key.omitted.bytes"], "5000");
+  EXPECT_EQ(found["dlq.value.omitted.bytes"], "5");
+  EXPECT_EQ(found["dlq.source.offset"], "0");
+  EXPECT_FALSE(found.contains("h"));
+}
+
 TEST_F(SinkRunnerTest, AFatalErrorStopsTheSinkVisiblyAndCommitsNothing) {
   bus_.append(kFirst, {"a"});
   seen_->answer = [](const SinkRecord&) -> Result<WriteAnswer> {
