@@ -4,6 +4,7 @@
 #include "ingest/mqtt/pending_messages.h"
 #include "ingest/mqtt/routes.h"
 #include "ingest/testing.h"
+#include "ingest/topic_catalog.h"
 #include "net/http.h"
 #include "net/testing.h"
 #include "wire/mqtt/encode.h"
@@ -369,6 +370,19 @@ TEST_F(MqttIngestTest, TopicsFromTemplatesAreLookedUpAndMissingOnesRefused) {
   EXPECT_EQ(bus_.stored()[0].key, "c");
   c.send(bytes_of(telemetry(3, 1, "to/missing")));
   EXPECT_EQ(c.read_all(), "");
+}
+
+TEST_F(MqttIngestTest, InventedTopicsLeaveRoomForOthers) {
+  start();
+  for (size_t i = 0; i <= TopicCatalog::kTopicsMax; ++i) {
+    auto c = client();
+    c.send(bytes_of(telemetry(1, 1, "to/invented-" + std::to_string(i))));
+    EXPECT_EQ(c.read_all(), "");
+  }
+  bus_.add_topic("fresh", 2);
+  auto c = client();
+  c.send(bytes_of(telemetry(1, 1, "to/fresh")));
+  EXPECT_EQ(c.read(4), bytes_of(Puback{1}));
 }
 
 TEST_F(MqttIngestTest, UnansweredBytesHoldTheReadingBack) {

@@ -102,9 +102,11 @@ LoopWriter::TopicLanes* LoopWriter::lanes_of(std::string_view topic) {
   return &lanes;
 }
 
+/// A missing topic is forgotten, so that the catalog may do so, too: names come from outside.
 LoopWriter::Outcome LoopWriter::without_partitions(TopicLanes& lanes, int32_t partitions, std::string& why) {
   if (partitions == TopicCatalog::kMissing) {
     why = fmt::format("there is no topic \"{}\"", lanes.topic->name);
+    if (lanes.lanes.empty()) topics_.erase(topics_.find(lanes.topic->name));
     return Outcome::kRejected;
   }
   if (!std::exchange(lanes.asked, true)) {
