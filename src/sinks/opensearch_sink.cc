@@ -163,6 +163,7 @@ bool OpenSearchSink::send(std::span<const Document> documents) {
   auto answer = client_.send("POST", path_, "application/x-ndjson", body);
   if (!answer.ok()) {
     trouble_ = destination() + ": " + answer.error().message;
+    if (answer.error().code == ErrorCode::kTooLarge) return split(documents, trouble_);  // An error quotes documents.
     answer_all(documents, Outcome::kRetry, trouble_);
     return false;
   }
@@ -186,7 +187,8 @@ bool OpenSearchSink::send(std::span<const Document> documents) {
   return true;
 }
 
-/// A request that is too large or refused as a whole goes in halves, until the document that is to blame stands alone.
+/// A request that is too large or refused as a whole, or whose answer is too large, goes in halves, until the document
+/// that is to blame stands alone.
 bool OpenSearchSink::split(std::span<const Document> documents, std::string_view answer) {
   if (documents.size() == 1) {
     answer_all(documents, Outcome::kRejected,

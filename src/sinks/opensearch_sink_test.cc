@@ -300,6 +300,17 @@ TEST_F(OpenSearchSinkTest, ARequestTooLargeIsHalvedUntilTheDocumentToBlameStands
   EXPECT_THAT(answers[2].reason, HasSubstr("too large"));
 }
 
+TEST_F(OpenSearchSinkTest, ADocumentWhoseErrorIsTooLongToReadIsRejectedAndTheOthersWritten) {
+  FakeServer server([](const Request& request) {
+    if (request.body.find("bad") == std::string::npos) return all_written(request);
+    return http("200 OK", std::string(65 << 20, 'x'));
+  });
+  auto sink = *make({{"url", server.url()}});
+  auto answers = write(*sink, {"{\"a\":1}", "{\"a\":\"bad\"}", "{\"a\":3}"});
+  EXPECT_EQ(outcomes(answers), "wxw");
+  EXPECT_THAT(answers[1].reason, HasSubstr("its answer is over"));
+}
+
 TEST_F(OpenSearchSinkTest, WholeRequestsAreTriedAgainOnStatusesThatPass) {
   for (const char* status : {"429 Too Many Requests", "500 Oops", "502 Bad Gateway", "503 Unavailable",
                              "401 Unauthorized", "403 Forbidden", "404 Not Found", "301 Moved"}) {
