@@ -148,6 +148,7 @@ void KafkaConsumer::take_message(const rd_kafka_message_t& message, bus::PollRes
   TopicPartition tp{rd_kafka_topic_name(message.rkt), PartitionId(message.partition)};
   auto it = partitions_.find(tp);
   if (it == partitions_.end() || message.offset < it->second.next.value) return;  // Of an earlier assignment.
+  if (!it->second.builder.fits(Offset(message.offset))) finish(tp, it->second, result);
   add_record(it->second, message);
   bytes += message.len + message.key_len;
   if (it->second.builder.bytes() >= kBatchBytesMax) finish(tp, it->second, result);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "console/records_query.h"
 #include "console/testing.h"
 #include "os/clock.h"
 
@@ -150,6 +151,22 @@ TEST_F(ConsoleTest, RecordsOfATopicNewestOrFromAnOffset) {
   EXPECT_EQ(http.get(pattern, {.params = {{"topic", "none"}}}).status, 404);
   EXPECT_EQ(http.get(pattern, {.query = {{"partition", "9"}}, .params = {{"topic", "cabs"}}}).status, 404);
   EXPECT_EQ(http.get(pattern, {.query = {{"limit", "1e9"}}, .params = {{"topic", "cabs"}}}).status, 400);
+}
+
+TEST_F(ConsoleTest, RecordsOfATopicAreBoundedInBytes) {
+  for (int64_t time : {1000, 2000}) bus.append("cabs", 0, time, std::vector<std::string>(80, std::string(60'000, 'x')));
+  auto records = [&](std::map<std::string, std::string> query) {
+    query.insert({{"partition", "0"}, {"limit", "500"}});
+    return http.get("/api/v1/topics/{topic}/records", {.query = query, .params = {{"topic", "cabs"}}}).body;
+  };
+  const std::string newest = records({});
+  EXPECT_LT(newest.size(), RecordsQuery::kAnswerBytesMax + 100'000);
+  EXPECT_THAT(newest, HasSubstr(R"("offset":159,)"));
+  EXPECT_THAT(newest, Not(HasSubstr(R"("offset":0,)")));
+  const std::string from = records({{"offset", "0"}});
+  EXPECT_LT(from.size(), RecordsQuery::kAnswerBytesMax + 100'000);
+  EXPECT_THAT(from, HasSubstr(R"("offset":0,)"));
+  EXPECT_THAT(from, Not(HasSubstr(R"("offset":159,)")));
 }
 
 TEST_F(ConsoleTest, ABusThatIsAwayIsSaid) {

@@ -14,13 +14,6 @@ namespace {
 constexpr std::chrono::seconds kDeadline{2};
 constexpr size_t kDecompressedBytesMax = 64 << 20;
 
-struct Row {
-  int64_t timestamp_ms;
-  int32_t partition;
-  int64_t offset;
-  std::string json;
-};
-
 std::string base64(std::string_view bytes) {
   static constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;
@@ -43,15 +36,47 @@ void write_bytes(JsonWriter& out, std::string_view name, std::optional<std::stri
   }
 }
 
-Row make_row(const TopicPartition& tp, const record::RecordView& record) {
+std::string row_json(const TopicPartition& tp, const record::RecordView& record) {
   JsonWriter out;
   out.begin_object().key("partition").integer(tp.partition.value).key("offset").integer(record.offset.value);
   out.key("timestamp").integer(record.timestamp_ms);
   write_bytes(out, "key", record.key);
   write_bytes(out, "value", record.value);
   if (record.value && record.value->size() > RecordsQuery::kValueBytesMax) out.key("truncated").boolean(true);
-  return {record.timestamp_ms, tp.partition.value, record.offset.value, out.end_object().take()};
+  return out.end_object().take();
 }
+
+/// Records as JSON by their time, those of the same time as they came: `limit` at most, in kAnswerBytesMax. Those from
+/// an offset on come until there is no more room, else newer ones take the place of older ones.
+class Rows {
+ public:
+  explicit Rows(const RecordsQuery& query)
+      : limit_(static_cast<size_t>(query.limit)), newest_(!query.offset.has_value()) {}
+
+  /// Whether nothing more can come in.
+  bool complete() const { return !newest_ && full(); }
+
+  void add(const TopicPartition& tp, const record::RecordView& record) {
+    if (full() && record.timestamp_ms < by_time_.begin()->first) return;
+    auto added = by_time_.emplace(record.timestamp_ms, row_json(tp, record));
+    bytes_ += added->second.size();
+    while (newest_ && over()) {
+      bytes_ -= by_time_.begin()->second.size();
+      by_time_.erase(by_time_.begin());
+    }
+  }
+
+  const std::multimap<int64_t, std::string>& by_time() const { return by_time_; }
+
+ private:
+  bool full() const { return by_time_.size() >= limit_ || bytes_ >= RecordsQuery::kAnswerBytesMax; }
+  bool over() const { return by_time_.size() > limit_ || bytes_ > RecordsQuery::kAnswerBytesMax; }
+
+  const size_t limit_;
+  const bool newest_;
+  std::multimap<int64_t, std::string> by_time_;
+  size_t bytes_ = 0;
+};
 
 /// Where to begin, and up to where: the partition's end as of now.
 struct Span {
@@ -69,33 +94,36 @@ Result<std::map<TopicPartition, Span>> spans(const bus::TopicInfo& topic, const 
   return out;
 }
 
-/// Reads each span, the newest `limit` rows when there are more (the oldest, when an offset was asked for).
-Result<std::vector<Row>> read(bus::Bus& bus, std::map<TopicPartition, Span> spans, const RecordsQuery& query) {
+void add_rows(const bus::FetchedBatch& fetched, const Span& span, Rows& rows) {
+  const record::BatchHeader& header = fetched.batch.header();
+  if (header.last_offset() < span.begin || header.base_offset >= span.end) return;
+  record::RecordReader reader(fetched.batch, kDecompressedBytesMax);
+  while (!rows.complete()) {
+    const record::RecordView* record = reader.next();
+    if (record == nullptr || record->offset >= span.end) return;
+    if (record->offset >= span.begin) rows.add(fetched.tp, *record);
+  }
+}
+
+Result<Rows> read(bus::Bus& bus, std::map<TopicPartition, Span> spans, const RecordsQuery& query) {
   ASSIGN_OR_RETURN(auto consumer, bus.consumer({.client_id = "headrace-console"}));
   std::vector<bus::Position> positions;
   for (const auto& [tp, span] : spans) {
     if (span.begin < span.end) positions.push_back({tp, span.begin});
   }
   size_t open = positions.size();
-  std::vector<Row> rows;
+  Rows rows(query);
   if (open == 0) return rows;
   RETURN_IF_ERROR(consumer->assign(positions));
   const auto deadline = std::chrono::steady_clock::now() + kDeadline;
-  const size_t rows_max = query.offset ? static_cast<size_t>(query.limit) : SIZE_MAX;
-  size_t bytes = 0;
-  while (open > 0 && rows.size() < rows_max && bytes < RecordsQuery::kAnswerBytesMax) {
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0) break;
-    ASSIGN_OR_RETURN(const auto polled, consumer->poll(left));
+  auto left = [&] {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+  };
+  while (open > 0 && !rows.complete() && left().count() > 0) {
+    ASSIGN_OR_RETURN(const auto polled, consumer->poll(left()));
     for (const bus::FetchedBatch& fetched : polled.batches) {
-      const Span& span = spans[fetched.tp];
-      record::RecordReader reader(fetched.batch, kDecompressedBytesMax);
-      while (const record::RecordView* record = reader.next()) {
-        if (record->offset < span.begin || record->offset >= span.end) continue;
-        rows.push_back(make_row(fetched.tp, *record));
-        bytes += rows.back().json.size();
-      }
+      if (rows.complete() || left().count() <= 0) return rows;
+      add_rows(fetched, spans[fetched.tp], rows);
     }
     for (const bus::Position& position : polled.positions) {
       Span& span = spans[position.tp];
@@ -111,15 +139,10 @@ Result<std::vector<Row>> read(bus::Bus& bus, std::map<TopicPartition, Span> span
 Result<std::string> query_records(bus::Bus& bus, const RecordsQuery& query) {
   ASSIGN_OR_RETURN(const bus::TopicInfo topic, bus.admin().topic(query.topic));
   ASSIGN_OR_RETURN(auto wanted, spans(topic, query));
-  ASSIGN_OR_RETURN(auto rows, read(bus, std::move(wanted), query));
-  const auto limit = static_cast<size_t>(query.limit);
-  if (query.offset && rows.size() > limit) rows.resize(limit);
-  std::stable_sort(rows.begin(), rows.end(),
-                   [](const Row& a, const Row& b) { return a.timestamp_ms < b.timestamp_ms; });
-  if (rows.size() > limit) rows.erase(rows.begin(), rows.end() - query.limit);
+  ASSIGN_OR_RETURN(const Rows rows, read(bus, std::move(wanted), query));
   JsonWriter out;
   out.begin_object().key("topic").text(query.topic).key("records").begin_array();
-  for (const Row& row : rows) out.raw(row.json);
+  for (const auto& [time, json] : rows.by_time()) out.raw(json);
   return out.end_array().end_object().take();
 }
 

@@ -22,9 +22,9 @@ struct RecordsQuery {
   int64_t limit = 50;
 };
 
-/// {"topic", "records": [{"partition", "offset", "timestamp", "key", "value", ["key_encoding"|"value_encoding":
-/// "base64"],
-/// ["truncated": true]}...]}, oldest first, at most `limit`. Committed records only. Blocks for up to two seconds.
+/// {"topic", "records": [{"partition", "offset", "timestamp", "key", "value",
+/// ["key_encoding"|"value_encoding": "base64"], ["truncated": true]}...]}, oldest first, at most `limit` and about
+/// kAnswerBytesMax. Committed records only. Blocks for up to two seconds.
 Result<std::string> query_records(bus::Bus& bus, const RecordsQuery& query);
 
 }  // namespace headrace::console

@@ -10,6 +10,37 @@ namespace {
 
 /// A batch of letters is finished when it has this many bytes: half of Kafka's default for the largest batch.
 constexpr size_t kBatchBytesMax = 512 << 10;
+/// Of the reason, in a letter without its value.
+constexpr size_t kReasonBytesMax = 1 << 10;
+
+/// What a topic says to these very bytes, however often it is asked.
+bool refused_for_good(const Status& status) {
+  if (status.ok()) return false;
+  switch (status.error().code) {
+    case ErrorCode::kTooLarge:
+    case ErrorCode::kCorrupt:
+    case ErrorCode::kInvalidArgument:
+    case ErrorCode::kOutOfRange:
+    case ErrorCode::kUnsupported: return true;
+    default: return false;
+  }
+}
+
+/// Adds the letter of `whole` without what is left out, the sizes of that in its place.
+void add_bare_letter(record::BatchBuilder& builder, DeadLetter letter, const record::RecordView& whole, bool with_key,
+                     int64_t now_ms) {
+  const std::string value_bytes = std::to_string(whole.value ? whole.value->size() : 0);
+  const std::string key_bytes = std::to_string(whole.key ? whole.key->size() : 0);
+  record::RecordView bare{whole.offset, whole.timestamp_ms, std::nullopt, std::nullopt, {}};
+  bare.headers.push_back({"dlq.value.omitted.bytes", value_bytes});
+  if (with_key) {
+    bare.key = whole.key;
+  } else {
+    bare.headers.push_back({"dlq.key.omitted.bytes", key_bytes});
+  }
+  letter.message = letter.message.substr(0, kReasonBytesMax);
+  add_dead_letter(builder, letter, bare, now_ms);
+}
 
 }  // namespace
 
@@ -59,11 +90,10 @@ Status DeadLetterWriter::prepare() {
 Status DeadLetterWriter::write(const std::vector<RejectedRecord>& records) {
   if (records.empty()) return {};
   if (auto status = prepare(); !status.ok()) return status.error().in("dead-letter topic " + topic_);
-  Status status = write_some(records.data(), records.size(), true);
-  if (!status.ok() && status.error().code == ErrorCode::kTooLarge) {
+  Status status = write_some(records.data(), records.size(), Omitted::kNothing);
+  if (refused_for_good(status)) {
     for (const RejectedRecord& record : records) {
-      status = write_some(&record, 1, true);
-      if (!status.ok() && status.error().code == ErrorCode::kTooLarge) status = write_some(&record, 1, false);
+      status = write_one(record);
       if (!status.ok()) break;
     }
   }
@@ -72,7 +102,17 @@ Status DeadLetterWriter::write(const std::vector<RejectedRecord>& records) {
   return status.error().in("dead-letter topic " + topic_);
 }
 
-Status DeadLetterWriter::write_some(const RejectedRecord* first, size_t count, bool with_value) {
+/// As whole as the topic takes it.
+Status DeadLetterWriter::write_one(const RejectedRecord& rejected) {
+  Status status;
+  for (Omitted omitted : {Omitted::kNothing, Omitted::kValue, Omitted::kValueAndKey}) {
+    status = write_some(&rejected, 1, omitted);
+    if (!refused_for_good(status)) break;
+  }
+  return status;
+}
+
+Status DeadLetterWriter::write_some(const RejectedRecord* first, size_t count, Omitted omitted) {
   std::map<int32_t, record::BatchBuilder> builders;
   std::vector<record::Batch> batches;
   std::vector<int32_t> partitions;
@@ -82,14 +122,10 @@ Status DeadLetterWriter::write_some(const RejectedRecord* first, size_t count, b
     int32_t partition = rejected.tp->partition.value % partitions_;
     record::BatchBuilder& builder = builders[partition];
     DeadLetter letter{stage_, component_, rejected.code, rejected.reason, rejected.tp};
-    if (with_value) {
+    if (omitted == Omitted::kNothing) {
       add_dead_letter(builder, letter, *rejected.record, now_ms);
     } else {
-      record::RecordView bare = *rejected.record;
-      std::string bytes = std::to_string(bare.value ? bare.value->size() : 0);
-      bare.value.reset();
-      bare.headers = {{"dlq.value.omitted.bytes", bytes}};
-      add_dead_letter(builder, letter, bare, now_ms);
+      add_bare_letter(builder, letter, *rejected.record, omitted == Omitted::kValue, now_ms);
     }
     if (builder.bytes() >= kBatchBytesMax) {
       batches.push_back(builder.finish());

@@ -29,8 +29,9 @@ class DeadLetterWriter {
   ~DeadLetterWriter();
 
   /// On success all letters are acknowledged by the bus. On an error none, some or all of them are in the topic: write
-  /// the same ones again. A record that is too large for the topic goes without its value, with the header
-  /// `dlq.value.omitted.bytes` in its place.
+  /// the same ones again. A record that the topic refuses for good (too large, too many headers) goes without its
+  /// value and its own headers, with the header `dlq.value.omitted.bytes` in their place, and if need be without its
+  /// key, with `dlq.key.omitted.bytes`.
   Status write(const std::vector<RejectedRecord>& records);
   /// Makes a waiting and every later write() return kClosed. From any thread.
   void cancel();
@@ -39,7 +40,10 @@ class DeadLetterWriter {
   struct Pending;
   Status prepare();
   Status produce(std::vector<record::Batch> batches, std::vector<int32_t> partitions);
-  Status write_some(const RejectedRecord* first, size_t count, bool with_value);
+  /// What of a record is left out of its letter.
+  enum class Omitted { kNothing, kValue, kValueAndKey };
+  Status write_one(const RejectedRecord& rejected);
+  Status write_some(const RejectedRecord* first, size_t count, Omitted omitted);
 
   bus::Bus& bus_;
   std::string topic_, stage_, component_;

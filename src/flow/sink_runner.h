@@ -24,10 +24,10 @@ struct SinkRunnerOptions {
   std::vector<std::string> topics;  ///< Topics that do not exist (yet) are waited for.
   bool from_latest = false;  ///< Where to begin in a partition without a committed position: its end, not its start.
   std::string dead_letter_topic{kDefaultDeadLetterTopic};
-  size_t batch_records_max = 5'000;          ///< Records handed to one write().
-  size_t batch_bytes_max = 8 << 20;          ///< Keys and values of one write(), in bytes; one record may exceed it.
-  size_t decompressed_bytes_max = 64 << 20;  ///< What one batch of the log may decompress to.
-  std::chrono::milliseconds linger{50};      ///< How long the first record waits for more.
+  size_t batch_records_max = 5'000;  ///< Records handed to one write().
+  size_t batch_bytes_max = 8 << 20;  ///< Keys, values and headers of one write(), in bytes; one record may exceed it.
+  size_t decompressed_bytes_max = 64 << 20;             ///< What one batch of the log may decompress to.
+  std::chrono::milliseconds linger{50};                 ///< How long the first record waits for more.
   std::chrono::milliseconds discovery_interval{5'000};  ///< How often new topics and partitions are looked for.
   BackoffOptions backoff;
   uint64_t seed = 0;  ///< Of the back-off's jitter; 0: taken from the system.

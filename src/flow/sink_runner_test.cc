@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -219,6 +220,34 @@ TEST_F(SinkRunnerTest, ALetterTooLargeForItsTopicGoesWithoutItsValue) {
   EXPECT_EQ(small.next()->value, "small");
 }
 
+TEST_F(SinkRunnerTest, ALetterThatIsRefusedForGoodGoesWithoutItsHeadersAndItsKey) {
+  record::BatchBuilder builder;
+  record::Header header{"h", "v"};
+  builder.add(1'000, std::string(5'000, 'k'), "value", {&header, 1});
+  bus_.append(kFirst, builder.finish());
+  seen_->answer = [](const SinkRecord&) -> Result<WriteAnswer> { return WriteAnswer{Outcome::kRejected, "no", {}}; };
+  int calls = 0;
+  bus_.set_fault([&](std::string_view call) -> Status {
+    if (call != "produce" || calls >= 3) return {};
+    return Error{++calls < 3 ? ErrorCode::kCorrupt : ErrorCode::kTooLarge, "not such a record"};
+  });
+  auto runner = start();
+  bus_.await_committed("s", kFirst, Offset(1));
+  runner.reset();
+  auto letters = bus_.batches(kLetters);
+  ASSERT_EQ(letters.size(), 1u);
+  record::RecordReader reader(letters[0], 1 << 20);
+  const auto* letter = reader.next();
+  EXPECT_FALSE(letter->key);
+  EXPECT_FALSE(letter->value);
+  std::map<std::string, std::string> found;
+  for (const auto& h : letter->headers) found[std::string(h.key)] = h.value.value_or("");
+  EXPECT_EQ(found["dlq.key.omitted.bytes"], "5000");
+  EXPECT_EQ(found["dlq.value.omitted.bytes"], "5");
+  EXPECT_EQ(found["dlq.source.offset"], "0");
+  EXPECT_FALSE(found.contains("h"));
+}
+
 TEST_F(SinkRunnerTest, AFatalErrorStopsTheSinkVisiblyAndCommitsNothing) {
   bus_.append(kFirst, {"a"});
   seen_->answer = [](const SinkRecord&) -> Result<WriteAnswer> {
@@ -393,6 +422,59 @@ TEST_F(SinkRunnerTest, WritesAreBoundedByRecordsAndByBytes) {
   bus_.await_committed("s", kFirst, Offset(13));
   runner.reset();
   EXPECT_THAT(seen_->sizes, testing::ElementsAre(3, 2));
+}
+
+TEST_F(SinkRunnerTest, WritesAreBoundedByHeaders) {
+  options_.batch_bytes_max = 10'000;
+  record::BatchBuilder builder;
+  std::vector<record::Header> headers(100, {"h", "v"});
+  for (int i = 0; i < 5; ++i) builder.add(1'000, std::nullopt, std::nullopt, headers);
+  bus_.append(kFirst, builder.finish());
+  auto runner = start();
+  bus_.await_committed("s", kFirst, Offset(5));
+  runner.reset();
+  EXPECT_THAT(seen_->sizes, testing::ElementsAre(3, 2));
+}
+
+TEST_F(SinkRunnerTest, BatchesAreDecompressedWhenTheirTurnComes) {
+  options_.batch_records_max = 1;
+  record::BatchBuilder builder(codec::Compression::kZstd);
+  for (int i = 0; i < 64; ++i) {
+    builder.add(1'000, "k", std::string(1 << 20, 'x'));
+    bus_.append(kFirst, builder.finish());
+  }
+  auto allocated = [] { return mallinfo2().uordblks + mallinfo2().hblkhd; };
+  size_t most = 0;
+  seen_->answer = [&](const SinkRecord&) -> Result<WriteAnswer> {
+    most = std::max(most, allocated());
+    return WriteAnswer{};
+  };
+  size_t before = allocated();
+  auto runner = start();
+  bus_.await_committed("s", kFirst, Offset(64));
+  runner.reset();
+  EXPECT_LT(most, before + (16 << 20)) << "64 MiB were fetched at once";
+}
+
+TEST_F(SinkRunnerTest, WritesAreBoundedByWhatTheirBatchesDecompressTo) {
+  options_.decompressed_bytes_max = 2 << 20;
+  options_.batch_bytes_max = 1 << 20;
+  record::BatchBuilder builder(codec::Compression::kZstd);
+  builder.add(1'000, "k", "small");
+  builder.add(1'000, "k", std::string((2 << 20) - 100, 'x'));
+  record::Batch built = builder.finish();
+  Bytes bytes(built.bytes().view().begin(), built.bytes().view().end());
+  record::BatchHeader header = built.header();
+  header.record_count = 1;  // What is behind the first record can't be read.
+  record::write_header(header, bytes);
+  record::seal(bytes);
+  for (int i = 0; i < 8; ++i) bus_.append(kFirst, *record::Batch::parse(SharedBytes(bytes)));
+  auto runner = start();
+  bus_.await_committed("s", kFirst, Offset(16));
+  runner.reset();
+  EXPECT_THAT(seen_->sizes, testing::Each(testing::Le(2u)));
+  EXPECT_EQ(seen_->written.size(), 8u);
+  EXPECT_EQ(metric("headrace_sink_records_rejected_total"), 8);
 }
 
 TEST_F(SinkRunnerTest, PositionsPassMarkersThatAreNoRecords) {

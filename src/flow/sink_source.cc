@@ -12,13 +12,20 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 size_t payload_bytes(const record::RecordView& record) {
-  return (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
+  size_t bytes = (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
+  for (const record::Header& header : record.headers) {
+    bytes += sizeof(header) + header.key.size() + (header.value ? header.value->size() : 0);
+  }
+  return bytes;
 }
 
 }  // namespace
 
 SinkSource::SinkSource(const SinkRunnerOptions& options, bus::Bus& bus, std::unique_ptr<bus::Consumer> consumer)
-    : options_(options), bus_(bus), consumer_(std::move(consumer)) {}
+    : options_(options),
+      bus_(bus),
+      consumer_(std::move(consumer)),
+      kept_bytes_max_(std::max(options.batch_bytes_max, options.decompressed_bytes_max)) {}
 
 /// Behind a deletion it begins anew, from what was committed: a topic that has the name now is another one.
 Status SinkSource::discover() {
@@ -90,9 +97,11 @@ Status SinkSource::commit_begins(const std::string& topic) {
   return begins.empty() ? Status() : commit_ahead(begins);
 }
 
+/// By what it holds, too: a batch may decompress to far more than the records that are taken from it. One batch alone
+/// never fills a chunk that way.
 bool SinkSource::full(const SinkChunk& chunk) const {
   return chunk.records.size() + chunk.undecodable.size() >= options_.batch_records_max ||
-         chunk.bytes >= options_.batch_bytes_max;
+         chunk.bytes >= options_.batch_bytes_max || (chunk.kept_bytes > kept_bytes_max_ && chunk.keep_alive.size() > 1);
 }
 
 Result<SinkChunk> SinkSource::read(std::chrono::milliseconds wait) {
@@ -131,8 +140,7 @@ Status SinkSource::poll(std::chrono::milliseconds wait, SinkChunk& chunk) {
   for (bus::FetchedBatch& fetched : polled->batches) {
     auto it = partitions_.find(fetched.tp);
     if (it == partitions_.end()) continue;
-    record::RecordReader reader(fetched.batch, options_.decompressed_bytes_max);
-    fetched_.push_back(std::make_shared<OpenBatch>(OpenBatch{&it->first, std::move(fetched.batch), std::move(reader)}));
+    fetched_.push_back(std::make_shared<OpenBatch>(OpenBatch{&it->first, std::move(fetched.batch), std::nullopt}));
   }
   fetched_positions_ = std::move(polled->positions);
   return {};
@@ -155,23 +163,26 @@ void SinkSource::take_fetched(SinkChunk& chunk) {
 void SinkSource::take_batch(const std::shared_ptr<OpenBatch>& open, SinkChunk& chunk) {
   const TopicPartition& tp = *open->tp;
   const Offset begin = partitions_.at(tp).read;
+  if (!open->reader) open->reader.emplace(open->batch, options_.decompressed_bytes_max);
   Offset next = begin;
   bool kept = false;
   auto keep = [&] {
-    if (!kept) chunk.keep_alive.push_back(open);
-    kept = true;
+    if (std::exchange(kept, true)) return;
+    chunk.keep_alive.push_back(open);
+    chunk.kept_bytes += open->bytes();
   };
   while (!full(chunk)) {
-    const record::RecordView* record = open->reader.next();
+    const record::RecordView* record = open->reader->next();
     if (record == nullptr) {
-      if (!open->reader.status().ok() && open->batch.header().last_offset() >= next) {
+      if (!open->reader->status().ok() && open->batch.header().last_offset() >= next) {
         keep();
         record::RecordView whole{std::max(next, open->batch.header().base_offset),
                                  open->batch.header().max_timestamp_ms,
                                  std::nullopt,
                                  as_text(open->batch.bytes().view()),
                                  {}};
-        chunk.undecodable.push_back({{&tp, std::move(whole)}, open->reader.status().error().message});
+        chunk.bytes += payload_bytes(whole);
+        chunk.undecodable.push_back({{&tp, std::move(whole)}, open->reader->status().error().message});
       }
       next = std::max(next, open->batch.header().next_offset());
       break;

@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,11 +19,14 @@
 
 namespace headrace::flow {
 
-/// A batch being read; the records of a chunk point into it.
+/// A batch that was fetched, and is decompressed when its turn comes; the records of a chunk point into it.
 struct OpenBatch {
   const TopicPartition* tp;
   record::Batch batch;
-  record::RecordReader reader;
+  std::optional<record::RecordReader> reader;
+
+  /// Memory that it takes, decompressed records included.
+  size_t bytes() const { return batch.size() + (reader ? reader->decompressed_bytes() : 0); }
 };
 
 /// Records to be written together, and where their partitions stand when all of them are answered.
@@ -36,8 +40,9 @@ struct SinkChunk {
   std::vector<Undecodable> undecodable;
   std::map<TopicPartition, Offset> ends;
   std::vector<std::shared_ptr<OpenBatch>> keep_alive;
-  size_t bytes = 0;     ///< Of keys and values.
-  int64_t expired = 0;  ///< Records that retention deleted before they were read.
+  size_t bytes = 0;       ///< Of keys, values and headers.
+  size_t kept_bytes = 0;  ///< Of keep_alive.
+  int64_t expired = 0;    ///< Records that retention deleted before they were read.
 
   bool empty() const { return ends.empty(); }
 };
@@ -84,9 +89,10 @@ class SinkSource {
   const SinkRunnerOptions& options_;
   bus::Bus& bus_;
   std::unique_ptr<bus::Consumer> consumer_;
+  const size_t kept_bytes_max_;
   std::map<TopicPartition, Partition> partitions_;
   std::vector<std::string> missing_;
-  std::deque<std::shared_ptr<OpenBatch>> fetched_;  ///< Bounded by the consumer's fetch_bytes_max: one poll's worth.
+  std::deque<std::shared_ptr<OpenBatch>> fetched_;  ///< One poll's worth, the first one open at most.
   std::vector<bus::Position> fetched_positions_;    ///< Where the partitions stand behind all of fetched_.
   bool assigned_ = true;                            ///< The consumer has all of partitions_.
   bool stale_ = false;                              ///< Of partitions_ some were deleted.

@@ -4,6 +4,7 @@
 #include "ingest/mqtt/pending_messages.h"
 #include "ingest/mqtt/routes.h"
 #include "ingest/testing.h"
+#include "ingest/topic_catalog.h"
 #include "net/http.h"
 #include "net/testing.h"
 #include "wire/mqtt/encode.h"
@@ -176,6 +177,22 @@ TEST_F(MqttIngestTest, OneMessageTooLargeForItsTopicDoesNotTakeOthersWithIt) {
   EXPECT_EQ(good.read(expected.size()), expected);
   EXPECT_EQ(bad.read_all(), "");
   EXPECT_EQ(bus_.stored().size(), 40u);
+}
+
+TEST_F(MqttIngestTest, ABatchIsHalvedUntilOnlyTheMessageThatIsTooLargeIsLeft) {
+  options_.set("in_flight_bytes_max", int64_t{1 << 20});
+  start();
+  bus_.set_batch_bytes_max(100'000);
+  std::string large(99'900, 'x');
+  for (uint16_t round = 1; round <= 20; ++round) {
+    auto c = client();
+    c.send(bytes_of(telemetry(1), telemetry(2),
+                    Publish{.topic = "cabs/17/telemetry", .payload = large, .packet_id = 3, .qos = 1}, telemetry(4)));
+    EXPECT_THAT(c.read_all(), testing::AnyOf("", bytes_of(Puback{1}, Puback{2})));
+    auto next = client();
+    next.send(bytes_of(telemetry(5)));
+    EXPECT_EQ(next.read(4), bytes_of(Puback{5})) << "what is unanswered is counted right";
+  }
 }
 
 TEST_F(MqttIngestTest, QosZeroIsKeptAndNotAnswered) {
@@ -353,6 +370,19 @@ TEST_F(MqttIngestTest, TopicsFromTemplatesAreLookedUpAndMissingOnesRefused) {
   EXPECT_EQ(bus_.stored()[0].key, "c");
   c.send(bytes_of(telemetry(3, 1, "to/missing")));
   EXPECT_EQ(c.read_all(), "");
+}
+
+TEST_F(MqttIngestTest, InventedTopicsLeaveRoomForOthers) {
+  start();
+  for (size_t i = 0; i <= TopicCatalog::kTopicsMax; ++i) {
+    auto c = client();
+    c.send(bytes_of(telemetry(1, 1, "to/invented-" + std::to_string(i))));
+    EXPECT_EQ(c.read_all(), "");
+  }
+  bus_.add_topic("fresh", 2);
+  auto c = client();
+  c.send(bytes_of(telemetry(1, 1, "to/fresh")));
+  EXPECT_EQ(c.read(4), bytes_of(Puback{1}));
 }
 
 TEST_F(MqttIngestTest, UnansweredBytesHoldTheReadingBack) {

@@ -27,12 +27,21 @@ TopicCatalog::~TopicCatalog() {
 std::shared_ptr<TopicCatalog::Topic> TopicCatalog::find(std::string_view name) {
   std::lock_guard lock(mutex_);
   if (auto found = topics_.find(name); found != topics_.end()) return found->second;
+  if (topics_.size() >= kTopicsMax) forget_missing();
   if (topics_.size() >= kTopicsMax) return nullptr;
   auto topic = std::make_shared<Topic>(std::string(name));
   topics_.emplace(topic->name, topic);
   asked_.push_back(topic);
   wake_.notify_all();
   return topic;
+}
+
+/// Not those that somebody holds, who is to hear of it when they appear.
+void TopicCatalog::forget_missing() {
+  std::erase_if(topics_, [](const auto& each) {
+    const auto& topic = each.second;
+    return topic.use_count() == 1 && topic->partitions == kMissing;
+  });
 }
 
 void TopicCatalog::when_known(const std::shared_ptr<Topic>& topic, Function<void()> done) {
@@ -72,10 +81,11 @@ void TopicCatalog::run() {
       next_refresh = steady_clock::now() + kRefreshInterval;
     }
     auto batch = std::exchange(asked_, {});
-    std::vector<std::shared_ptr<Topic>> unanswered;
+    std::vector<std::weak_ptr<Topic>> unanswered;
     lock.unlock();
-    for (auto& topic : batch) {
-      if (!look_up(*topic)) unanswered.push_back(topic);
+    for (const auto& asked : batch) {
+      auto topic = asked.lock();
+      if (topic && !look_up(*topic)) unanswered.push_back(asked);
     }
     release_waiters();
     lock.lock();

@@ -30,7 +30,8 @@ class TopicCatalog {
   explicit TopicCatalog(bus::Admin& admin);
   ~TopicCatalog();
 
-  /// The topic's entry, kUnknown at first. Null when kTopicsMax are known already: names come from outside.
+  /// The topic's entry, kUnknown at first. Names come from outside: where kTopicsMax are known already, missing ones
+  /// that nobody holds are forgotten; null when there are none.
   std::shared_ptr<Topic> find(std::string_view name);
   /// Calls `done` once, when `topic` is no longer kUnknown: at once, or on the catalog's thread. Calls that wait when
   /// the catalog ends are dropped.
@@ -49,6 +50,7 @@ class TopicCatalog {
   };
 
   void run();
+  void forget_missing();
   bool look_up(Topic& topic);
   void release_waiters();
 
@@ -56,7 +58,7 @@ class TopicCatalog {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::map<std::string, std::shared_ptr<Topic>, std::less<>> topics_;
-  std::vector<std::shared_ptr<Topic>> asked_;
+  std::vector<std::weak_ptr<Topic>> asked_;
   std::vector<Waiter> waiters_;
   bool stop_ = false;
   std::thread thread_;

@@ -151,6 +151,8 @@ class RecordReader {
   const Status& status() const { return status_; }
   /// The bytes of the record that next() gave last, its length included, as they stand in the uncompressed batch.
   BytesView raw() const { return raw_; }
+  /// The size of the decompressed copy, 0 where the batch is not compressed.
+  size_t decompressed_bytes() const { return decompressed_.size(); }
 
  private:
   BatchHeader header_;

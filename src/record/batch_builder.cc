@@ -73,7 +73,7 @@ void BatchBuilder::add_at(Offset offset, int64_t timestamp_ms, std::optional<std
     base_timestamp_ms_ = max_timestamp_ms_ = timestamp_ms;
   }
   int64_t offset_delta = offset - base_offset_;
-  CHECK(offset_delta > last_offset_delta_ && offset_delta <= std::numeric_limits<int32_t>::max());
+  CHECK(offset_delta > last_offset_delta_ && fits(offset));
   // Wraps for times that are further apart than an int64 tells; the reader wraps back.
   auto timestamp_delta =
       static_cast<int64_t>(static_cast<uint64_t>(timestamp_ms) - static_cast<uint64_t>(base_timestamp_ms_));

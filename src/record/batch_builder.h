@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -21,10 +22,13 @@ class BatchBuilder {
   /// Adds a record. Timestamps are milliseconds since 1970; the first one becomes the base timestamp.
   void add(int64_t timestamp_ms, std::optional<std::string_view> key, std::optional<std::string_view> value,
            std::span<const Header> headers = {});
-  /// The same at a chosen offset above the last one (compacted or re-read records); offsets are relative to the first.
+  /// The same at a chosen offset above the last one (compacted or re-read records) that fits(); offsets are relative to
+  /// the first.
   void add_at(Offset offset, int64_t timestamp_ms, std::optional<std::string_view> key,
               std::optional<std::string_view> value, std::span<const Header> headers = {});
 
+  /// Whether a record at `offset` may be in this batch: it tells offsets as 32 bits from its first.
+  bool fits(Offset offset) const { return empty() || offset - base_offset_ <= std::numeric_limits<int32_t>::max(); }
   bool empty() const { return count_ == 0; }
   int32_t count() const { return count_; }
   /// Bytes of the uncompressed batch so far, header included.

@@ -190,6 +190,18 @@ TEST(BatchBuilder, KeepsGapsInOffsetsAndStartsAfresh) {
   EXPECT_EQ(reader.next()->offset, Offset(105));
 }
 
+TEST(BatchBuilder, OffsetsFitUpTo32BitsFromTheFirst) {
+  constexpr int64_t kFarthest = 5 + int64_t{std::numeric_limits<int32_t>::max()};
+  BatchBuilder builder;
+  EXPECT_TRUE(builder.fits(Offset(3'000'000'000)));
+  builder.add_at(Offset(5), 1, "a", "1");
+  EXPECT_TRUE(builder.fits(Offset(kFarthest)));
+  EXPECT_FALSE(builder.fits(Offset(kFarthest + 1)));
+  builder.add_at(Offset(kFarthest), 2, "b", "2");
+  EXPECT_EQ(builder.finish().header().last_offset(), Offset(kFarthest));
+  EXPECT_TRUE(builder.fits(Offset(kFarthest + 1)));
+}
+
 TEST(BatchBuilder, RandomRecordsRoundTrip) {
   uint32_t seed = std::random_device{}();
   SCOPED_TRACE("seed " + std::to_string(seed));

@@ -99,7 +99,7 @@ class OpenSearchSink final : public flow::Sink {
   void answer_all(std::span<const Document> documents, Outcome outcome, const std::string& reason,
                   std::chrono::milliseconds retry_after = {});
   void give_up(std::span<const Document> documents);
-  Status ensure_index(const std::string& index, bool& usable);
+  Result<WriteAnswer> ensure_index(const std::string& index);
 
   opensearch::HttpClient client_;
   const opensearch::IndexName index_;
@@ -128,12 +128,8 @@ Status OpenSearchSink::lay_out(std::span<const SinkRecord> records) {
     }
     index.clear();
     index_.append(tp->topic, record.timestamp_ms, index);
-    bool usable = false;
-    RETURN_IF_ERROR(ensure_index(index, usable));
-    if (!usable) {
-      answers_[i] = {Outcome::kRetry, trouble_, {}};
-      continue;
-    }
+    ASSIGN_OR_RETURN(answers_[i], ensure_index(index));
+    if (answers_[i].outcome != Outcome::kWritten) continue;
     size_t begin = body_.size();
     opensearch::append_action(index, *tp, record.offset, body_);
     if (auto status = json_.append_object(*record.value, body_); !status.ok()) {
@@ -147,14 +143,17 @@ Status OpenSearchSink::lay_out(std::span<const SinkRecord> records) {
   return {};
 }
 
-Status OpenSearchSink::ensure_index(const std::string& index, bool& usable) {
-  if (!trouble_.empty()) return {};  // One attempt a write: the next record would only wait for the same time-out.
+/// The answer for a record of `index`: kWritten where the index can take it.
+Result<WriteAnswer> OpenSearchSink::ensure_index(const std::string& index) {
+  // One attempt a write: the next record would only wait for the same time-out.
+  if (!trouble_.empty()) return WriteAnswer{Outcome::kRetry, trouble_, {}};
   auto status = bootstrap_.ensure(client_, index);
-  usable = status.ok();
-  if (status.ok()) return {};
-  trouble_ = destination() + ": " + status.error().message;
-  if (status.error().code == ErrorCode::kInvalidArgument) return Error{ErrorCode::kInvalidArgument, trouble_};
-  return {};
+  if (status.ok()) return WriteAnswer{};
+  std::string reason = destination() + ": " + status.error().message;
+  if (status.error().code == ErrorCode::kInvalidArgument) return Error{ErrorCode::kInvalidArgument, reason};
+  if (status.error().code == ErrorCode::kOutOfSpace) return WriteAnswer{Outcome::kRejected, reason, {}};
+  trouble_ = reason;
+  return WriteAnswer{Outcome::kRetry, trouble_, {}};
 }
 
 /// Sends one request and answers for its documents. False: the server takes nothing now, so the rest can wait too.
@@ -164,6 +163,7 @@ bool OpenSearchSink::send(std::span<const Document> documents) {
   auto answer = client_.send("POST", path_, "application/x-ndjson", body);
   if (!answer.ok()) {
     trouble_ = destination() + ": " + answer.error().message;
+    if (answer.error().code == ErrorCode::kTooLarge) return split(documents, trouble_);  // An error quotes documents.
     answer_all(documents, Outcome::kRetry, trouble_);
     return false;
   }
@@ -187,7 +187,8 @@ bool OpenSearchSink::send(std::span<const Document> documents) {
   return true;
 }
 
-/// A request that is too large or refused as a whole goes in halves, until the document that is to blame stands alone.
+/// A request that is too large or refused as a whole, or whose answer is too large, goes in halves, until the document
+/// that is to blame stands alone.
 bool OpenSearchSink::split(std::span<const Document> documents, std::string_view answer) {
   if (documents.size() == 1) {
     answer_all(documents, Outcome::kRejected,

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <functional>
+#include <limits>
 #include <mutex>
 #include <random>
 #include <thread>
@@ -299,6 +300,17 @@ TEST_F(OpenSearchSinkTest, ARequestTooLargeIsHalvedUntilTheDocumentToBlameStands
   EXPECT_THAT(answers[2].reason, HasSubstr("too large"));
 }
 
+TEST_F(OpenSearchSinkTest, ADocumentWhoseErrorIsTooLongToReadIsRejectedAndTheOthersWritten) {
+  FakeServer server([](const Request& request) {
+    if (request.body.find("bad") == std::string::npos) return all_written(request);
+    return http("200 OK", std::string(65 << 20, 'x'));
+  });
+  auto sink = *make({{"url", server.url()}});
+  auto answers = write(*sink, {"{\"a\":1}", "{\"a\":\"bad\"}", "{\"a\":3}"});
+  EXPECT_EQ(outcomes(answers), "wxw");
+  EXPECT_THAT(answers[1].reason, HasSubstr("its answer is over"));
+}
+
 TEST_F(OpenSearchSinkTest, WholeRequestsAreTriedAgainOnStatusesThatPass) {
   for (const char* status : {"429 Too Many Requests", "500 Oops", "502 Bad Gateway", "503 Unavailable",
                              "401 Unauthorized", "403 Forbidden", "404 Not Found", "301 Moved"}) {
@@ -383,6 +395,26 @@ TEST_F(OpenSearchSinkTest, AnIndexThatCannotBeMadeNowIsTriedOnceAWriteAndARefuse
   auto answers = sink->write({&record, 1});
   ASSERT_FALSE(answers.ok());
   EXPECT_THAT(answers.error().message, HasSubstr("mapper_parsing_exception: no"));
+}
+
+TEST_F(OpenSearchSinkTest, ADayWithoutRoomForItsIndexRejectsItsRecordsAlone) {
+  constexpr std::string_view kFull =
+      R"({"error":{"type":"illegal_argument_exception","reason":"Validation Failed: 1: this action would add [2] )"
+      R"(total shards, but this cluster currently has [1000]/[1000] maximum shards open;"}})";
+  FakeServer server([&](const Request& request) {
+    if (!request.head.starts_with("PUT")) return all_written(request);
+    if (request.head.starts_with("PUT /9999-12-31 ")) return http("400 Bad Request", kFull);
+    return http("200 OK", "{\"acknowledged\":true}");
+  });
+  auto sink = *make({{"url", server.url()}, {"index", "{date}"}, {"geo_point", "location"}});
+  std::vector<flow::SinkRecord> records;
+  for (int64_t time : {int64_t{0}, std::numeric_limits<int64_t>::max(), int64_t{0}}) {
+    records.push_back({&tp_, {Offset(0), time, std::nullopt, "{}", {}}});
+  }
+  auto answers = sink->write(records);
+  ASSERT_TRUE(answers.ok()) << answers.error().message;
+  EXPECT_EQ(outcomes(*answers), "wxw");
+  EXPECT_THAT((*answers)[1].reason, HasSubstr("creating index 9999-12-31: status 400"));
 }
 
 TEST_F(OpenSearchSinkTest, WrongOptionsAreRefusedAtTheStart) {

@@ -37,7 +37,8 @@ void BatchLane::added(SessionRef session, uint64_t number, size_t batch_bytes_ma
 
 void BatchLane::seal() {
   if (open_.empty()) return;
-  sealed_.push_back({open_.finish(), std::exchange(open_runs_, {}), std::exchange(open_bytes_, 0)});
+  sealed_.push_back({open_.finish(), std::exchange(open_runs_, {})});
+  open_bytes_ = 0;
   open_runs_.reserve(sealed_.back().runs.size());
 }
 
@@ -96,14 +97,13 @@ void BatchLane::split_front() {
     if (taken > 0) runs[0].push_back({run.session, run.first, taken});
     if (taken < run.count) runs[1].push_back({run.session, run.first + taken, run.count - taken});
   }
-  size_t first_bytes = halves[0].bytes();
-  CHECK(first_bytes <= whole.bytes);
-  sealed_.push_front({halves[1].finish(), std::move(runs[1]), whole.bytes - first_bytes});
-  sealed_.push_front({halves[0].finish(), std::move(runs[0]), first_bytes});
+  writer_.bytes_changed(whole.batch.size(), halves[0].bytes() + halves[1].bytes());
+  sealed_.push_front({halves[1].finish(), std::move(runs[1])});
+  sealed_.push_front({halves[0].finish(), std::move(runs[0])});
 }
 
 void BatchLane::finish_front() {
-  size_t bytes = sealed_.front().bytes;
+  size_t bytes = sealed_.front().batch.size();
   sealed_.pop_front();
   in_flight_ = false;
   writer_.bytes_answered(bytes);

@@ -56,7 +56,6 @@ class BatchLane {
   struct Sealed {
     record::Batch batch;
     std::vector<AckRun> runs;
-    size_t bytes;
   };
   void seal();
   void produce();

@@ -83,9 +83,10 @@ LoopWriter::Outcome LoopWriter::append(const wire::mqtt::Publish& publish, std::
     why = "too many topics are in use";
     return Outcome::kRejected;
   }
-  Outcome outcome = check_topic(*lanes, routed->topic, why);
-  if (outcome != Outcome::kAppended) return outcome;
-  BatchLane& target = lane(*lanes, routed->key);
+  // Read once: another loop or the catalog may find the topic missing meanwhile.
+  const int32_t partitions = lanes->topic->partitions.load(std::memory_order_relaxed);
+  if (partitions <= 0) return without_partitions(*lanes, partitions, why);
+  BatchLane& target = lane(*lanes, partitions, routed->key);
   add_record(target, publish, routed->key, dead_letter);
   target.added(ref, number, settings_.batch_bytes_max);
   mark_dirty(target);
@@ -101,11 +102,11 @@ LoopWriter::TopicLanes* LoopWriter::lanes_of(std::string_view topic) {
   return &lanes;
 }
 
-LoopWriter::Outcome LoopWriter::check_topic(TopicLanes& lanes, std::string_view topic, std::string& why) {
-  int32_t partitions = lanes.topic->partitions.load(std::memory_order_relaxed);
-  if (partitions > 0) return Outcome::kAppended;
+/// A missing topic is forgotten, so that the catalog may do so, too: names come from outside.
+LoopWriter::Outcome LoopWriter::without_partitions(TopicLanes& lanes, int32_t partitions, std::string& why) {
   if (partitions == TopicCatalog::kMissing) {
-    why = fmt::format("there is no topic \"{}\"", topic);
+    why = fmt::format("there is no topic \"{}\"", lanes.topic->name);
+    if (lanes.lanes.empty()) topics_.erase(topics_.find(lanes.topic->name));
     return Outcome::kRejected;
   }
   if (!std::exchange(lanes.asked, true)) {
@@ -118,8 +119,7 @@ LoopWriter::Outcome LoopWriter::check_topic(TopicLanes& lanes, std::string_view 
   return Outcome::kHold;
 }
 
-BatchLane& LoopWriter::lane(TopicLanes& lanes, std::optional<std::string_view> key) {
-  int32_t partitions = lanes.topic->partitions.load(std::memory_order_relaxed);
+BatchLane& LoopWriter::lane(TopicLanes& lanes, int32_t partitions, std::optional<std::string_view> key) {
   uint32_t partition = key ? static_cast<uint32_t>(bus::partition_for_key(*key, partitions).value)
                            : rotation_ % static_cast<uint32_t>(partitions);
   if (partition >= lanes.lanes.size()) lanes.lanes.resize(partition + 1);

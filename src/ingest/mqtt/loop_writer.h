@@ -56,6 +56,8 @@ class LoopWriter {
   void acknowledge(const AckRun& run);
   void reject(const AckRun& run);
   void bytes_added(size_t bytes) { unanswered_bytes_ += bytes; }
+  /// Unanswered bytes that were `before` are `after` now.
+  void bytes_changed(size_t before, size_t after) { unanswered_bytes_ = unanswered_bytes_ - before + after; }
   void bytes_answered(size_t bytes);
   void retrying(const TopicPartition& tp, const Error& error);
   void recovered(const TopicPartition& tp);
@@ -91,8 +93,9 @@ class LoopWriter {
   };
 
   TopicLanes* lanes_of(std::string_view topic);
-  Outcome check_topic(TopicLanes& lanes, std::string_view topic, std::string& why);
-  BatchLane& lane(TopicLanes& lanes, std::optional<std::string_view> key);
+  /// What becomes of a message whose topic is missing or not known yet.
+  Outcome without_partitions(TopicLanes& lanes, int32_t partitions, std::string& why);
+  BatchLane& lane(TopicLanes& lanes, int32_t partitions, std::optional<std::string_view> key);
   void add_record(BatchLane& lane, const wire::mqtt::Publish& publish, std::optional<std::string_view> key,
                   bool dead_letter);
   void flush_dirty();

@@ -11,6 +11,15 @@ namespace {
 /// Beyond as many index names the oldest knowledge is dropped; asking again costs one request.
 constexpr size_t kKnownIndicesMax = 10'000;
 
+/// Of a cluster that has all the shards it may have; the error's type differs between versions, its text does not.
+constexpr std::string_view kFull = "this action would add [";
+
+/// 400 is said of the name or the mapping, too; anything else an operator can still put right.
+ErrorCode refusal(const HttpAnswer& answer) {
+  if (answer.status != 400) return ErrorCode::kUnavailable;
+  return answer.body.find(kFull) != std::string::npos ? ErrorCode::kOutOfSpace : ErrorCode::kInvalidArgument;
+}
+
 }  // namespace
 
 Result<IndexBootstrap> IndexBootstrap::make(std::string_view mapping, const std::vector<std::string>& geo_points) {
@@ -43,8 +52,7 @@ Status IndexBootstrap::ensure(HttpClient& client, const std::string& index) {
   if (!answer.ok()) return answer.error();
   bool created = answer->status >= 200 && answer->status < 300;
   if (!created && answer->body.find("resource_already_exists_exception") == std::string::npos) {
-    bool wrong = answer->status == 400;  // The name or the mapping; anything else an operator can still put right.
-    return Error{wrong ? ErrorCode::kInvalidArgument : ErrorCode::kUnavailable,
+    return Error{refusal(*answer),
                  fmt::format("creating index {}: status {}: {}", index, answer->status, error_reason(answer->body))};
   }
   if (known_.size() >= kKnownIndicesMax) known_.clear();

@@ -19,7 +19,7 @@ class IndexBootstrap {
   static Result<IndexBootstrap> make(std::string_view mapping, const std::vector<std::string>& geo_points);
 
   /// Creates `index` where it does not exist; remembers that it has. kUnavailable: try again later; kInvalidArgument:
-  /// OpenSearch refuses the name or the mapping.
+  /// OpenSearch refuses the name or the mapping; kOutOfSpace: it has no room for another index.
   Status ensure(HttpClient& client, const std::string& index);
 
  private:
