@@ -182,6 +182,30 @@ TEST(JsonDecoder, DeepAndLongRecordsAreTakenOrRefusedNotCrashedOn) {
   EXPECT_EQ(error_of(*decoder, keys + "\"a\":5}"), "taken");
 }
 
+TEST(Decoder, BytesAreThoseOfTheTextsThatWereTaken) {
+  Schema schema({{"t", Type::kText}, {"_key", Type::kText}});
+  for (Format format : {Format::kJson, Format::kCsv}) {
+    auto decoder = *make_decoder({.format = format, .schema = schema});
+    EXPECT_EQ(decoder->add(record_of(format == Format::kJson ? R"({"t":"four","x":1})" : "four", "key")), nullptr);
+    EXPECT_EQ(decoder->bytes(), 7u);
+    EXPECT_NE(error_of(*decoder, "{\"t\":\"\xff\"}"), "taken");
+    EXPECT_EQ(decoder->bytes(), 7u);
+    decoder->finish();
+    EXPECT_EQ(decoder->bytes(), 0u);
+  }
+}
+
+TEST(Decoder, AnyNumberOfBytesThatAreNotTakenIsTurnedAway) {
+  std::string bad(32 << 20, '\xff');
+  for (Format format : {Format::kJson, Format::kCsv, Format::kRaw}) {
+    auto decoder = *make_decoder({.format = format, .schema = Schema({{"t", Type::kText}})});
+    for (size_t bytes = 0; bytes <= Decoder::kBatchBytesMax; bytes += bad.size()) {
+      ASSERT_NE(error_of(*decoder, bad), "taken");
+    }
+    EXPECT_EQ(decoder->rows(), 0u);
+  }
+}
+
 TEST(Decoder, SchemasThatContradictThemselvesAreRefused) {
   EXPECT_FALSE(make_decoder({.schema = Schema({{"a", Type::kJson}, {"b", Type::kText, true, "a.b"}})}).ok());
   EXPECT_FALSE(make_decoder({.schema = Schema({{"a", Type::kJson}, {"b", Type::kText, true, "a"}})}).ok());

@@ -23,6 +23,8 @@ class RowBuilder {
 
   const Schema& schema() const { return schema_; }
   int64_t rows() const { return rows_; }
+  /// Bytes of the texts in the rows so far.
+  size_t bytes() const { return bytes_; }
 
   /// Starts a row: everything NULL, metadata filled from `record`. False: error() tells.
   bool begin(const record::RecordView& record);
@@ -44,7 +46,8 @@ class RowBuilder {
   /// Converts a text of CSV or raw records to the column's type. False: error() tells.
   bool set_from_text(size_t column, std::string_view text);
 
-  /// Appends the staged row. False: a column that is not nullable is NULL, error() tells.
+  /// Appends the staged row. False: a column that is not nullable is NULL, or the texts would pass
+  /// Decoder::kBatchBytesMax; error() tells.
   bool commit();
 
   /// Sets error() and gives false. A column of npos means the record as a whole.
@@ -75,6 +78,7 @@ class RowBuilder {
   std::vector<MetadataColumn> metadata_;
   std::vector<Slot> slots_;
   int64_t rows_ = 0;
+  size_t bytes_ = 0;
   RowError error_;
 };
 
