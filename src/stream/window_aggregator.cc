@@ -107,19 +107,19 @@ void WindowAggregator::add_row(EvalContext& context, size_t row) {
   key_.clear();
   for (const Values* values : key_values_) append_key_part(key_, *values, row);
   int64_t time = context.column(aggregate_.window.time_column).ints[row];
-  GroupWindow& window = window_at(window_start(time, aggregate_.window.size_ms));
-  uint32_t group = window.find(key_);
+  int64_t start_ms = window_start(time, aggregate_.window.size_ms);
+  GroupWindow* window = find_window(start_ms);
+  uint32_t group = window ? window->find(key_) : GroupWindow::kNone;
   if (group == GroupWindow::kNone) {
     if (bytes_ >= state_bytes_max_) {
       return context.fail(row, fmt::format("no room for a new group: the state has {} bytes, state_bytes_max is {}",
                                            bytes_, state_bytes_max_));
     }
-    size_t before = window.bytes();
-    group = window.insert(key_);
-    bytes_ += window.bytes() - before;
+    if (!window) window = &add_window(start_ms);
+    group = insert(*window, key_);
   }
-  if (!fits(row, window.accumulators(group))) return context.fail(row, "bigint out of range in a sum");
-  accumulate(window, group, row);
+  if (!fits(row, window->accumulators(group))) return context.fail(row, "bigint out of range in a sum");
+  accumulate(*window, group, row);
 }
 
 bool WindowAggregator::fits(size_t row, const Accumulator* accumulator) const {
@@ -173,13 +173,27 @@ void WindowAggregator::accumulate(GroupWindow& window, uint32_t group, size_t ro
   }
 }
 
-GroupWindow& WindowAggregator::window_at(int64_t start_ms) {
-  if (last_window_ && last_start_ms_ == start_ms) return *last_window_;
-  auto [window, created] = windows_.try_emplace(start_ms, layout_);
-  if (created) bytes_ += window->second.bytes();
-  last_window_ = &window->second;
+GroupWindow* WindowAggregator::find_window(int64_t start_ms) {
+  if (last_window_ && last_start_ms_ == start_ms) return last_window_;
+  auto found = windows_.find(start_ms);
+  if (found == windows_.end()) return nullptr;
+  last_window_ = &found->second;
   last_start_ms_ = start_ms;
-  return *last_window_;
+  return last_window_;
+}
+
+GroupWindow& WindowAggregator::add_window(int64_t start_ms) {
+  GroupWindow& window = windows_.try_emplace(start_ms, layout_).first->second;
+  bytes_ += window.bytes();
+  return window;
+}
+
+uint32_t WindowAggregator::insert(GroupWindow& window, std::string_view key) {
+  size_t before = window.bytes();
+  uint32_t group = window.insert(key);
+  bytes_ += window.bytes() - before;
+  ++groups_;
+  return group;
 }
 
 int64_t WindowAggregator::first_end_ms() const {
@@ -188,11 +202,9 @@ int64_t WindowAggregator::first_end_ms() const {
 }
 
 int64_t WindowAggregator::last_end_ms(int64_t bound_ms) const {
-  int64_t last = kNoEventTime;
-  for (const auto& [start, window] : windows_) {
-    if (start + aggregate_.window.size_ms <= bound_ms) last = start + aggregate_.window.size_ms;
-  }
-  return last;
+  if (first_end_ms() > bound_ms) return kNoEventTime;
+  auto after = windows_.upper_bound(bound_ms - aggregate_.window.size_ms);
+  return std::prev(after)->first + aggregate_.window.size_ms;
 }
 
 void WindowAggregator::close(int64_t watermark_ms, Emit emit) {
@@ -211,6 +223,7 @@ void WindowAggregator::close(int64_t watermark_ms, Emit emit) {
     }
     CHECK(bytes_ >= window.bytes());
     bytes_ -= window.bytes();
+    groups_ -= window.size();
     last_window_ = nullptr;
     windows_.erase(first);
   }
@@ -289,10 +302,11 @@ Status WindowAggregator::restore(std::string_view key, BytesView state) {
   key_reader_.start(1);
   bool fits = is_group && reader.ok() && start == window_start(start, aggregate_.window.size_ms);
   if (!fits || !key_reader_.read(group_key, 0)) return Error{ErrorCode::kCorrupt, "a group key of another shape"};
-  GroupWindow& window = window_at(start);
+  GroupWindow* found = find_window(start);
+  GroupWindow& window = found ? *found : add_window(start);
   uint32_t group = window.find(group_key);
+  if (group == GroupWindow::kNone) group = insert(window, group_key);
   size_t before = window.bytes();
-  if (group == GroupWindow::kNone) group = window.insert(group_key);
   RETURN_IF_ERROR(window.read_state(group, state));
   window.set_written(group);
   bytes_ += window.bytes() - before;
@@ -304,14 +318,7 @@ void WindowAggregator::clear() {
   removed_.clear();
   last_window_ = nullptr;
   bytes_ = 0;
-}
-
-size_t WindowAggregator::bytes() const { return bytes_; }
-
-size_t WindowAggregator::groups() const {
-  size_t total = 0;
-  for (const auto& [start, window] : windows_) total += window.size();
-  return total;
+  groups_ = 0;
 }
 
 }  // namespace headrace::stream

@@ -62,8 +62,9 @@ class WindowAggregator {
   /// Forgets all state.
   void clear();
 
-  size_t bytes() const;
-  size_t groups() const;
+  /// Memory of all windows, about.
+  size_t bytes() const { return bytes_; }
+  size_t groups() const { return groups_; }
 
  private:
   struct Call {
@@ -77,7 +78,11 @@ class WindowAggregator {
   void add_row(EvalContext& context, size_t row);
   bool fits(size_t row, const Accumulator* accumulators) const;
   void accumulate(GroupWindow& window, uint32_t group, size_t row);
-  GroupWindow& window_at(int64_t start_ms);
+  /// Null when there is none.
+  GroupWindow* find_window(int64_t start_ms);
+  /// That window, which find_window() did not find.
+  GroupWindow& add_window(int64_t start_ms);
+  uint32_t insert(GroupWindow& window, std::string_view key);
   std::shared_ptr<arrow::RecordBatch> rows_of(const GroupWindow& window, int64_t start_ms, const uint32_t* groups,
                                               size_t count);
   std::shared_ptr<arrow::Array> call_results(const GroupWindow& window, size_t index, const uint32_t* groups,
@@ -96,7 +101,8 @@ class WindowAggregator {
   std::map<int64_t, GroupWindow> windows_;  ///< By start.
   GroupWindow* last_window_ = nullptr;
   int64_t last_start_ms_ = 0;
-  size_t bytes_ = 0;                  ///< Of all windows, as of the last batch.
+  size_t bytes_ = 0;                  ///< Of all windows.
+  size_t groups_ = 0;                 ///< In all windows.
   std::vector<std::string> removed_;  ///< Keys of written groups whose windows closed.
 
   AddResult result_;

@@ -1,0 +1,42 @@
+// What a pipeline does with records that are too many, too large or too strange for it: it goes on.
+#include "stream/task.h"
+#include "stream/testing/rig.h"
+
+namespace headrace::stream {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char* kTotals =
+    "SELECT k, window_end, sum(v) AS total FROM s GROUP BY k, tumble(at, interval '10 seconds')";
+/// A window's start, a whole number of windows after 1970 and before the clock of the rig.
+constexpr int64_t kT = 999'999'990'000;
+constexpr int64_t kWindowMs = 10'000;
+
+std::string header(const FakeBus::Record& record, const std::string& name) {
+  for (const auto& [key, value] : record.headers) {
+    if (key == name) return value;
+  }
+  return "<none>";
+}
+
+TEST(PipelineLimits, RowsThatAreRefusedLeaveNoWindows) {
+  Rig rig(kTotals);
+  auto spec = rig.spec();
+  spec.watermark.delay = 24h;
+  spec.state_bytes_max = 10'000;
+  rig.start(spec);
+  std::vector<std::string> events;
+  for (int64_t i = 0; i < 1000; ++i) events.push_back(event("a", 1, kT - i * kWindowMs));
+  rig.bus.append("in", 0, events);
+  rig.steps();
+  EXPECT_LT(rig.metric("headrace_pipeline_state_bytes"), 11'000);
+  int64_t groups = rig.metric("headrace_pipeline_state_groups");
+  EXPECT_GT(groups, 5);
+  auto letters = rig.bus.records("dlq");
+  ASSERT_EQ(letters.size(), 1000u - static_cast<size_t>(groups));
+  EXPECT_THAT(header(letters[0], "dlq.error.message"), testing::HasSubstr("state_bytes_max"));
+}
+
+}  // namespace
+}  // namespace headrace::stream
