@@ -38,5 +38,44 @@ TEST(PipelineLimits, RowsThatAreRefusedLeaveNoWindows) {
   EXPECT_THAT(header(letters[0], "dlq.error.message"), testing::HasSubstr("state_bytes_max"));
 }
 
+TEST(PipelineLimits, TextsOfGroupsGrowNoFurtherThanTheState) {
+  Rig rig("SELECT v, max(k) AS top FROM s GROUP BY v, tumble(at, interval '10 seconds')");
+  auto spec = rig.spec();
+  spec.state_bytes_max = 1 << 20;
+  rig.start(spec);
+  for (std::string text : {std::string("a"), std::string(200'000, 'b')}) {
+    std::vector<std::string> events;
+    for (int64_t v = 0; v < 10; ++v) events.push_back(event(text, v, kT));
+    rig.bus.append("in", 0, events);
+  }
+  rig.steps();
+  EXPECT_LT(rig.metric("headrace_pipeline_state_bytes"), 1 << 20);
+  auto letters = rig.bus.records("dlq");
+  ASSERT_EQ(letters.size(), 5u);
+  EXPECT_THAT(header(letters[0], "dlq.error.message"), testing::HasSubstr("no room for a longer text"));
+  rig.bus.append("in", 0, {event("0", 9, kT), event("c", 9, kT), event("z", 0, kT + kWindowMs)});
+  rig.steps();
+  auto tops = rig.bus.values("out");
+  ASSERT_EQ(tops.size(), 10u);
+  EXPECT_GT(tops[0].size(), 200'000u);
+  EXPECT_EQ(tops[8], R"({"v":8,"top":"a"})");
+  EXPECT_EQ(tops[9], R"({"v":9,"top":"c"})");
+}
+
+TEST(PipelineLimits, GroupsThatTheChangelogHasNoRoomForAreLeftOut) {
+  for (std::string sql : {"SELECT k, count(*) AS n FROM s GROUP BY k, tumble(at, interval '10 seconds')",
+                          "SELECT min(k) AS k, count(*) AS n FROM s GROUP BY tumble(at, interval '10 seconds')"}) {
+    Rig rig(sql);
+    rig.start();
+    rig.bus.append("in", 0,
+                   {event(std::string(2 << 20, 'b'), 1, kT), event("c", 1, kT), event("c", 1, kT + kWindowMs)});
+    rig.steps();
+    EXPECT_THAT(rig.bus.values("out"), testing::ElementsAre(R"({"k":"c","n":1})"));
+    auto letters = rig.bus.records("dlq");
+    ASSERT_EQ(letters.size(), 1u);
+    EXPECT_THAT(header(letters[0], "dlq.error.message"), testing::HasSubstr("the limit is 921600"));
+  }
+}
+
 }  // namespace
 }  // namespace headrace::stream

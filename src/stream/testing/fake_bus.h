@@ -201,6 +201,7 @@ class FakeTransactionalProducer final : public bus::TransactionalProducer {
   Status produce(const TopicPartition& tp, record::Batch batch) override {
     return guarded([&]() -> Status {
       CHECK(open_);
+      RETURN_IF_ERROR(check(batch));
       batches_.emplace_back(tp, std::move(batch));
       return {};
     });
@@ -230,6 +231,14 @@ class FakeTransactionalProducer final : public bus::TransactionalProducer {
   }
 
  private:
+  /// As a broker with Kafka's defaults.
+  static Status check(const record::Batch& batch) {
+    if (batch.size() > 1'048'588) return Error{ErrorCode::kTooLarge, "the batch is over max.message.bytes"};
+    record::RecordReader reader(batch, 0);
+    while (reader.next()) {
+    }
+    return reader.status();
+  }
   Status reset() {
     open_ = false;
     batches_.clear();
