@@ -77,5 +77,24 @@ TEST(PipelineLimits, GroupsThatTheChangelogHasNoRoomForAreLeftOut) {
   }
 }
 
+TEST(PipelineLimits, ADeadLetterLeavesOutTheHeadersThatDoNotFit) {
+  using Headers = std::vector<std::pair<std::string, std::string>>;
+  Rig rig(kTotals);
+  rig.start();
+  for (const Headers& headers : {Headers(9995, {"h", "1"}), Headers{{"h", std::string(1'048'450, 'x')}}}) {
+    rig.bus.append_record("in", 0, FakeBus::Record{.key = "k", .value = "no json", .headers = headers});
+  }
+  rig.steps();
+  auto letters = rig.bus.records("dlq");
+  ASSERT_EQ(letters.size(), 2u);
+  EXPECT_EQ(header(letters[0], "dlq.headers.omitted"), "9995");
+  EXPECT_EQ(header(letters[1], "dlq.headers.omitted"), "1");
+  for (const auto& letter : letters) {
+    EXPECT_EQ(letter.key, "k");
+    EXPECT_EQ(letter.value, "no json");
+    EXPECT_EQ(letter.headers.size(), 9u);
+  }
+}
+
 }  // namespace
 }  // namespace headrace::stream

@@ -53,6 +53,13 @@ class FakeBus final : public bus::Bus, public bus::Admin {
     for (const auto& value : values) builder.add(timestamp_ms, std::nullopt, value);
     append_batch({topic, PartitionId(partition)}, builder.finish());
   }
+  void append_record(const std::string& topic, int32_t partition, const Record& record) {
+    std::vector<record::Header> headers;
+    for (const auto& [key, value] : record.headers) headers.push_back({key, value});
+    record::BatchBuilder builder;
+    builder.add(record.timestamp_ms, record.key, record.value, headers);
+    append_batch({topic, PartitionId(partition)}, builder.finish());
+  }
   /// Every committed record of a topic, by partition and offset.
   std::vector<Record> records(const std::string& topic) {
     std::vector<Record> all;
