@@ -228,19 +228,23 @@ Status PipelineTask::take_slice(const SourceSlice& slice) {
   } else {
     Status status;
     Projector::Emit emit = [&](uint32_t row, const columns::EncodedRow& encoded) {
-      if (!status.ok()) return;
-      if (encoded.value.size() > kOutputRecordBytesMax) {
-        input_.fail(
-            row, fmt::format("the result has {} bytes, the limit is {}", encoded.value.size(), kOutputRecordBytesMax));
-        return;
-      }
-      metrics_.records_out.add();
-      status = writer_->add_result(slice.timestamps_ms[row], encoded.key, encoded.value);
+      if (status.ok()) status = write_result(input_, row, encoded, slice.timestamps_ms[row]);
     };
     projector_->project(input_, selection, emit);
     RETURN_IF_ERROR(status);
   }
   return input_.failures().empty() ? Status() : bury_failed(slice);
+}
+
+Status PipelineTask::write_result(EvalContext& context, uint32_t row, const columns::EncodedRow& result,
+                                  int64_t timestamp_ms) {
+  size_t bytes = result.value.size() + (result.key ? result.key->size() : 0);
+  if (bytes > kOutputRecordBytesMax) {
+    context.fail(row, fmt::format("the result has {} bytes, the limit is {}", bytes, kOutputRecordBytesMax));
+    return {};
+  }
+  metrics_.records_out.add();
+  return writer_->add_result(timestamp_ms, result.key, result.value);
 }
 
 Status PipelineTask::add_to_windows(const SourceSlice& slice, Selection selection) {
@@ -317,14 +321,7 @@ Status PipelineTask::take_window_rows(const arrow::RecordBatch& rows, int64_t wi
   if (having_) selection = select_true(having_->evaluate(context, selection), selection, context, filtered_);
   Status status;
   Projector::Emit emit = [&](uint32_t row, const columns::EncodedRow& encoded) {
-    if (!status.ok()) return;
-    if (encoded.value.size() > kOutputRecordBytesMax) {
-      context.fail(
-          row, fmt::format("the result has {} bytes, the limit is {}", encoded.value.size(), kOutputRecordBytesMax));
-      return;
-    }
-    metrics_.records_out.add();
-    status = writer_->add_result(window_end_ms, encoded.key, encoded.value);
+    if (status.ok()) status = write_result(context, row, encoded, window_end_ms);
   };
   projector_->project(context, selection, emit);
   RETURN_IF_ERROR(status);

@@ -63,7 +63,8 @@ class PipelineTask {
 
   Status take_slice(const SourceSlice& slice);
   Status add_to_windows(const SourceSlice& slice, Selection selection);
-  Status emit_rows(Selection selection, std::span<const int64_t> timestamps_ms, int64_t timestamp_ms);
+  /// A result that is too large fails its row.
+  Status write_result(EvalContext& context, uint32_t row, const columns::EncodedRow& result, int64_t timestamp_ms);
   Status dead_letter(const TopicPartition& tp, const record::RecordView& record, std::string_view code,
                      std::string_view reason);
   Status bury_failed(const SourceSlice& slice);
