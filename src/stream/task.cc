@@ -123,6 +123,7 @@ Status PipelineTask::open() {
   writer_.reset();
   dirty_ = false;
   RETURN_IF_ERROR(prepare_topics());
+  target_limits_ = target_limits(bus_.admin(), spec_.target_topic);
   ASSIGN_OR_RETURN(writer_, TransactionWriter::open({.transactional_id = id(),
                                                      .target_topic = spec_.target_topic,
                                                      .dead_letter_topic = spec_.dead_letter_topic,
@@ -221,6 +222,7 @@ Status PipelineTask::close() {
 
 Status PipelineTask::take_slice(const SourceSlice& slice) {
   input_.bind(slice.rows);
+  now_ms_ = clock_.wall_ms();
   Selection selection{nullptr, input_.rows()};
   if (filter_) selection = select_true(filter_->evaluate(input_, selection), selection, input_, filtered_);
   if (state_) {
@@ -244,7 +246,7 @@ Status PipelineTask::write_result(EvalContext& context, uint32_t row, const colu
     return {};
   }
   metrics_.records_out.add();
-  return writer_->add_result(timestamp_ms, result.key, result.value);
+  return writer_->add_result(target_limits_.fit_timestamp(timestamp_ms, now_ms_), result.key, result.value);
 }
 
 Status PipelineTask::add_to_windows(const SourceSlice& slice, Selection selection) {
@@ -317,6 +319,7 @@ Status PipelineTask::close_windows(int64_t watermark_ms) {
 Status PipelineTask::take_window_rows(const arrow::RecordBatch& rows, int64_t window_end_ms) {
   EvalContext& context = *window_rows_;
   context.bind(rows);
+  now_ms_ = clock_.wall_ms();
   Selection selection{nullptr, context.rows()};
   if (having_) selection = select_true(having_->evaluate(context, selection), selection, context, filtered_);
   Status status;

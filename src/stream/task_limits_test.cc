@@ -109,5 +109,32 @@ TEST(PipelineLimits, KeyAndValueOfAResultAreLimitedTogether) {
   EXPECT_THAT(header(letters[0], "dlq.error.message"), testing::HasSubstr("the limit is 921600"));
 }
 
+TEST(PipelineLimits, TimesThatTheTargetRefusesBecomeThePresent) {
+  constexpr int64_t kHourMs = 3'600'000;
+  Rig rig("SELECT v FROM s");
+  ASSERT_TRUE(rig.bus.create_topic({.name = "out", .configs = {{"message.timestamp.before.max.ms", "86400000"}}}).ok());
+  rig.start();
+  int64_t now = rig.clock.wall_ms();
+  for (int64_t ms : {now + kHourMs / 2, int64_t{32'503'680'000'000}, now - kHourMs, now - 25 * kHourMs, int64_t{0}}) {
+    rig.bus.append("in", 0, {event("a", 1, kT)}, ms);
+  }
+  rig.steps(1);
+  rig.steps();
+  std::vector<int64_t> times;
+  for (const auto& record : rig.bus.records("out")) times.push_back(record.timestamp_ms);
+  int64_t present = now + 50;
+  EXPECT_THAT(times, testing::ElementsAre(now + kHourMs / 2, present, now - kHourMs, present, present));
+}
+
+TEST(PipelineLimits, AWindowThatEndsFarAheadIsWrittenWithThePresent) {
+  Rig rig(kTotals);
+  rig.start();
+  int64_t ahead = kT + 2 * 3'600'000;
+  rig.bus.append("in", 0, {event("a", 1, ahead), event("a", 1, ahead + kWindowMs)});
+  rig.steps();
+  ASSERT_EQ(rig.bus.records("out").size(), 1u);
+  EXPECT_LE(rig.bus.records("out")[0].timestamp_ms, rig.clock.wall_ms());
+}
+
 }  // namespace
 }  // namespace headrace::stream
