@@ -107,7 +107,7 @@ void GroupWindow::set_text(uint32_t group, int index, std::string_view value) {
   text_bytes_ += value.size();
   text_bytes_ -= text.size();
   if (value.size() < text.capacity() / 2) {
-    text = std::string(value);  // What a longer text took is given back.
+    std::string(value).swap(text);  // What a longer text took is given back.
   } else {
     text = value;
   }
