@@ -2,6 +2,8 @@
 
 #include <arrow/api.h>
 
+#include <malloc.h>
+
 #include "columns/encoder.h"
 
 namespace headrace::columns {
@@ -203,6 +205,28 @@ TEST(Decoder, AnyNumberOfBytesThatAreNotTakenIsTurnedAway) {
       ASSERT_NE(error_of(*decoder, bad), "taken");
     }
     EXPECT_EQ(decoder->rows(), 0u);
+  }
+}
+
+size_t allocated_bytes() {
+  auto info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
+TEST(Decoder, WhatALargeRecordTookIsGivenBack) {
+  const std::string text(8 << 20, 'x');
+  const std::string json = R"({"t":"x","j":")" + text + "\"}";
+  const std::pair<Format, std::string> values[] = {
+      {Format::kJson, json}, {Format::kCsv, "x,\"\"\"" + text + "\"\"\""}, {Format::kRaw, json}};
+  for (const auto& [format, value] : values) {
+    Schema schema({{"j", Type::kJson}});
+    if (format != Format::kRaw) schema.add({.name = "t", .type = Type::kText});
+    auto decoder = *make_decoder({.format = format, .schema = schema, .csv_fields = {"t", "j"}});
+    size_t before = allocated_bytes();
+    EXPECT_EQ(error_of(*decoder, value), "taken");
+    decoder->finish();
+    (void)error_of(*decoder, "{}");
+    EXPECT_LT(allocated_bytes(), before + (1 << 20)) << to_string(format);
   }
 }
 

@@ -86,6 +86,7 @@ class JsonDecoder : public Decoder {
 
   const RowError* add(const record::RecordView& record) override {
     bool taken = rows_.begin(record) && (!record.value || read_value(*record.value)) && rows_.commit();
+    if (record.value && record.value->size() > kKeptValueBytesMax) release_memory();
     return taken ? nullptr : &rows_.error();
   }
   size_t rows() const override { return static_cast<size_t>(rows_.rows()); }
@@ -93,6 +94,11 @@ class JsonDecoder : public Decoder {
   std::shared_ptr<arrow::RecordBatch> finish() override { return rows_.finish(); }
 
  private:
+  void release_memory() {
+    parser_ = od::parser();
+    json_checker_ = simdjson::dom::parser();
+    std::string().swap(padded_);
+  }
   bool read_value(std::string_view json);
   bool read_object(od::object& object, Field& wanted);
   bool read_field(od::value& value, Field& field);

@@ -63,6 +63,9 @@ class CsvDecoder : public TextDecoder {
 };
 
 bool CsvDecoder::read_value(std::string_view line) {
+  for (std::string& scratch : unquoted_) {
+    if (scratch.capacity() > kKeptValueBytesMax) std::string().swap(scratch);
+  }
   if (line.ends_with('\n')) line.remove_suffix(1);
   if (line.ends_with('\r')) line.remove_suffix(1);
   std::string_view rest = line;

@@ -33,7 +33,9 @@ std::optional<int64_t> parse_timestamp_or_ms(std::string_view text) {
 
 bool is_json(std::string_view text) {
   thread_local simdjson::dom::parser parser;
-  return parser.parse(text.data(), text.size()).error() == simdjson::SUCCESS;
+  bool valid = parser.parse(text.data(), text.size()).error() == simdjson::SUCCESS;
+  if (text.size() > kKeptValueBytesMax) parser = simdjson::dom::parser();
+  return valid;
 }
 
 }  // namespace

@@ -16,6 +16,9 @@
 
 namespace headrace::columns {
 
+/// Parsers and buffers keep the memory that values up to this size need; what a larger one took is given back.
+inline constexpr size_t kKeptValueBytesMax = 256 << 10;
+
 /// Builds a batch row by row. Staged texts are views that must live until commit().
 class RowBuilder {
  public:
