@@ -240,6 +240,10 @@ Status PipelineTask::take_slice(const SourceSlice& slice) {
 
 Status PipelineTask::write_result(EvalContext& context, uint32_t row, const columns::EncodedRow& result,
                                   int64_t timestamp_ms) {
+  if (result.too_large) {
+    context.fail(row, fmt::format("the result has more bytes than it may: the limit is {}", kOutputRecordBytesMax));
+    return {};
+  }
   size_t bytes = result.value.size() + (result.key ? result.key->size() : 0);
   if (bytes > kOutputRecordBytesMax) {
     context.fail(row, fmt::format("the result has {} bytes, the limit is {}", bytes, kOutputRecordBytesMax));
