@@ -29,6 +29,8 @@ TargetLimits target_limits(bus::Admin& admin, std::string_view topic) {
   if (!info.ok()) return limits;
   read_number(*info, "message.timestamp.before.max.ms", limits.before_max_ms);
   read_number(*info, "message.timestamp.after.max.ms", limits.after_max_ms);
+  auto policy = info->configs.find("cleanup.policy");
+  limits.needs_keys = policy != info->configs.end() && policy->second.find("compact") != std::string::npos;
   return limits;
 }
 

@@ -249,6 +249,10 @@ Status PipelineTask::write_result(EvalContext& context, uint32_t row, const colu
     context.fail(row, fmt::format("the result has {} bytes, the limit is {}", bytes, kOutputRecordBytesMax));
     return {};
   }
+  if (!result.key && target_limits_.needs_keys && !spec_.target_key.empty()) {
+    context.fail(row, fmt::format("the key {} is NULL, and the target is compacted", spec_.target_key));
+    return {};
+  }
   metrics_.records_out.add();
   return writer_->add_result(target_limits_.fit_timestamp(timestamp_ms, now_ms_), result.key, result.value);
 }

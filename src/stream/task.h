@@ -64,7 +64,8 @@ class PipelineTask {
 
   Status take_slice(const SourceSlice& slice);
   Status add_to_windows(const SourceSlice& slice, Selection selection);
-  /// A result that is too large fails its row; one with a time that the target refuses gets that of the clock.
+  /// A result that is too large, or has not the key that the target needs, fails its row; one with a time that the
+  /// target refuses gets that of the clock.
   Status write_result(EvalContext& context, uint32_t row, const columns::EncodedRow& result, int64_t timestamp_ms);
   Status dead_letter(const TopicPartition& tp, const record::RecordView& record, std::string_view code,
                      std::string_view reason);

@@ -112,6 +112,20 @@ TEST(PipelineLimits, KeyAndValueOfAResultAreLimitedTogether) {
   }
 }
 
+TEST(PipelineLimits, AResultWithoutTheKeyThatACompactedTargetNeedsIsPutAside) {
+  Rig rig("SELECT k, v FROM s");
+  ASSERT_TRUE(rig.bus.create_topic({.name = "out", .configs = {{"cleanup.policy", "compact"}}}).ok());
+  auto spec = rig.spec();
+  spec.target_key = "k";
+  rig.start(spec);
+  rig.bus.append("in", 0, {R"({"v":1})", event("a", 2, kT)});
+  rig.steps();
+  EXPECT_THAT(rig.bus.values("out"), testing::ElementsAre(R"({"k":"a","v":2})"));
+  auto letters = rig.bus.records("dlq");
+  ASSERT_EQ(letters.size(), 1u);
+  EXPECT_EQ(header(letters[0], "dlq.error.message"), "the key k is NULL, and the target is compacted");
+}
+
 TEST(PipelineLimits, TimesThatTheTargetRefusesBecomeThePresent) {
   constexpr int64_t kHourMs = 3'600'000;
   Rig rig("SELECT v FROM s");

@@ -252,7 +252,12 @@ class FakeTransactionalProducer final : public bus::TransactionalProducer {
   Status check(const TopicPartition& tp, const record::Batch& batch) const {
     if (batch.size() > 1'048'588) return Error{ErrorCode::kTooLarge, "the batch is over max.message.bytes"};
     record::RecordReader reader(batch, 0);
-    while (const auto* record = reader.next()) RETURN_IF_ERROR(check_time(tp, record->timestamp_ms));
+    const auto& configs = bus_.topics_.at(tp.topic).configs;
+    bool compacted = configs.contains("cleanup.policy") && configs.at("cleanup.policy") == "compact";
+    while (const auto* record = reader.next()) {
+      RETURN_IF_ERROR(check_time(tp, record->timestamp_ms));
+      if (compacted && !record->key) return Error{ErrorCode::kInvalidArgument, "a compacted topic needs keys"};
+    }
     return reader.status();
   }
   Status check_time(const TopicPartition& tp, int64_t timestamp_ms) const {
