@@ -1,5 +1,5 @@
-// What the members of all groups say of themselves and are assigned, in memory: so many bytes together at the most. What
-// their regular expressions match counts too, but is refused to nobody who has a place.
+// What the members of all groups say of themselves and are assigned, in memory: so many bytes together at the most.
+// What their regular expressions match counts too, but is refused to nobody who has a place.
 #pragma once
 
 #include <cstddef>

@@ -56,7 +56,8 @@ class Decoder {
   virtual const RowError* add(const record::RecordView& record) = 0;
   /// Rows since the last finish().
   virtual size_t rows() const = 0;
-  /// Value bytes since the last finish(). The caller finishes below kBatchBytesMax (CHECKed).
+  /// Bytes of the texts in those rows, keys and topics included. A row that would take them over kBatchBytesMax is
+  /// left out with an error: the caller finishes long before.
   virtual size_t bytes() const = 0;
   /// The rows so far (possibly none) as columns in the order of the schema; the decoder is empty afterwards.
   virtual std::shared_ptr<arrow::RecordBatch> finish() = 0;

@@ -2,6 +2,8 @@
 
 #include <arrow/api.h>
 
+#include <malloc.h>
+
 #include "columns/encoder.h"
 
 namespace headrace::columns {
@@ -180,6 +182,52 @@ TEST(JsonDecoder, DeepAndLongRecordsAreTakenOrRefusedNotCrashedOn) {
   std::string keys = "{";
   for (int i = 0; i < 100'000; ++i) keys += "\"k" + std::to_string(i) + "\":0,";
   EXPECT_EQ(error_of(*decoder, keys + "\"a\":5}"), "taken");
+}
+
+TEST(Decoder, BytesAreThoseOfTheTextsThatWereTaken) {
+  Schema schema({{"t", Type::kText}, {"_key", Type::kText}});
+  for (Format format : {Format::kJson, Format::kCsv}) {
+    auto decoder = *make_decoder({.format = format, .schema = schema});
+    EXPECT_EQ(decoder->add(record_of(format == Format::kJson ? R"({"t":"four","x":1})" : "four", "key")), nullptr);
+    EXPECT_EQ(decoder->bytes(), 7u);
+    EXPECT_NE(error_of(*decoder, "{\"t\":\"\xff\"}"), "taken");
+    EXPECT_EQ(decoder->bytes(), 7u);
+    decoder->finish();
+    EXPECT_EQ(decoder->bytes(), 0u);
+  }
+}
+
+TEST(Decoder, AnyNumberOfBytesThatAreNotTakenIsTurnedAway) {
+  std::string bad(32 << 20, '\xff');
+  for (Format format : {Format::kJson, Format::kCsv, Format::kRaw}) {
+    auto decoder = *make_decoder({.format = format, .schema = Schema({{"t", Type::kText}})});
+    for (size_t bytes = 0; bytes <= Decoder::kBatchBytesMax; bytes += bad.size()) {
+      ASSERT_NE(error_of(*decoder, bad), "taken");
+    }
+    EXPECT_EQ(decoder->rows(), 0u);
+  }
+}
+
+size_t allocated_bytes() {
+  auto info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
+TEST(Decoder, WhatALargeRecordTookIsGivenBack) {
+  const std::string text(8 << 20, 'x');
+  const std::string json = R"({"t":"x","j":")" + text + "\"}";
+  const std::pair<Format, std::string> values[] = {
+      {Format::kJson, json}, {Format::kCsv, "x,\"\"\"" + text + "\"\"\""}, {Format::kRaw, json}};
+  for (const auto& [format, value] : values) {
+    Schema schema({{"j", Type::kJson}});
+    if (format != Format::kRaw) schema.add({.name = "t", .type = Type::kText});
+    auto decoder = *make_decoder({.format = format, .schema = schema, .csv_fields = {"t", "j"}});
+    size_t before = allocated_bytes();
+    EXPECT_EQ(error_of(*decoder, value), "taken");
+    decoder->finish();
+    (void)error_of(*decoder, "{}");
+    EXPECT_LT(allocated_bytes(), before + (1 << 20)) << to_string(format);
+  }
 }
 
 TEST(Decoder, SchemasThatContradictThemselvesAreRefused) {

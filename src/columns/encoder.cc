@@ -3,6 +3,7 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -25,7 +26,8 @@ class Scratch {
   void clear() { size_ = 0; }
   /// Where the next bytes go, with room for `bytes`.
   char* room(size_t bytes) {
-    if (buffer_.size() < size_ + bytes) buffer_.resize(2 * (size_ + bytes));
+    if (buffer_.size() < size_ + bytes) [[unlikely]]
+      grow(size_ + bytes);
     return buffer_.data() + size_;
   }
   void wrote_to(const char* end) { size_ = static_cast<size_t>(end - buffer_.data()); }
@@ -36,6 +38,8 @@ class Scratch {
   std::string_view view() const { return {buffer_.data(), size_}; }
 
  private:
+  void grow(size_t bytes) { buffer_.resize(std::max(2 * buffer_.size(), bytes)); }
+
   std::vector<char> buffer_ = std::vector<char>(1024);
   size_t size_ = 0;
 };
@@ -113,23 +117,25 @@ char* put_scalar(char* out, const BoundColumn& column, int64_t row) {
   }
 }
 
-void put_value(Scratch& out, const BoundColumn& column, int64_t row) {
+/// False when it is a text of more than `text_bytes_max`, which is not written.
+bool put_value(Scratch& out, const BoundColumn& column, int64_t row, size_t text_bytes_max) {
   if (column.array->IsNull(row)) {
     out.append("null");
-  } else if (column.type == Type::kText) {
-    put_json_text(out, column.text(row));
-  } else if (column.type == Type::kJson) {
-    out.append(column.text(row));
+  } else if (column.type == Type::kText || column.type == Type::kJson) {
+    std::string_view text = column.text(row);
+    if (text.size() > text_bytes_max) return false;
+    column.type == Type::kText ? put_json_text(out, text) : out.append(text);
   } else {
     char* at = out.room(kScalarBytesMax);
     out.wrote_to(put_scalar(at, column, row));
   }
+  return true;
 }
 
 class JsonEncoder : public Encoder {
  public:
-  JsonEncoder(const Schema& schema, size_t key, size_t timestamp)
-      : arrow_schema_(to_arrow(schema)), key_(key), timestamp_(timestamp) {
+  JsonEncoder(const Schema& schema, size_t key, size_t timestamp, size_t text_bytes_max)
+      : arrow_schema_(to_arrow(schema)), key_(key), timestamp_(timestamp), text_bytes_max_(text_bytes_max) {
     for (size_t i = 0; i < schema.size(); ++i) {
       Scratch prefix;
       prefix.append(i == 0 ? "{" : ",");
@@ -154,7 +160,7 @@ class JsonEncoder : public Encoder {
     value_.clear();
     for (const BoundColumn& column : columns_) {
       value_.append(column.prefix);
-      put_value(value_, column, index);
+      if (!put_value(value_, column, index, text_bytes_max_)) return {.too_large = true};
     }
     value_.append(columns_.empty() ? "{}" : "}");
     return {.key = key(index), .value = value_.view(), .timestamp_ms = timestamp(index)};
@@ -169,7 +175,7 @@ class JsonEncoder : public Encoder {
     const BoundColumn& column = columns_[key_];
     if (column.type == Type::kText || column.type == Type::kJson) return column.text(index);
     key_text_.clear();
-    put_value(key_text_, column, index);
+    put_value(key_text_, column, index, text_bytes_max_);
     std::string_view text = key_text_.view();
     return text.starts_with('"') ? text.substr(1, text.size() - 2) : text;
   }
@@ -181,6 +187,7 @@ class JsonEncoder : public Encoder {
   std::shared_ptr<arrow::Schema> arrow_schema_;
   size_t key_;
   size_t timestamp_;
+  size_t text_bytes_max_;
   std::vector<BoundColumn> columns_;
   int64_t rows_ = 0;
   int64_t now_ms_ = 0;
@@ -216,7 +223,8 @@ Result<std::unique_ptr<Encoder>> make_encoder(EncoderOptions options) {
     return Error{ErrorCode::kInvalidArgument, fmt::format("timestamp column \"{}\" is a {}", options.timestamp_column,
                                                           to_string(options.schema[timestamp].type))};
   }
-  return std::unique_ptr<Encoder>(std::make_unique<JsonEncoder>(options.schema, key, timestamp));
+  return std::unique_ptr<Encoder>(
+      std::make_unique<JsonEncoder>(options.schema, key, timestamp, options.text_bytes_max));
 }
 
 }  // namespace headrace::columns

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,8 @@ struct EncoderOptions {
   std::string key_column;  ///< Its text becomes the record's key (NULL: no key). Empty: no keys.
   /// A timestamp column that becomes the record's timestamp where it is not NULL. Empty: the caller's time.
   std::string timestamp_column;
+  /// A row with a longer text is not written, as that can take many times its memory.
+  size_t text_bytes_max = std::numeric_limits<size_t>::max();
 };
 
 /// A row as a record. The views are valid until the encoder's next call.
@@ -25,6 +28,7 @@ struct EncodedRow {
   std::optional<std::string_view> key;
   std::string_view value;
   int64_t timestamp_ms = 0;
+  bool too_large = false;  ///< There is no value: a text is over EncoderOptions::text_bytes_max.
 };
 
 /// Writes rows as JSON objects with the columns in order: NULL as null, timestamps as RFC 3339 in UTC with milliseconds

@@ -1,6 +1,7 @@
 #include "columns/encoder.h"
 
 #include <arrow/api.h>
+#include <malloc.h>
 
 #include <limits>
 
@@ -27,6 +28,21 @@ TEST(Encoder, DoublesAreTheShortestTextAndJsonHasNoInfinity) {
   std::string out;
   for (int64_t i = 0; i < batch->num_rows(); ++i) out.append(encoder->row(i).value);
   EXPECT_EQ(out, R"({"d":0.1}{"d":3}{"d":1e+300}{"d":-0}{"d":null}{"d":null}{"d":null})");
+}
+
+TEST(Encoder, ARowWithATextThatIsTooLongIsNotWritten) {
+  Schema schema({{"t", Type::kText}, {"j", Type::kJson}});
+  auto texts = array_of<arrow::StringBuilder, std::string>({"a", std::string(32 << 20, '\1'), "b"});
+  auto jsons = array_of<arrow::StringBuilder, std::string>({"1", "2", "[" + std::string(2000, ' ') + "]"});
+  auto batch = arrow::RecordBatch::Make(to_arrow(schema), 3, {texts, jsons});
+  auto encoder = *make_encoder({.schema = schema, .key_column = "t", .text_bytes_max = 1000});
+  encoder->bind(*batch, 0);
+  size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+  EXPECT_TRUE(encoder->row(1).too_large);
+  EXPECT_TRUE(encoder->row(2).too_large);
+  EXPECT_LT(mallinfo2().uordblks + mallinfo2().hblkhd, before + (1 << 20));
+  EXPECT_EQ(encoder->row(0).value, R"({"t":"a","j":1})");
+  EXPECT_FALSE(encoder->row(0).too_large);
 }
 
 TEST(Encoder, TextsAreEscaped) {

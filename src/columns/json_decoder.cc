@@ -86,16 +86,19 @@ class JsonDecoder : public Decoder {
 
   const RowError* add(const record::RecordView& record) override {
     bool taken = rows_.begin(record) && (!record.value || read_value(*record.value)) && rows_.commit();
+    if (record.value && record.value->size() > kKeptValueBytesMax) release_memory();
     return taken ? nullptr : &rows_.error();
   }
   size_t rows() const override { return static_cast<size_t>(rows_.rows()); }
-  size_t bytes() const override { return bytes_; }
-  std::shared_ptr<arrow::RecordBatch> finish() override {
-    bytes_ = 0;
-    return rows_.finish();
-  }
+  size_t bytes() const override { return rows_.bytes(); }
+  std::shared_ptr<arrow::RecordBatch> finish() override { return rows_.finish(); }
 
  private:
+  void release_memory() {
+    parser_ = od::parser();
+    json_checker_ = simdjson::dom::parser();
+    std::string().swap(padded_);
+  }
   bool read_value(std::string_view json);
   bool read_object(od::object& object, Field& wanted);
   bool read_field(od::value& value, Field& field);
@@ -116,12 +119,9 @@ class JsonDecoder : public Decoder {
   simdjson::dom::parser json_checker_;  ///< For json columns, whose insides the on-demand parser would not look at.
   std::string padded_;
   std::string key_;
-  size_t bytes_ = 0;
 };
 
 bool JsonDecoder::read_value(std::string_view json) {
-  bytes_ += json.size();
-  CHECK(bytes_ < kBatchBytesMax);
   if (padded_.size() < json.size() + simdjson::SIMDJSON_PADDING)
     padded_.resize(2 * json.size() + simdjson::SIMDJSON_PADDING);
   std::memcpy(padded_.data(), json.data(), json.size());

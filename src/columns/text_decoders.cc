@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "base/check.h"
 #include "columns/internal/row_builder.h"
 
 namespace headrace::columns {
@@ -22,11 +21,8 @@ class TextDecoder : public Decoder {
     return taken ? nullptr : &rows_.error();
   }
   size_t rows() const override { return static_cast<size_t>(rows_.rows()); }
-  size_t bytes() const override { return bytes_; }
-  std::shared_ptr<arrow::RecordBatch> finish() override {
-    bytes_ = 0;
-    return rows_.finish();
-  }
+  size_t bytes() const override { return rows_.bytes(); }
+  std::shared_ptr<arrow::RecordBatch> finish() override { return rows_.finish(); }
 
  protected:
   virtual bool read_value(std::string_view text) = 0;
@@ -34,15 +30,11 @@ class TextDecoder : public Decoder {
 
  private:
   bool read_text(std::string_view text) {
-    bytes_ += text.size();
-    CHECK(bytes_ < kBatchBytesMax);
     if (!simdjson::validate_utf8(text.data(), text.size())) {
       return rows_.fail(RowBuilder::kWholeRecord, "the value is not UTF-8 text");
     }
     return read_value(text);
   }
-
-  size_t bytes_ = 0;
 };
 
 class RawDecoder : public TextDecoder {
@@ -71,6 +63,9 @@ class CsvDecoder : public TextDecoder {
 };
 
 bool CsvDecoder::read_value(std::string_view line) {
+  for (std::string& scratch : unquoted_) {
+    if (scratch.capacity() > kKeptValueBytesMax) std::string().swap(scratch);
+  }
   if (line.ends_with('\n')) line.remove_suffix(1);
   if (line.ends_with('\r')) line.remove_suffix(1);
   std::string_view rest = line;

@@ -7,7 +7,7 @@ namespace headrace::flow {
 
 void add_dead_letter(record::BatchBuilder& builder, const DeadLetter& letter, const record::RecordView& original,
                      int64_t now_ms) {
-  std::string partition, offset, timestamp;
+  std::string partition, offset, timestamp, omitted;
   std::vector<record::Header> headers{{"dlq.stage", letter.stage},
                                       {"dlq.component", letter.component},
                                       {"dlq.error.code", letter.code},
@@ -21,7 +21,12 @@ void add_dead_letter(record::BatchBuilder& builder, const DeadLetter& letter, co
     headers.push_back({"dlq.source.offset", offset});
     headers.push_back({"dlq.source.timestamp", timestamp});
   }
-  headers.insert(headers.end(), original.headers.begin(), original.headers.end());
+  if (headers.size() + original.headers.size() <= record::kRecordHeadersMax) {
+    headers.insert(headers.end(), original.headers.begin(), original.headers.end());
+  } else {
+    omitted = std::to_string(original.headers.size());
+    headers.push_back({kHeadersOmitted, omitted});
+  }
   builder.add(now_ms, original.key, original.value, headers);
 }
 

@@ -13,7 +13,7 @@ namespace headrace::flow {
 
 /// Where a record failed and why. Headers: `dlq.stage` (ingest, pipeline, sink), `dlq.component`, `dlq.error.code`,
 /// `dlq.error.message`, `dlq.source.topic`, `dlq.source.partition`, `dlq.source.offset`, `dlq.source.timestamp` (ms);
-/// the original headers follow unchanged.
+/// the original headers follow unchanged, or kHeadersOmitted where they would be more than a record may have.
 struct DeadLetter {
   std::string_view stage;
   std::string_view component;
@@ -24,6 +24,9 @@ struct DeadLetter {
 
 /// The dead-letter topic when the file names none: "dead-letters".
 inline constexpr std::string_view kDefaultDeadLetterTopic = "dead-letters";
+
+/// The header that stands for the original ones where these are left out: their number.
+inline constexpr std::string_view kHeadersOmitted = "dlq.headers.omitted";
 
 /// Appends the dead letter of `original` to `builder`.
 void add_dead_letter(record::BatchBuilder& builder, const DeadLetter& letter, const record::RecordView& original,

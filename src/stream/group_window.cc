@@ -96,11 +96,21 @@ std::string_view GroupWindow::key(uint32_t group) const {
   return std::string_view(keys_).substr(groups_[group].key_offset, groups_[group].key_size);
 }
 
+size_t GroupWindow::bytes_of(uint32_t group) const {
+  size_t bytes = groups_[group].key_size;
+  for (size_t i = 0; i < layout_->texts; ++i) bytes += texts_[group * layout_->texts + i].size();
+  return bytes;
+}
+
 void GroupWindow::set_text(uint32_t group, int index, std::string_view value) {
   std::string& text = texts_[group * layout_->texts + static_cast<size_t>(index)];
   text_bytes_ += value.size();
   text_bytes_ -= text.size();
-  text = value;
+  if (value.size() < text.capacity() / 2) {
+    std::string(value).swap(text);  // What a longer text took is given back.
+  } else {
+    text = value;
+  }
 }
 
 void GroupWindow::touch(uint32_t group) {

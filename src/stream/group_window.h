@@ -48,6 +48,8 @@ class GroupWindow {
   uint32_t insert(std::string_view key);
   uint32_t size() const { return static_cast<uint32_t>(groups_.size()); }
   std::string_view key(uint32_t group) const;
+  /// Of the group's key and texts.
+  size_t bytes_of(uint32_t group) const;
   Accumulator* accumulators(uint32_t group) { return accumulators_.data() + size_t{group} * layout_->calls.size(); }
   const Accumulator* accumulators(uint32_t group) const {
     return accumulators_.data() + size_t{group} * layout_->calls.size();

@@ -82,6 +82,18 @@ TEST(GroupWindow, StateThatIsCutAnywhereIsRefused) {
   EXPECT_FALSE(other.read_state(other.insert("k"), state).ok());
 }
 
+TEST(GroupWindow, AShorterTextGivesBackWhatTheLongerOneTook) {
+  AccumulatorLayout layout(aggregate());
+  GroupWindow window(layout);
+  size_t before = window.bytes();
+  window.insert("k");
+  window.set_text(0, 0, std::string(100'000, 'x'));
+  EXPECT_GT(window.bytes(), before + 100'000);
+  window.set_text(0, 0, "short");
+  EXPECT_LT(window.text(0, 0).capacity(), 100u);
+  EXPECT_EQ(window.text(0, 0), "short");
+}
+
 TEST(GroupWindow, OnlyTouchedGroupsAreListed) {
   AccumulatorLayout layout(aggregate());
   GroupWindow window(layout);

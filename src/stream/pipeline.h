@@ -50,7 +50,7 @@ struct PipelineSpec {
 
   std::chrono::milliseconds commit_interval{100};  ///< The longest that work waits for its commit.
   size_t fetch_bytes_max = 2 << 20;                ///< The most that one step reads.
-  size_t state_bytes_max = 256 << 20;  ///< Memory of window state; rows that need a new group beyond it fail.
+  size_t state_bytes_max = 256 << 20;              ///< Memory of window state; rows that need more beyond it fail.
 };
 
 /// A running pipeline on a thread of its own.

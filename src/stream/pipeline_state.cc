@@ -80,6 +80,16 @@ bool PipelineState::usable(Offset earliest, Offset end) const {
 }
 
 Status PipelineState::restore() {
+  Status status = restore_from_store();
+  if (status.ok()) return {};
+  store_.reset();  // Opened anew by the next attempt: what is wrong may be in it.
+  if (status.error().code != ErrorCode::kCorrupt) return status;
+  log_warn("pipeline {}: {}; its state is rebuilt from the changelog", options_.name, status.error().message);
+  RETURN_IF_ERROR(StateStore::set_aside(options_.store_path));
+  return restore_from_store();
+}
+
+Status PipelineState::restore_from_store() {
   pending_.clear();
   next_mark_.reset();
   windows_.clear();
@@ -93,8 +103,7 @@ Status PipelineState::restore() {
   }
   if (!restored) {
     if (store_->mark()) {
-      auto cleared = store_->clear();
-      if (!cleared.ok()) return store_.reset(), cleared;
+      RETURN_IF_ERROR(store_->clear());
     }
     ASSIGN_OR_RETURN(restored, replay(earliest, end, /*check=*/false));
   }

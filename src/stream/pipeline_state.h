@@ -31,8 +31,9 @@ class PipelineState {
   /// `plan`, `bus` and `clock` outlive the state.
   PipelineState(PipelineStateOptions options, const sql::Plan& plan, bus::Bus& bus, os::Clock& clock);
 
-  /// Brings state back to what was committed: the store where it is usable, then the changelog's rest. To be called
-  /// when no transaction of the pipeline is open. kInvalidArgument: the changelog is that of another query.
+  /// Brings state back to what was committed: the store where it is usable, then the changelog's rest. A damaged store
+  /// is set aside and built anew. To be called when no transaction of the pipeline is open. kInvalidArgument: the
+  /// changelog is that of another query.
   Status restore();
 
   WindowAggregator& windows() { return windows_; }
@@ -50,6 +51,7 @@ class PipelineState {
     std::array<uint8_t, 16> incarnation{};
     int64_t sequence = 0;
   };
+  Status restore_from_store();
   Status open_store();
   bool usable(Offset earliest, Offset end) const;
   Result<bool> replay(Offset from, Offset end, bool check);

@@ -2,6 +2,8 @@
 
 #include <arrow/api.h>
 
+#include "stream/transaction_writer.h"
+
 namespace headrace::stream {
 
 Projector::Projector(const sql::Plan& plan) : schema_(columns::to_arrow(plan.output)), values_(plan.outputs.size()) {
@@ -10,8 +12,9 @@ Projector::Projector(const sql::Plan& plan) : schema_(columns::to_arrow(plan.out
 
 Result<std::unique_ptr<Projector>> Projector::make(const sql::Plan& plan, std::string key_column) {
   auto projector = std::unique_ptr<Projector>(new Projector(plan));
-  ASSIGN_OR_RETURN(projector->encoder_,
-                   columns::make_encoder({.schema = plan.output, .key_column = std::move(key_column)}));
+  ASSIGN_OR_RETURN(projector->encoder_, columns::make_encoder({.schema = plan.output,
+                                                               .key_column = std::move(key_column),
+                                                               .text_bytes_max = kOutputRecordBytesMax}));
   return projector;
 }
 

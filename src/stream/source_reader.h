@@ -25,7 +25,7 @@ struct SourceReaderOptions {
   columns::DecoderOptions decoder;  ///< `source` is filled in.
 };
 
-/// The most rows and value bytes that are decoded into one slice.
+/// The most rows that are decoded into one slice, and the bytes of their texts that end it.
 inline constexpr size_t kSliceRowsMax = 16'384;
 inline constexpr size_t kSliceBytesMax = 16 << 20;
 /// What one batch of the topic may decompress to.

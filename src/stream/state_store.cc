@@ -56,14 +56,6 @@ rocksdb::WriteOptions without_log() {
   return options;
 }
 
-Status set_aside(const std::string& path) {
-  std::error_code error;
-  std::filesystem::remove_all(path + ".damaged", error);
-  std::filesystem::rename(path, path + ".damaged", error);
-  if (error) return Error{ErrorCode::kIo, fmt::format("moving {} aside: {}", path, error.message())};
-  return {};
-}
-
 /// Nothing where there is none yet.
 std::optional<StateStore::Mark> decode_mark(std::string_view bytes) {
   codec::Reader reader(as_bytes(bytes));
@@ -117,6 +109,14 @@ Result<std::unique_ptr<StateStore>> StateStore::open(std::string path) {
   ASSIGN_OR_RETURN(auto mark, store->get(kMarkKey));
   store->impl_->mark = decode_mark(mark.value_or(""));
   return store;
+}
+
+Status StateStore::set_aside(const std::string& path) {
+  std::error_code error;
+  std::filesystem::remove_all(path + ".damaged", error);
+  std::filesystem::rename(path, path + ".damaged", error);
+  if (error) return Error{ErrorCode::kIo, fmt::format("moving {} aside: {}", path, error.message())};
+  return {};
 }
 
 Status StateStore::write(StateBatch& batch, Offset changelog, int64_t now_ms) {

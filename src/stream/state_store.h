@@ -44,6 +44,8 @@ class StateStore {
   /// Opens or creates it. kUnavailable: another process (or pipeline) has it open. A damaged database is kept aside in
   /// `<path>.damaged` and a new one begun.
   static Result<std::unique_ptr<StateStore>> open(std::string path);
+  /// Keeps the database in that folder, which nobody has open, aside in `<path>.damaged`.
+  static Status set_aside(const std::string& path);
   ~StateStore();
 
   /// Applies `batch` and notes that the store reflects the changelog at least up to `changelog` (exclusive).

@@ -123,6 +123,7 @@ Status PipelineTask::open() {
   writer_.reset();
   dirty_ = false;
   RETURN_IF_ERROR(prepare_topics());
+  target_limits_ = target_limits(bus_.admin(), spec_.target_topic);
   ASSIGN_OR_RETURN(writer_, TransactionWriter::open({.transactional_id = id(),
                                                      .target_topic = spec_.target_topic,
                                                      .dead_letter_topic = spec_.dead_letter_topic,
@@ -221,6 +222,7 @@ Status PipelineTask::close() {
 
 Status PipelineTask::take_slice(const SourceSlice& slice) {
   input_.bind(slice.rows);
+  now_ms_ = clock_.wall_ms();
   Selection selection{nullptr, input_.rows()};
   if (filter_) selection = select_true(filter_->evaluate(input_, selection), selection, input_, filtered_);
   if (state_) {
@@ -228,19 +230,31 @@ Status PipelineTask::take_slice(const SourceSlice& slice) {
   } else {
     Status status;
     Projector::Emit emit = [&](uint32_t row, const columns::EncodedRow& encoded) {
-      if (!status.ok()) return;
-      if (encoded.value.size() > kOutputRecordBytesMax) {
-        input_.fail(
-            row, fmt::format("the result has {} bytes, the limit is {}", encoded.value.size(), kOutputRecordBytesMax));
-        return;
-      }
-      metrics_.records_out.add();
-      status = writer_->add_result(slice.timestamps_ms[row], encoded.key, encoded.value);
+      if (status.ok()) status = write_result(input_, row, encoded, slice.timestamps_ms[row]);
     };
     projector_->project(input_, selection, emit);
     RETURN_IF_ERROR(status);
   }
   return input_.failures().empty() ? Status() : bury_failed(slice);
+}
+
+Status PipelineTask::write_result(EvalContext& context, uint32_t row, const columns::EncodedRow& result,
+                                  int64_t timestamp_ms) {
+  if (result.too_large) {
+    context.fail(row, fmt::format("the result has more bytes than it may: the limit is {}", kOutputRecordBytesMax));
+    return {};
+  }
+  size_t bytes = result.value.size() + (result.key ? result.key->size() : 0);
+  if (bytes > kOutputRecordBytesMax) {
+    context.fail(row, fmt::format("the result has {} bytes, the limit is {}", bytes, kOutputRecordBytesMax));
+    return {};
+  }
+  if (!result.key && target_limits_.needs_keys && !spec_.target_key.empty()) {
+    context.fail(row, fmt::format("the key {} is NULL, and the target is compacted", spec_.target_key));
+    return {};
+  }
+  metrics_.records_out.add();
+  return writer_->add_result(target_limits_.fit_timestamp(timestamp_ms, now_ms_), result.key, result.value);
 }
 
 Status PipelineTask::add_to_windows(const SourceSlice& slice, Selection selection) {
@@ -313,18 +327,12 @@ Status PipelineTask::close_windows(int64_t watermark_ms) {
 Status PipelineTask::take_window_rows(const arrow::RecordBatch& rows, int64_t window_end_ms) {
   EvalContext& context = *window_rows_;
   context.bind(rows);
+  now_ms_ = clock_.wall_ms();
   Selection selection{nullptr, context.rows()};
   if (having_) selection = select_true(having_->evaluate(context, selection), selection, context, filtered_);
   Status status;
   Projector::Emit emit = [&](uint32_t row, const columns::EncodedRow& encoded) {
-    if (!status.ok()) return;
-    if (encoded.value.size() > kOutputRecordBytesMax) {
-      context.fail(
-          row, fmt::format("the result has {} bytes, the limit is {}", encoded.value.size(), kOutputRecordBytesMax));
-      return;
-    }
-    metrics_.records_out.add();
-    status = writer_->add_result(window_end_ms, encoded.key, encoded.value);
+    if (status.ok()) status = write_result(context, row, encoded, window_end_ms);
   };
   projector_->project(context, selection, emit);
   RETURN_IF_ERROR(status);

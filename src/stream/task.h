@@ -11,6 +11,7 @@
 #include "stream/pipeline_state.h"
 #include "stream/projector.h"
 #include "stream/source_reader.h"
+#include "stream/target_limits.h"
 #include "stream/transaction_writer.h"
 
 namespace headrace::stream {
@@ -63,7 +64,9 @@ class PipelineTask {
 
   Status take_slice(const SourceSlice& slice);
   Status add_to_windows(const SourceSlice& slice, Selection selection);
-  Status emit_rows(Selection selection, std::span<const int64_t> timestamps_ms, int64_t timestamp_ms);
+  /// A result that is too large, or has not the key that the target needs, fails its row; one with a time that the
+  /// target refuses gets that of the clock.
+  Status write_result(EvalContext& context, uint32_t row, const columns::EncodedRow& result, int64_t timestamp_ms);
   Status dead_letter(const TopicPartition& tp, const record::RecordView& record, std::string_view code,
                      std::string_view reason);
   Status bury_failed(const SourceSlice& slice);
@@ -84,6 +87,8 @@ class PipelineTask {
   NodePtr filter_;
   std::unique_ptr<Projector> projector_;
   std::vector<uint32_t> filtered_;
+  TargetLimits target_limits_;
+  int64_t now_ms_ = 0;  ///< The wall clock when work on the rows in hand began.
   /// With windows only:
   std::unique_ptr<PipelineState> state_;
   std::unique_ptr<EvalContext> window_rows_;

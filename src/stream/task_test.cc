@@ -1,5 +1,7 @@
 #include "stream/task.h"
 
+#include <fstream>
+
 #include "stream/testing/rig.h"
 
 namespace headrace::stream {
@@ -208,7 +210,7 @@ TEST(PipelineTask, ASumThatOverflowsLosesNothingButTheRow) {
 TEST(PipelineTask, StateBeyondItsLimitTakesNoNewGroups) {
   Rig rig(kTotals);
   auto spec = rig.spec();
-  spec.state_bytes_max = sizeof(GroupWindow) + 64;  // A window without groups fits.
+  spec.state_bytes_max = 1;
   rig.start(spec);
   rig.bus.append("in", 0, {event("a", 1, kT), event("b", 1, kT), event("a", 1, kT), event("a", 0, kT + 10'000)});
   rig.steps();
@@ -245,6 +247,35 @@ TEST(PipelineTask, StateSurvivesARestartWithAndWithoutTheLocalStore) {
                 ElementsAre(total("a", "2001-09-09T01:46:40.000Z", 11), total("b", "2001-09-09T01:46:40.000Z", 2)))
         << keep_store;
   }
+}
+
+/// Flips bits in the first block of every table of RocksDB in that folder.
+void damage_tables(const std::string& folder) {
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() != ".sst") continue;
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    char bytes[16];
+    file.read(bytes, sizeof bytes);
+    for (char& byte : bytes) byte = static_cast<char>(~byte);
+    file.seekp(0);
+    file.write(bytes, sizeof bytes);
+  }
+}
+
+TEST(PipelineTask, ADamagedStoreIsSetAsideAndTheChangelogReplayed) {
+  Rig rig(kTotals);
+  rig.start();
+  rig.bus.append("in", 0, {event("a", 1, kT), event("b", 2, kT)});
+  rig.steps();
+  ASSERT_TRUE(rig.task->close().ok());
+  rig.task.reset();
+  damage_tables(rig.dir() + "/p");
+  rig.start();
+  EXPECT_TRUE(std::filesystem::exists(rig.dir() + "/p.damaged"));
+  rig.bus.append("in", 0, {event("a", 10, kT), event("a", 0, kT + 10'000)});
+  rig.steps();
+  EXPECT_THAT(rig.bus.values("out"),
+              ElementsAre(total("a", "2001-09-09T01:46:40.000Z", 11), total("b", "2001-09-09T01:46:40.000Z", 2)));
 }
 
 TEST(PipelineTask, AWindowThatWasEmittedStaysClosedAfterARestart) {

@@ -1,8 +1,23 @@
 #include "stream/transaction_writer.h"
 
-#include <charconv>
+#include <string>
 
 namespace headrace::stream {
+
+namespace {
+
+/// What the lengths of a header take beside its key and value.
+constexpr size_t kHeaderOverheadBytes = 8;
+
+size_t bytes_of(const std::optional<std::string_view>& text) { return text ? text->size() : 0; }
+
+size_t headers_bytes(const record::RecordView& record) {
+  size_t bytes = 0;
+  for (const auto& header : record.headers) bytes += header.key.size() + bytes_of(header.value) + kHeaderOverheadBytes;
+  return bytes;
+}
+
+}  // namespace
 
 Result<int32_t> ensure_topic(bus::Admin& admin, const bus::TopicSpec& spec) {
   auto count = admin.partition_count(spec.name);
@@ -39,7 +54,7 @@ Status TransactionWriter::begin() {
 Status TransactionWriter::add(Topic& topic, size_t partition, int64_t timestamp_ms, std::optional<std::string_view> key,
                               std::optional<std::string_view> value) {
   record::BatchBuilder& builder = topic.builders[partition];
-  size_t bytes = (key ? key->size() : 0) + (value ? value->size() : 0);
+  size_t bytes = bytes_of(key) + bytes_of(value);
   if (!builder.empty() && builder.bytes() + bytes > kOutputBatchBytes) RETURN_IF_ERROR(flush(topic, partition));
   builder.add(timestamp_ms, key, value);
   return {};
@@ -59,19 +74,25 @@ Status TransactionWriter::add_dead_letter(const flow::DeadLetter& letter, const 
   size_t source = letter.source ? static_cast<size_t>(letter.source->partition.value) : 0;
   size_t partition = source % dead_letters_.builders.size();
   record::BatchBuilder& builder = dead_letters_.builders[partition];
-  size_t bytes = (original.key ? original.key->size() : 0) + (original.value ? original.value->size() : 0);
+  size_t content = bytes_of(original.key) + bytes_of(original.value);
+  size_t bytes = content + headers_bytes(original);
   if (!builder.empty() && builder.bytes() + bytes > kOutputBatchBytes) RETURN_IF_ERROR(flush(dead_letters_, partition));
   ++outputs_;
   if (bytes <= kOutputRecordBytesMax) {
     flow::add_dead_letter(builder, letter, original, now_ms);
     return {};
   }
-  record::RecordView shortened = original;
-  char size[24];
-  std::string_view digits(size, static_cast<size_t>(std::to_chars(size, size + sizeof size, bytes).ptr - size));
-  shortened.key.reset();
-  shortened.value.reset();
-  shortened.headers = {{"dlq.value.omitted.bytes", digits}};
+  record::RecordView shortened{.offset = original.offset, .timestamp_ms = original.timestamp_ms};
+  std::string omitted;
+  if (content <= kOutputRecordBytesMax) {
+    shortened.key = original.key;
+    shortened.value = original.value;
+    omitted = std::to_string(original.headers.size());
+    shortened.headers = {{flow::kHeadersOmitted, omitted}};
+  } else {
+    omitted = std::to_string(content);
+    shortened.headers = {{"dlq.value.omitted.bytes", omitted}};
+  }
   flow::add_dead_letter(builder, letter, shortened, now_ms);
   return {};
 }

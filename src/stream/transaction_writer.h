@@ -17,7 +17,8 @@ namespace headrace::stream {
 
 /// A batch goes to the bus when it has this many bytes.
 inline constexpr size_t kOutputBatchBytes = 256 << 10;
-/// The most bytes of one result or one dead letter's value, below Kafka's default limit of a batch (1 MiB).
+/// The most bytes of a result's key and value, and of what a dead letter takes from the original: below Kafka's default
+/// limit of a batch (1 MiB).
 inline constexpr size_t kOutputRecordBytesMax = 900 << 10;
 
 struct TransactionWriterOptions {
@@ -36,8 +37,8 @@ class TransactionWriter {
 
   /// A result. Keyed records go where Kafka's partitioner puts them, others to a partition that changes by the batch.
   Status add_result(int64_t timestamp_ms, std::optional<std::string_view> key, std::string_view value);
-  /// A dead letter; a value above kOutputRecordBytesMax is left out, with its size in the header
-  /// `dlq.value.omitted.bytes`.
+  /// A dead letter. Key and value above kOutputRecordBytesMax are left out, with their size in the header
+  /// `dlq.value.omitted.bytes`; so are headers that would take it above, with their number in `dlq.headers.omitted`.
   Status add_dead_letter(const flow::DeadLetter& letter, const record::RecordView& original, int64_t now_ms);
   /// A change of the state; no value removes the key.
   Status add_change(int64_t timestamp_ms, std::string_view key, std::optional<std::string_view> value);

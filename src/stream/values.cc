@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "base/check.h"
 
@@ -14,7 +15,7 @@ namespace {
 
 constexpr size_t kArenaChunkBytes = 64 << 10;
 /// What 32-bit offsets can address.
-constexpr size_t kTextColumnBytesMax = size_t{2} << 30;
+constexpr size_t kTextColumnBytesMax = std::numeric_limits<int32_t>::max();
 
 std::shared_ptr<arrow::Buffer> allocate(size_t bytes) {
   auto buffer = arrow::AllocateBuffer(static_cast<int64_t>(bytes), arrow::system_memory_pool());

@@ -107,26 +107,54 @@ void WindowAggregator::add_row(EvalContext& context, size_t row) {
   key_.clear();
   for (const Values* values : key_values_) append_key_part(key_, *values, row);
   int64_t time = context.column(aggregate_.window.time_column).ints[row];
-  GroupWindow& window = window_at(window_start(time, aggregate_.window.size_ms));
-  uint32_t group = window.find(key_);
+  int64_t start_ms = window_start(time, aggregate_.window.size_ms);
+  GroupWindow* window = find_window(start_ms);
+  uint32_t group = window ? window->find(key_) : GroupWindow::kNone;
+  if (!has_room(context, row, window, group)) return;
   if (group == GroupWindow::kNone) {
-    if (bytes_ >= state_bytes_max_) {
-      return context.fail(row, fmt::format("no room for a new group: the state has {} bytes, state_bytes_max is {}",
-                                           bytes_, state_bytes_max_));
-    }
-    size_t before = window.bytes();
-    group = window.insert(key_);
-    bytes_ += window.bytes() - before;
+    if (!window) window = &add_window(start_ms);
+    group = insert(*window, key_);
   }
-  if (!fits(row, window.accumulators(group))) return context.fail(row, "bigint out of range in a sum");
-  accumulate(window, group, row);
+  if (!fits(row, window->accumulators(group))) return context.fail(row, "bigint out of range in a sum");
+  accumulate(*window, group, row);
+}
+
+bool WindowAggregator::has_room(EvalContext& context, size_t row, const GroupWindow* window, uint32_t group) const {
+  bool is_new = group == GroupWindow::kNone;
+  size_t growth = layout_.texts > 0 ? text_growth(row, window, group) : 0;
+  if (!is_new && growth == 0) return true;
+  size_t group_bytes = (is_new ? key_.size() : window->bytes_of(group)) + growth;
+  if (group_bytes > kGroupBytesMax) {
+    context.fail(row, fmt::format("the key and the texts of its group would have {} bytes, the limit is {}",
+                                  group_bytes, kGroupBytesMax));
+    return false;
+  }
+  if (bytes_ + growth < state_bytes_max_) return true;
+  context.fail(row, fmt::format("no room for a {}: the state has {} bytes, state_bytes_max is {}",
+                                is_new ? "new group" : "longer text", bytes_, state_bytes_max_));
+  return false;
+}
+
+size_t WindowAggregator::text_growth(size_t row, const GroupWindow* window, uint32_t group) const {
+  size_t growth = 0;
+  for (size_t i = 0; i < calls_.size(); ++i) {
+    const auto& layout = layout_.calls[i];
+    if (layout.text < 0 || !calls_[i].takes(row)) continue;
+    bool first = group == GroupWindow::kNone || window->accumulators(group)[i].count == 0;
+    std::string_view kept = first ? std::string_view() : window->text(group, layout.text);
+    std::string_view value = calls_[i].values->texts[row & calls_[i].values->mask];
+    if (value.size() <= kept.size()) continue;
+    std::string_view next = kept;
+    keep_extreme(layout.function == AggregateFunction::kMax, first, value, next);
+    growth += next.size() - kept.size();
+  }
+  return growth;
 }
 
 bool WindowAggregator::fits(size_t row, const Accumulator* accumulator) const {
   for (size_t i = 0; i < calls_.size(); ++i, ++accumulator) {
     const Call& call = calls_[i];
-    if (!sums_whole(layout_.calls[i]) || (call.filter && !call.wanted->is_true(row)) || !call.values->is_valid(row))
-      continue;
+    if (!sums_whole(layout_.calls[i]) || !call.takes(row)) continue;
     int64_t sum;
     if (__builtin_add_overflow(accumulator->whole, call.values->ints[row & call.values->mask], &sum)) return false;
   }
@@ -139,8 +167,7 @@ void WindowAggregator::accumulate(GroupWindow& window, uint32_t group, size_t ro
   for (size_t i = 0; i < calls_.size(); ++i, ++accumulator) {
     const Call& call = calls_[i];
     const auto& layout = layout_.calls[i];
-    if (call.filter && !call.wanted->is_true(row)) continue;
-    if (call.values && !call.values->is_valid(row)) continue;
+    if (!call.takes(row)) continue;
     bool first = accumulator->count++ == 0;
     if (layout.function == AggregateFunction::kCountRows || layout.function == AggregateFunction::kCount) continue;
     size_t at = row & call.values->mask;
@@ -173,13 +200,27 @@ void WindowAggregator::accumulate(GroupWindow& window, uint32_t group, size_t ro
   }
 }
 
-GroupWindow& WindowAggregator::window_at(int64_t start_ms) {
-  if (last_window_ && last_start_ms_ == start_ms) return *last_window_;
-  auto [window, created] = windows_.try_emplace(start_ms, layout_);
-  if (created) bytes_ += window->second.bytes();
-  last_window_ = &window->second;
+GroupWindow* WindowAggregator::find_window(int64_t start_ms) {
+  if (last_window_ && last_start_ms_ == start_ms) return last_window_;
+  auto found = windows_.find(start_ms);
+  if (found == windows_.end()) return nullptr;
+  last_window_ = &found->second;
   last_start_ms_ = start_ms;
-  return *last_window_;
+  return last_window_;
+}
+
+GroupWindow& WindowAggregator::add_window(int64_t start_ms) {
+  GroupWindow& window = windows_.try_emplace(start_ms, layout_).first->second;
+  bytes_ += window.bytes();
+  return window;
+}
+
+uint32_t WindowAggregator::insert(GroupWindow& window, std::string_view key) {
+  size_t before = window.bytes();
+  uint32_t group = window.insert(key);
+  bytes_ += window.bytes() - before;
+  ++groups_;
+  return group;
 }
 
 int64_t WindowAggregator::first_end_ms() const {
@@ -188,11 +229,9 @@ int64_t WindowAggregator::first_end_ms() const {
 }
 
 int64_t WindowAggregator::last_end_ms(int64_t bound_ms) const {
-  int64_t last = kNoEventTime;
-  for (const auto& [start, window] : windows_) {
-    if (start + aggregate_.window.size_ms <= bound_ms) last = start + aggregate_.window.size_ms;
-  }
-  return last;
+  if (first_end_ms() > bound_ms) return kNoEventTime;
+  auto after = windows_.upper_bound(bound_ms - aggregate_.window.size_ms);
+  return std::prev(after)->first + aggregate_.window.size_ms;
 }
 
 void WindowAggregator::close(int64_t watermark_ms, Emit emit) {
@@ -200,9 +239,10 @@ void WindowAggregator::close(int64_t watermark_ms, Emit emit) {
     auto first = windows_.begin();
     const GroupWindow& window = first->second;
     std::vector<uint32_t> order = window.in_key_order();
-    for (size_t at = 0; at < order.size(); at += kEmitRowsMax) {
-      auto rows = rows_of(window, first->first, order.data() + at, std::min(kEmitRowsMax, order.size() - at));
-      emit(*rows, first_end_ms());
+    for (std::span<const uint32_t> rest(order); !rest.empty();) {
+      auto groups = rest.first(emit_count(window, rest));
+      emit(*rows_of(window, first->first, groups.data(), groups.size()), first_end_ms());
+      rest = rest.subspan(groups.size());
     }
     for (uint32_t group = 0; group < window.size(); ++group) {
       if (!window.is_written(group)) continue;
@@ -211,9 +251,21 @@ void WindowAggregator::close(int64_t watermark_ms, Emit emit) {
     }
     CHECK(bytes_ >= window.bytes());
     bytes_ -= window.bytes();
+    groups_ -= window.size();
     last_window_ = nullptr;
     windows_.erase(first);
   }
+}
+
+size_t WindowAggregator::emit_count(const GroupWindow& window, std::span<const uint32_t> groups) {
+  size_t count = 1;
+  size_t bytes = window.bytes_of(groups[0]);
+  while (count < std::min(kEmitRowsMax, groups.size())) {
+    bytes += window.bytes_of(groups[count]);
+    if (bytes > kEmitBytesMax) break;
+    ++count;
+  }
+  return count;
 }
 
 std::shared_ptr<arrow::RecordBatch> WindowAggregator::rows_of(const GroupWindow& window, int64_t start_ms,
@@ -289,10 +341,11 @@ Status WindowAggregator::restore(std::string_view key, BytesView state) {
   key_reader_.start(1);
   bool fits = is_group && reader.ok() && start == window_start(start, aggregate_.window.size_ms);
   if (!fits || !key_reader_.read(group_key, 0)) return Error{ErrorCode::kCorrupt, "a group key of another shape"};
-  GroupWindow& window = window_at(start);
+  GroupWindow* found = find_window(start);
+  GroupWindow& window = found ? *found : add_window(start);
   uint32_t group = window.find(group_key);
+  if (group == GroupWindow::kNone) group = insert(window, group_key);
   size_t before = window.bytes();
-  if (group == GroupWindow::kNone) group = window.insert(group_key);
   RETURN_IF_ERROR(window.read_state(group, state));
   window.set_written(group);
   bytes_ += window.bytes() - before;
@@ -304,14 +357,7 @@ void WindowAggregator::clear() {
   removed_.clear();
   last_window_ = nullptr;
   bytes_ = 0;
-}
-
-size_t WindowAggregator::bytes() const { return bytes_; }
-
-size_t WindowAggregator::groups() const {
-  size_t total = 0;
-  for (const auto& [start, window] : windows_) total += window.size();
-  return total;
+  groups_ = 0;
 }
 
 }  // namespace headrace::stream

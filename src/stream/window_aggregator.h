@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,9 +51,13 @@ class WindowAggregator {
   int64_t last_end_ms(int64_t bound_ms) const;
   using Emit = Function<void(const arrow::RecordBatch& rows, int64_t window_end_ms)>;
   /// Closes every window that ends at or before `watermark_ms`: its rows, with the columns of Aggregate::row, go to
-  /// `emit` in the order of window and key, at most kEmitRowsMax at a time.
+  /// `emit` in the order of window and key, at most kEmitRowsMax with kEmitBytesMax of texts at a time.
   void close(int64_t watermark_ms, Emit emit);
   static constexpr size_t kEmitRowsMax = 4096;
+  static constexpr size_t kEmitBytesMax = 16 << 20;
+  /// The most bytes of a group's key and texts: with its numbers they are one record of the changelog, which is below
+  /// Kafka's default limit of a batch (1 MiB).
+  static constexpr size_t kGroupBytesMax = 900 << 10;
 
   /// Calls `change(key, state)` for everything that changed since the last call; a closed group has no state.
   using Change = Function<void(std::string_view key, std::optional<BytesView> state)>;
@@ -62,8 +67,9 @@ class WindowAggregator {
   /// Forgets all state.
   void clear();
 
-  size_t bytes() const;
-  size_t groups() const;
+  /// Memory of all windows, about.
+  size_t bytes() const { return bytes_; }
+  size_t groups() const { return groups_; }
 
  private:
   struct Call {
@@ -71,13 +77,26 @@ class WindowAggregator {
     const Values* values = nullptr;
     const Values* wanted = nullptr;
     std::vector<uint32_t> rows;
+
+    /// Whether the row counts: the filter takes it and the argument is not NULL.
+    bool takes(size_t row) const { return (!filter || wanted->is_true(row)) && (!values || values->is_valid(row)); }
   };
   Selection check_times(EvalContext& context, Selection selection, EventTimeBounds bounds);
   void evaluate(EvalContext& context, Selection selection);
   void add_row(EvalContext& context, size_t row);
+  /// Whether the row may go into that group (kNone: a new one, with key_); else it has failed.
+  bool has_room(EvalContext& context, size_t row, const GroupWindow* window, uint32_t group) const;
+  /// How many bytes more the group's texts would have with the row.
+  size_t text_growth(size_t row, const GroupWindow* window, uint32_t group) const;
   bool fits(size_t row, const Accumulator* accumulators) const;
   void accumulate(GroupWindow& window, uint32_t group, size_t row);
-  GroupWindow& window_at(int64_t start_ms);
+  /// Null when there is none.
+  GroupWindow* find_window(int64_t start_ms);
+  /// That window, which find_window() did not find.
+  GroupWindow& add_window(int64_t start_ms);
+  uint32_t insert(GroupWindow& window, std::string_view key);
+  /// How many of the groups, at least one, are emitted together.
+  static size_t emit_count(const GroupWindow& window, std::span<const uint32_t> groups);
   std::shared_ptr<arrow::RecordBatch> rows_of(const GroupWindow& window, int64_t start_ms, const uint32_t* groups,
                                               size_t count);
   std::shared_ptr<arrow::Array> call_results(const GroupWindow& window, size_t index, const uint32_t* groups,
@@ -96,7 +115,8 @@ class WindowAggregator {
   std::map<int64_t, GroupWindow> windows_;  ///< By start.
   GroupWindow* last_window_ = nullptr;
   int64_t last_start_ms_ = 0;
-  size_t bytes_ = 0;                  ///< Of all windows, as of the last batch.
+  size_t bytes_ = 0;                  ///< Of all windows.
+  size_t groups_ = 0;                 ///< In all windows.
   std::vector<std::string> removed_;  ///< Keys of written groups whose windows closed.
 
   AddResult result_;

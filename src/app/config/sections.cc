@@ -277,7 +277,7 @@ constexpr OptionSpec kPipelineOptions[] = {
      .type = OptionType::kSize,
      .fallback = "256MiB",
      .min = 1 << 20,
-     .help = "Memory of window state; rows that need a new group beyond it go to the dead letters."},
+     .help = "Memory of window state; rows that need a new group or a longer text beyond it go to the dead letters."},
 };
 
 constexpr OptionSpec kSinkOptions[] = {

@@ -33,7 +33,9 @@ std::optional<int64_t> parse_timestamp_or_ms(std::string_view text) {
 
 bool is_json(std::string_view text) {
   thread_local simdjson::dom::parser parser;
-  return parser.parse(text.data(), text.size()).error() == simdjson::SUCCESS;
+  bool valid = parser.parse(text.data(), text.size()).error() == simdjson::SUCCESS;
+  if (text.size() > kKeptValueBytesMax) parser = simdjson::dom::parser();
+  return valid;
 }
 
 }  // namespace
@@ -103,10 +105,19 @@ bool RowBuilder::set_from_text(size_t column, std::string_view text) {
 }
 
 bool RowBuilder::commit() {
+  size_t bytes = bytes_;
   for (size_t i = 0; i < slots_.size(); ++i) {
-    if (!slots_[i].set && !schema_[i].nullable) return fail(i, "NULL or missing, and the column is not nullable");
+    if (slots_[i].set) {
+      bytes += slots_[i].text.size();
+    } else if (!schema_[i].nullable) {
+      return fail(i, "NULL or missing, and the column is not nullable");
+    }
+  }
+  if (bytes > Decoder::kBatchBytesMax) {
+    return fail(kWholeRecord, fmt::format("the texts of a batch would be over {} bytes", Decoder::kBatchBytesMax));
   }
   for (size_t i = 0; i < slots_.size(); ++i) append(i, slots_[i]);
+  bytes_ = bytes;
   ++rows_;
   return true;
 }
@@ -132,7 +143,7 @@ void RowBuilder::append(size_t column, const Slot& slot) {
       case Type::kInterval: CHECK(false);
     }
   }
-  CHECK(status.ok());  // Only memory and Decoder::kBatchBytesMax could fail it.
+  CHECK(status.ok());  // Only memory could fail it.
 }
 
 bool RowBuilder::fail(size_t column, std::string reason) {
@@ -147,6 +158,7 @@ std::shared_ptr<arrow::RecordBatch> RowBuilder::finish() {
   auto batch = arrow::RecordBatch::Make(arrow_schema_, rows_, std::move(arrays));
   for (auto& builder : builders_) CHECK(builder->Reserve(rows_).ok());  // The next batch is about as large.
   rows_ = 0;
+  bytes_ = 0;
   return batch;
 }
 

@@ -16,6 +16,9 @@
 
 namespace headrace::columns {
 
+/// Parsers and buffers keep the memory that values up to this size need; what a larger one took is given back.
+inline constexpr size_t kKeptValueBytesMax = 256 << 10;
+
 /// Builds a batch row by row. Staged texts are views that must live until commit().
 class RowBuilder {
  public:
@@ -23,6 +26,8 @@ class RowBuilder {
 
   const Schema& schema() const { return schema_; }
   int64_t rows() const { return rows_; }
+  /// Bytes of the texts in the rows so far.
+  size_t bytes() const { return bytes_; }
 
   /// Starts a row: everything NULL, metadata filled from `record`. False: error() tells.
   bool begin(const record::RecordView& record);
@@ -44,7 +49,8 @@ class RowBuilder {
   /// Converts a text of CSV or raw records to the column's type. False: error() tells.
   bool set_from_text(size_t column, std::string_view text);
 
-  /// Appends the staged row. False: a column that is not nullable is NULL, error() tells.
+  /// Appends the staged row. False: a column that is not nullable is NULL, or the texts would pass
+  /// Decoder::kBatchBytesMax; error() tells.
   bool commit();
 
   /// Sets error() and gives false. A column of npos means the record as a whole.
@@ -75,6 +81,7 @@ class RowBuilder {
   std::vector<MetadataColumn> metadata_;
   std::vector<Slot> slots_;
   int64_t rows_ = 0;
+  size_t bytes_ = 0;
   RowError error_;
 };
 

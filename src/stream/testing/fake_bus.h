@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "bus/bus.h"
+#include "os/clock.h"
 #include "record/batch.h"
 #include "record/batch_builder.h"
 
@@ -36,6 +37,8 @@ class FakeBus final : public bus::Bus, public bus::Admin {
   /// Each poll gives at most so many batches.
   void set_batches_per_poll(size_t count) { batches_per_poll_ = count; }
 
+  /// From now on records are refused whose times are out of bounds.
+  void set_clock(os::Clock& clock) { clock_ = &clock; }
   /// The next producer of that id is fenced as soon as it has begun.
   void fence_next(const std::string& id) { fence_ = id; }
 
@@ -51,6 +54,13 @@ class FakeBus final : public bus::Bus, public bus::Admin {
               int64_t timestamp_ms = 1000) {
     record::BatchBuilder builder;
     for (const auto& value : values) builder.add(timestamp_ms, std::nullopt, value);
+    append_batch({topic, PartitionId(partition)}, builder.finish());
+  }
+  void append_record(const std::string& topic, int32_t partition, const Record& record) {
+    std::vector<record::Header> headers;
+    for (const auto& [key, value] : record.headers) headers.push_back({key, value});
+    record::BatchBuilder builder;
+    builder.add(record.timestamp_ms, record.key, record.value, headers);
     append_batch({topic, PartitionId(partition)}, builder.finish());
   }
   /// Every committed record of a topic, by partition and offset.
@@ -110,7 +120,13 @@ class FakeBus final : public bus::Bus, public bus::Admin {
     return {};
   }
   Result<std::vector<bus::TopicInfo>> topics() override { return std::vector<bus::TopicInfo>(); }
-  Result<bus::TopicInfo> topic(std::string_view) override { return bus::TopicInfo(); }
+  Result<bus::TopicInfo> topic(std::string_view name) override {
+    return faulty([&]() -> Result<bus::TopicInfo> {
+      auto found = topics_.find(std::string(name));
+      if (found == topics_.end()) return Error{ErrorCode::kNotFound, "no topic " + std::string(name)};
+      return bus::TopicInfo{.name = found->first, .configs = found->second.configs};
+    });
+  }
   Result<int32_t> partition_count(std::string_view name) override {
     return faulty([&]() -> Result<int32_t> {
       auto found = topics_.find(std::string(name));
@@ -180,6 +196,7 @@ class FakeBus final : public bus::Bus, public bus::Admin {
   std::map<std::pair<std::string, TopicPartition>, Offset> positions_;
   std::map<std::string, int> epochs_;
   std::string fence_;
+  os::Clock* clock_ = nullptr;
   int64_t calls_ = 0;
   int64_t calls_to_fault_ = -1;
   Fault fault_ = Fault::kRefused;
@@ -201,6 +218,7 @@ class FakeTransactionalProducer final : public bus::TransactionalProducer {
   Status produce(const TopicPartition& tp, record::Batch batch) override {
     return guarded([&]() -> Status {
       CHECK(open_);
+      RETURN_IF_ERROR(check(tp, batch));
       batches_.emplace_back(tp, std::move(batch));
       return {};
     });
@@ -230,6 +248,27 @@ class FakeTransactionalProducer final : public bus::TransactionalProducer {
   }
 
  private:
+  /// As a broker does.
+  Status check(const TopicPartition& tp, const record::Batch& batch) const {
+    if (batch.size() > 1'048'588) return Error{ErrorCode::kTooLarge, "the batch is over max.message.bytes"};
+    record::RecordReader reader(batch, 0);
+    const auto& configs = bus_.topics_.at(tp.topic).configs;
+    bool compacted = configs.contains("cleanup.policy") && configs.at("cleanup.policy") == "compact";
+    while (const auto* record = reader.next()) {
+      RETURN_IF_ERROR(check_time(tp, record->timestamp_ms));
+      if (compacted && !record->key) return Error{ErrorCode::kInvalidArgument, "a compacted topic needs keys"};
+    }
+    return reader.status();
+  }
+  Status check_time(const TopicPartition& tp, int64_t timestamp_ms) const {
+    if (!bus_.clock_) return {};
+    int64_t ahead_ms = timestamp_ms - bus_.clock_->wall_ms();
+    const auto& configs = bus_.topics_.at(tp.topic).configs;
+    auto before = configs.find("message.timestamp.before.max.ms");
+    bool early = before != configs.end() && -ahead_ms > std::stoll(before->second);
+    if (early || ahead_ms > 3'600'000) return Error{ErrorCode::kOutOfRange, "a timestamp is out of bounds"};
+    return {};
+  }
   Status reset() {
     open_ = false;
     batches_.clear();

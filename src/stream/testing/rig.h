@@ -36,6 +36,7 @@ class Rig {
  public:
   explicit Rig(std::string sql, int32_t partitions = 1) : sql_(std::move(sql)) {
     CHECK(bus.create_topic({.name = "in", .partitions = partitions}).ok());
+    bus.set_clock(clock);
   }
   ~Rig() { task.reset(); }
 
