@@ -91,7 +91,7 @@ void ConsumerGroupMachine::join(JoinGroupRequest request, JoinCallback done) {
   PartitionSet owned = ids_of(subscription->owned, topics_);
   std::string protocol = request.protocols.front().name;
   ConsumerMemberInfo told = told_by(request, *subscription);
-  if (Checked refused = check_memory(group, request.member_id, request.group_instance_id, bytes_of(told))) {
+  if (Checked refused = check_memory(find_place(group, request.member_id, request.group_instance_id), bytes_of(told))) {
     return refuse(refused->error);
   }
   Member* member = nullptr;

@@ -115,8 +115,10 @@ class ConsumerGroupMachine {
   // What a request may ask for (consumer_group_requests.cc).
   Checked check_request(const ConsumerHeartbeatRequest& request) const;
   static Checked check_epoch(const Member& member, const ConsumerHeartbeatRequest& request);
-  Checked check_memory(const Group* group, const std::string& member_id, const std::optional<std::string>& instance_id,
-                       size_t bytes) const;
+  static const Member* find_place(const Group* group, const std::string& member_id,
+                                  const std::optional<std::string>& instance_id);
+  Checked check_memory(const Member* before, size_t bytes) const;
+  Checked check_memory(const Group* group, const ConsumerHeartbeatRequest& request) const;
   static Checked find_member(Group& group, const std::string& member_id, const std::optional<std::string>& instance_id,
                              Member** member);
   Checked join_or_find(Group& group, const ConsumerHeartbeatRequest& request, Member** member);

@@ -222,6 +222,13 @@ TEST_F(ConsumerGroupMachineTest, WhatMembersTellHasALimitInMemory) {
   EXPECT_EQ(machine_->describe("g").members.size(), 1u);
   EXPECT_EQ(join(c), Error::kNone) << "there is room for others";
   EXPECT_EQ(beat(a), Error::kNone) << "who has room keeps it";
+  ConsumerHeartbeatRequest more = request(a, a.epoch, /*full=*/false);
+  more.rack_id = std::string(300'000, 'r');
+  EXPECT_EQ(send(a, more), Error::kNone);
+  more.rack_id.reset();
+  more.topics = a.topics;
+  more.topics->push_back(std::string(200'000, 'n'));
+  EXPECT_EQ(send(a, more), Error::kGroupMaxSizeReached) << "beside what it told before";
   EXPECT_EQ(send(a, request(a, kLeaveEpoch)), Error::kNone);
   EXPECT_EQ(join(b), Error::kNone);
   EXPECT_EQ(send(b, request(b, kLeaveEpoch)), Error::kNone);

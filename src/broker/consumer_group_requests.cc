@@ -35,14 +35,6 @@ ConsumerMemberInfo told_by(const ConsumerHeartbeatRequest& request, ConsumerMemb
   return info;
 }
 
-/// The same, as far as the request tells it.
-size_t bytes_told(const ConsumerHeartbeatRequest& request) {
-  size_t bytes = kMemberBytes + request.client_id.size();
-  if (request.topics) bytes += bytes_of_names(*request.topics);
-  for (const auto* text : {&request.rack_id, &request.regex, &request.assignor}) bytes += *text ? (*text)->size() : 0;
-  return bytes;
-}
-
 }  // namespace
 
 /// A member tells everything of itself when it joins and after an error, and is told its whole assignment then.
@@ -115,19 +107,31 @@ ConsumerGroupMachine::Checked ConsumerGroupMachine::find_member(Group& group, co
   return std::nullopt;
 }
 
-ConsumerGroupMachine::Checked ConsumerGroupMachine::check_memory(const Group* group, const std::string& member_id,
-                                                                 const std::optional<std::string>& instance_id,
-                                                                 size_t bytes) const {
-  const Member* before = nullptr;
-  if (group) {
-    auto place = instance_id ? group->static_members.find(*instance_id) : group->static_members.end();
-    auto known = group->members.find(place != group->static_members.end() ? place->second : member_id);
-    if (known != group->members.end()) before = &known->second;
-  }
+/// Whose place the member has, or would take.
+const ConsumerGroupMachine::Member* ConsumerGroupMachine::find_place(const Group* group, const std::string& member_id,
+                                                                     const std::optional<std::string>& instance_id) {
+  if (!group) return nullptr;
+  auto place = instance_id ? group->static_members.find(*instance_id) : group->static_members.end();
+  auto found = group->members.find(place != group->static_members.end() ? place->second : member_id);
+  return found == group->members.end() ? nullptr : &found->second;
+}
+
+ConsumerGroupMachine::Checked ConsumerGroupMachine::check_memory(const Member* before, size_t bytes) const {
   if (memory_.has_room(bytes, before ? before->memory.bytes() : 0)) return std::nullopt;
   return Refusal{Error::kGroupMaxSizeReached,
-                 "What members say of themselves takes all memory that it may "
-                 "(broker.group_metadata_bytes_max)."};
+                 "What members say of themselves takes all memory that it may (broker.group_metadata_bytes_max)."};
+}
+
+/// A regular expression that is new needs some room: how much, is known when it has been matched.
+ConsumerGroupMachine::Checked ConsumerGroupMachine::check_memory(const Group* group,
+                                                                 const ConsumerHeartbeatRequest& request) const {
+  if (request.member_epoch < 0) return std::nullopt;  // Who leaves takes nothing.
+  const Member* before = find_place(group, request.member_id, request.instance_id);
+  if (before && !tells_news(request, before->info)) return std::nullopt;
+  ConsumerMemberInfo told = told_by(request, before ? before->info : ConsumerMemberInfo());
+  bool new_pattern = told.regex && !(group && group->patterns.contains(*told.regex));
+  if (new_pattern && !memory_.has_room(1)) return check_memory(nullptr, 1);
+  return check_memory(before, bytes_of(told));
 }
 
 ConsumerGroupMachine::Checked ConsumerGroupMachine::join_or_find(Group& group, const ConsumerHeartbeatRequest& request,
@@ -245,9 +249,7 @@ void ConsumerGroupMachine::heartbeat(ConsumerHeartbeatRequest request, ConsumerH
   if (!group && request.member_epoch != kJoinEpoch) {
     return refuse({Error::kGroupIdNotFound, "Group " + request.group_id + " is not a consumer group."});
   }
-  if (Checked refused = check_memory(group, request.member_id, request.instance_id, bytes_told(request))) {
-    return refuse(*std::move(refused));
-  }
+  if (Checked refused = check_memory(group, request)) return refuse(*std::move(refused));
   if (!group) {
     if (is_full()) return refuse({Error::kNotAvailable, "There are too many groups."});
     auto created = std::make_unique<Group>();

@@ -119,10 +119,17 @@ bool GroupMachine::is_too_much(const Group* group, const JoinGroupRequest& reque
   return !memory_.has_room(bytes, had);
 }
 
-bool GroupMachine::is_too_much(const std::vector<MemberAssignment>& assignments) {
-  size_t bytes = 0;
-  for (const MemberAssignment& assigned : assignments) bytes += assigned.assignment.size();
-  return !memory_.has_room(bytes);
+/// Of assignments, which take the place of those before.
+bool GroupMachine::is_too_much(const Group& group, const std::vector<MemberAssignment>& assignments) const {
+  size_t before = 0, after = 0;
+  for (const auto& [id, member] : group.members) {
+    before += member.assignment.size() + member.previous_assignment.size();
+    after += (member.told_assignment ? member.assignment : member.previous_assignment).size();
+  }
+  for (const MemberAssignment& assigned : assignments) {
+    if (group.members.contains(assigned.member_id)) after += assigned.assignment.size();
+  }
+  return !memory_.has_room(after, before);
 }
 
 void GroupMachine::account(Member& member) {
@@ -315,8 +322,9 @@ void GroupMachine::sync(SyncGroupRequest request, SyncCallback done) {
     case GroupState::kReconciling: return refuse(CoordinatorError::kUnknownMember);
     case GroupState::kPreparingRebalance: return refuse(CoordinatorError::kRebalanceInProgress);
     case GroupState::kCompletingRebalance:
-      if (member->id == group->leader && is_too_much(request.assignments)) {
-        return refuse(CoordinatorError::kGroupMaxSizeReached);
+      // An error by which clients begin the rebalance anew.
+      if (member->id == group->leader && is_too_much(*group, request.assignments)) {
+        return refuse(CoordinatorError::kNotAvailable);
       }
       answer(member->syncing, SyncGroupAnswer{.error = CoordinatorError::kRebalanceInProgress});
       member->syncing = std::move(done);

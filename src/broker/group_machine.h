@@ -155,7 +155,7 @@ class GroupMachine {
   Group* find_group(std::string_view id);
   bool is_full();
   bool is_too_much(const Group* group, const JoinGroupRequest& request);
-  bool is_too_much(const std::vector<MemberAssignment>& assignments);
+  bool is_too_much(const Group& group, const std::vector<MemberAssignment>& assignments) const;
   void account(Member& member);
   void account(Group& group);
   bool forget_if_nobody_came(Group& group);

@@ -260,7 +260,7 @@ TEST_F(GroupMachineTest, WhatMembersTellHasALimitInMemory) {
   join(a);
   EXPECT_EQ(a.joined->error, Error::kNone) << "it takes the place of what it told before";
   sync(a, {{a.id, Bytes(300'000)}});
-  EXPECT_EQ(a.synced->error, Error::kGroupMaxSizeReached);
+  EXPECT_EQ(a.synced->error, Error::kNotAvailable);
   sync(a, {{a.id, Bytes(100'000)}});
   EXPECT_EQ(a.synced->error, Error::kNone);
   EXPECT_GT(memory_.used(), 900'000u);

@@ -385,6 +385,23 @@ TEST_F(MqttIngestTest, InventedTopicsLeaveRoomForOthers) {
   EXPECT_EQ(c.read(4), bytes_of(Puback{1}));
 }
 
+/// Nobody is there any more when it turns out that there is no such topic.
+TEST_F(MqttIngestTest, InventedTopicsOfWillsLeaveRoomForOthers) {
+  start();
+  for (size_t i = 0; i <= TopicCatalog::kTopicsMax; ++i) {
+    const std::string name = std::to_string(i), topic = "to/invented-" + name;
+    client({.client_id = name, .will = Will{.topic = topic, .payload = "gone"}}).close();
+  }
+  bus_.add_topic("fresh", 2);
+  std::string answer;
+  while (answer.empty()) {  // They are forgotten within a second.
+    auto c = client();
+    c.send(bytes_of(telemetry(1, 1, "to/fresh")));
+    answer = c.read(4);
+  }
+  EXPECT_EQ(answer, bytes_of(Puback{1}));
+}
+
 TEST_F(MqttIngestTest, UnansweredBytesHoldTheReadingBack) {
   options_.set("in_flight_bytes_max", int64_t{1 << 20});
   start();

@@ -208,6 +208,21 @@ TEST_F(HttpTest, AHeaderOverItsLimitsIs431HoweverItArrives) {
   EXPECT_THAT(ask(line + many_fields.substr(0, 99 * 6) + "\r\n"), StartsWith("HTTP/1.1 200 "));
 }
 
+TEST_F(HttpTest, ATrailerOverTheHeadersLimitsIs431) {
+  start();
+  const std::string begin = "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n";
+  std::string large, many, some;
+  for (int i = 0; i < 70; ++i) large += "X: " + std::string(1000, 't') + "\r\n";
+  for (int i = 0; i < 99; ++i) many += "X: y\r\n";
+  for (int i = 0; i < 98; ++i) some += "X: y\r\n";
+  for (const std::string& bad : {large, many}) {
+    auto c = client();
+    c.send(begin + bad + "\r\n");
+    EXPECT_THAT(c.read_all(), StartsWith("HTTP/1.1 431 ")) << bad.size();
+  }
+  EXPECT_THAT(ask(begin + some + "\r\n"), StartsWith("HTTP/1.1 200 "));
+}
+
 TEST_F(HttpTest, TheHeadersLimitsAreOfEachRequest) {
   start();
   const std::string field = "X: " + std::string(10'000, 'h') + "\r\n";

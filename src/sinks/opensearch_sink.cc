@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cctype>
+#include <map>
 
 #include "flow/sink.h"
+#include "os/clock.h"
 #include "sinks/json_text.h"
 #include "sinks/opensearch/bootstrap.h"
 #include "sinks/opensearch/bulk.h"
@@ -99,7 +101,7 @@ class OpenSearchSink final : public flow::Sink {
   void answer_all(std::span<const Document> documents, Outcome outcome, const std::string& reason,
                   std::chrono::milliseconds retry_after = {});
   void give_up(std::span<const Document> documents);
-  Result<WriteAnswer> ensure_index(const std::string& index);
+  Result<WriteAnswer> ensure_index(const std::string& index, int64_t timestamp_ms);
 
   opensearch::HttpClient client_;
   const opensearch::IndexName index_;
@@ -111,6 +113,7 @@ class OpenSearchSink final : public flow::Sink {
   std::vector<Document> documents_;
   std::vector<WriteAnswer> answers_;
   std::string trouble_;  ///< Why the server could not be used, for documents that were not sent at all.
+  std::map<std::string, std::string> refused_;  ///< Indices that the cluster has no room for, and what it said.
 };
 
 /// Fills body_ and documents_; answers for records that can't be documents, and for all of an index that can't be made
@@ -119,6 +122,7 @@ Status OpenSearchSink::lay_out(std::span<const SinkRecord> records) {
   body_.clear();
   documents_.clear();
   trouble_.clear();
+  refused_.clear();
   std::string index;
   for (size_t i = 0; i < records.size(); ++i) {
     const auto& [tp, record] = records[i];
@@ -128,7 +132,7 @@ Status OpenSearchSink::lay_out(std::span<const SinkRecord> records) {
     }
     index.clear();
     index_.append(tp->topic, record.timestamp_ms, index);
-    ASSIGN_OR_RETURN(answers_[i], ensure_index(index));
+    ASSIGN_OR_RETURN(answers_[i], ensure_index(index, record.timestamp_ms));
     if (answers_[i].outcome != Outcome::kWritten) continue;
     size_t begin = body_.size();
     opensearch::append_action(index, *tp, record.offset, body_);
@@ -143,15 +147,28 @@ Status OpenSearchSink::lay_out(std::span<const SinkRecord> records) {
   return {};
 }
 
-/// The answer for a record of `index`: kWritten where the index can take it.
-Result<WriteAnswer> OpenSearchSink::ensure_index(const std::string& index) {
+/// Whether a time can't be that of a device whose clock is right. Any may make a day of `{date}`.
+bool is_far(int64_t timestamp_ms) {
+  constexpr int64_t kFarMs = 7 * 86'400'000LL;
+  int64_t now_ms = os::system_clock().wall_ms();
+  return timestamp_ms > now_ms + kFarMs || timestamp_ms < now_ms - kFarMs;
+}
+
+/// The answer for a record of `index`: kWritten where the index can take it. A cluster without room for one more is
+/// waited for, unless the record's time is to blame.
+Result<WriteAnswer> OpenSearchSink::ensure_index(const std::string& index, int64_t timestamp_ms) {
   // One attempt a write: the next record would only wait for the same time-out.
   if (!trouble_.empty()) return WriteAnswer{Outcome::kRetry, trouble_, {}};
+  if (auto found = refused_.find(index); found != refused_.end())
+    return WriteAnswer{Outcome::kRejected, found->second, {}};
   auto status = bootstrap_.ensure(client_, index);
   if (status.ok()) return WriteAnswer{};
   std::string reason = destination() + ": " + status.error().message;
   if (status.error().code == ErrorCode::kInvalidArgument) return Error{ErrorCode::kInvalidArgument, reason};
-  if (status.error().code == ErrorCode::kOutOfSpace) return WriteAnswer{Outcome::kRejected, reason, {}};
+  if (status.error().code == ErrorCode::kOutOfSpace && is_far(timestamp_ms)) {
+    refused_[index] = reason;
+    return WriteAnswer{Outcome::kRejected, reason, {}};
+  }
   trouble_ = reason;
   return WriteAnswer{Outcome::kRetry, trouble_, {}};
 }

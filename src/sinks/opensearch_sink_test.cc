@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "flow/sink.h"
+#include "os/clock.h"
 #include "sinks/opensearch/bulk.h"
 #include "sinks/opensearch/http_client.h"
 #include "sinks/opensearch/index_name.h"
@@ -415,6 +416,22 @@ TEST_F(OpenSearchSinkTest, ADayWithoutRoomForItsIndexRejectsItsRecordsAlone) {
   ASSERT_TRUE(answers.ok()) << answers.error().message;
   EXPECT_EQ(outcomes(*answers), "wxw");
   EXPECT_THAT((*answers)[1].reason, HasSubstr("creating index 9999-12-31: status 400"));
+}
+
+TEST_F(OpenSearchSinkTest, ADayOfNowWithoutRoomForItsIndexIsWaitedFor) {
+  FakeServer server([&](const Request& request) {
+    if (!request.head.starts_with("PUT")) return all_written(request);
+    return http("400 Bad Request", R"({"error":{"reason":"this action would add [2] total shards"}})");
+  });
+  auto sink = *make({{"url", server.url()}, {"index", "{date}"}, {"geo_point", "location"}});
+  std::vector<flow::SinkRecord> records;
+  for (int64_t time : {int64_t{0}, int64_t{0}, os::system_clock().wall_ms()}) {
+    records.push_back({&tp_, {Offset(0), time, std::nullopt, "{}", {}}});
+  }
+  auto answers = sink->write(records);
+  ASSERT_TRUE(answers.ok()) << answers.error().message;
+  EXPECT_EQ(outcomes(*answers), "xxr");
+  EXPECT_EQ(server.requests().size(), 2u) << "one for a day";
 }
 
 TEST_F(OpenSearchSinkTest, WrongOptionsAreRefusedAtTheStart) {

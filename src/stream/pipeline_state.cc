@@ -49,6 +49,12 @@ std::array<uint8_t, 16> new_incarnation() {
   return id;
 }
 
+/// kCorrupt is said of the store: what is wrong in the changelog is not put right by setting the store aside.
+Status of_changelog(Status status) {
+  if (status.ok() || status.error().code != ErrorCode::kCorrupt) return status;
+  return Error{ErrorCode::kIo, status.error().message};
+}
+
 }  // namespace
 
 PipelineState::PipelineState(PipelineStateOptions options, const sql::Plan& plan, bus::Bus& bus, os::Clock& clock)
@@ -83,7 +89,7 @@ Status PipelineState::restore() {
   Status status = restore_from_store();
   if (status.ok()) return {};
   store_.reset();  // Opened anew by the next attempt: what is wrong may be in it.
-  if (status.error().code != ErrorCode::kCorrupt) return status;
+  if (status.error().code != ErrorCode::kCorrupt || !uses_store_) return status;
   log_warn("pipeline {}: {}; its state is rebuilt from the changelog", options_.name, status.error().message);
   RETURN_IF_ERROR(StateStore::set_aside(options_.store_path));
   return restore_from_store();
@@ -94,6 +100,7 @@ Status PipelineState::restore_from_store() {
   next_mark_.reset();
   windows_.clear();
   watermarks_.reset();
+  uses_store_ = true;
   RETURN_IF_ERROR(open_store());
   ASSIGN_OR_RETURN(Offset earliest, changelog_offset(bus::OffsetQuery::Kind::kEarliest));
   ASSIGN_OR_RETURN(Offset end, changelog_offset(bus::OffsetQuery::Kind::kLatest));
@@ -105,6 +112,7 @@ Status PipelineState::restore_from_store() {
     if (store_->mark()) {
       RETURN_IF_ERROR(store_->clear());
     }
+    uses_store_ = false;
     ASSIGN_OR_RETURN(restored, replay(earliest, end, /*check=*/false));
   }
   mark_ = store_->mark()->changelog;
@@ -136,10 +144,10 @@ Result<bool> PipelineState::replay(Offset from, Offset end, bool check) {
       record::RecordReader reader(fetched.batch, kDecompressedBytesMax);
       while (const record::RecordView* record = reader.next()) {
         if (record->offset < from) continue;
-        RETURN_IF_ERROR(apply(*record, batch, seen));
+        RETURN_IF_ERROR(of_changelog(apply(*record, batch, seen)));
         if (record->key == kMetaKey) mark = record->offset;
       }
-      RETURN_IF_ERROR(reader.status());
+      RETURN_IF_ERROR(of_changelog(reader.status()));
       if (batch.bytes() < kReplayBatchBytes) continue;
       RETURN_IF_ERROR(store_->write(batch, kNoOffset, clock_.wall_ms()));
       batch.clear();

@@ -70,6 +70,7 @@ class PipelineState {
   WindowAggregator windows_;
   WatermarkTracker watermarks_;
   std::unique_ptr<StateStore> store_;
+  bool uses_store_ = false;  ///< What restore() has in hand began with what the store held.
   Meta meta_;
   StateBatch pending_;
   Offset mark_;                      ///< What the store is known to reflect, exclusive.

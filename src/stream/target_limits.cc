@@ -17,7 +17,7 @@ void read_number(const bus::TopicInfo& topic, const std::string& name, int64_t& 
 }  // namespace
 
 int64_t TargetLimits::fit_timestamp(int64_t timestamp_ms, int64_t now_ms) const {
-  if (timestamp_ms < 0) return timestamp_ms;  // Kafka takes it for no time at all.
+  if (timestamp_ms == -1) return timestamp_ms;  // Kafka's NO_TIMESTAMP.
   bool early = timestamp_ms < now_ms && now_ms - timestamp_ms > before_max_ms;
   bool late = timestamp_ms > now_ms && timestamp_ms - now_ms > after_max_ms;
   return early || late ? now_ms : timestamp_ms;

@@ -208,7 +208,16 @@ void LoopWriter::sweep() {
   for (Slot& slot : slots_) {
     if (slot.session) slot.session->check_deadlines(now);
   }
+  forget_missing();
   sweep_ = loop_.after(kSweepInterval, [this] { sweep(); });
+}
+
+/// Topics that were asked for once and turned out missing: nobody may come for the answer.
+void LoopWriter::forget_missing() {
+  std::erase_if(topics_, [](const auto& entry) {
+    const TopicLanes& lanes = entry.second;
+    return lanes.lanes.empty() && lanes.topic->partitions.load(std::memory_order_relaxed) == TopicCatalog::kMissing;
+  });
 }
 
 void LoopWriter::stop_reading() {

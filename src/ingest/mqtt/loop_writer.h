@@ -100,6 +100,7 @@ class LoopWriter {
                   bool dead_letter);
   void flush_dirty();
   void sweep();
+  void forget_missing();
 
   net::EventLoop& loop_;
   const Settings& settings_;

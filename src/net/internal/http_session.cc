@@ -131,11 +131,14 @@ size_t HttpSession::parse(BytesView bytes) {
   bool in_header = !parser_->is_header_done();
   // Beast 1.81 asserts that it is given so much of it (mended by its pull request 2861).
   if (!in_header && parser_->chunked() && bytes.size() < kChunkedEndBytesMin) return 0;
-  if (in_header) bytes = bytes.first(std::min(bytes.size(), kHeaderBytesMax - header_bytes_));
+  // So much of a header at the most; and of a chunk's, trailers included, at once.
+  bytes = bytes.first(std::min(bytes.size(), in_header ? kHeaderBytesMax - header_bytes_ : kHeaderBytesMax));
   boost::system::error_code error;
   size_t used = parser_->put(boost::asio::buffer(bytes.data(), bytes.size()), error);
   if (error == http::error::need_more) error = {};
-  if (in_header && !error && !count_header(bytes.size(), used)) error = http::error::header_limit;
+  bool too_large = in_header ? !count_header(bytes.size(), used) : used == 0 && bytes.size() == kHeaderBytesMax;
+  bool too_many = (in_header || parser_->is_done()) && has_too_many_fields();
+  if (!error && (too_large || too_many)) error = http::error::header_limit;
   if (error == http::error::body_limit) {
     fail(413, fmt::format("the body is over the limit of {} bytes", site_.options.body_bytes_max));
   } else if (error == http::error::header_limit) {
@@ -167,7 +170,13 @@ bool HttpSession::count_header(size_t given, size_t used) {
   bool over = !parser_->is_header_done() && header_bytes_ + given == kHeaderBytesMax;
   const auto& message = parser_->get();
   header_bytes_ += used - std::min(used, message.body().size());
-  return !over && std::distance(message.begin(), message.end()) <= static_cast<ptrdiff_t>(kHeaderFieldsMax);
+  return !over;
+}
+
+/// Of the header and the trailer.
+bool HttpSession::has_too_many_fields() const {
+  const auto& message = parser_->get();
+  return std::distance(message.begin(), message.end()) > static_cast<ptrdiff_t>(kHeaderFieldsMax);
 }
 
 /// False: the client expects something else than "100 Continue" (RFC 9110, 10.1.1).

@@ -54,6 +54,7 @@ class HttpSession final : public Session {
   size_t parse(BytesView bytes);
   void begin_request();
   bool count_header(size_t given, size_t used);
+  bool has_too_many_fields() const;
   bool answer_expectation();
   void dispatch();
   void call(HttpRoute& route, HttpRequest request);
