@@ -21,13 +21,14 @@ constexpr size_t kCollectedBytesMax = (64 << 10) + kBodyBytesMax;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 void add_route(HttpSite& site, std::string method, std::string_view pattern) {
-  // What the handler was given, so that two answers tell whether it was the same.
+  // What the handler was given, so that two answers tell whether it was the same: as a number, in which nothing reads
+  // as the beginning of an answer.
   auto tell = [](HttpRequest request, HttpReply reply) {
     std::string told = request.path + "\n" + request.body + "\n";
     for (const auto* entries : {&request.query, &request.params, &request.headers}) {
       for (const auto& [name, value] : *entries) told += name + "=" + value + "\n";
     }
-    reply({.headers = {{"X-Query", request.query["q"]}}, .body = std::move(told)});
+    reply({.body = fmt::format("{:x}", std::hash<std::string>()(told))});
   };
   site.routes.push_back({std::move(method), RoutePattern(pattern), tell, {}});
 }
@@ -35,11 +36,12 @@ void add_route(HttpSite& site, std::string method, std::string_view pattern) {
 HttpSite make_site() {
   HttpSite site;
   site.options.body_bytes_max = kBodyBytesMax;
-  add_route(site, "GET", "/files/{path...}");
   add_route(site, "POST", "/v1/topics/{topic}/records");
   site.routes.push_back(
       {"GET", RoutePattern("/dropped"), [](HttpRequest, HttpReply) {}, {}});  // Answered 500 by the server.
   site.routes.push_back({"GET", RoutePattern("/events"), {}, [](HttpRequest, std::shared_ptr<EventStream>) {}});
+  // So that no 404 tells a path.
+  for (std::string method : {"GET", "POST", "PUT"}) add_route(site, method, "/{path...}");
   return site;
 }
 
