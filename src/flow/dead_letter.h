@@ -27,6 +27,9 @@ inline constexpr std::string_view kDefaultDeadLetterTopic = "dead-letters";
 
 /// The header that stands for the original ones where these are left out: their number.
 inline constexpr std::string_view kHeadersOmitted = "dlq.headers.omitted";
+/// Those that stand for a value or key that is left out: its size in bytes.
+inline constexpr std::string_view kValueOmitted = "dlq.value.omitted.bytes";
+inline constexpr std::string_view kKeyOmitted = "dlq.key.omitted.bytes";
 
 /// Appends the dead letter of `original` to `builder`.
 void add_dead_letter(record::BatchBuilder& builder, const DeadLetter& letter, const record::RecordView& original,

@@ -32,11 +32,11 @@ void add_bare_letter(record::BatchBuilder& builder, DeadLetter letter, const rec
   const std::string value_bytes = std::to_string(whole.value ? whole.value->size() : 0);
   const std::string key_bytes = std::to_string(whole.key ? whole.key->size() : 0);
   record::RecordView bare{whole.offset, whole.timestamp_ms, std::nullopt, std::nullopt, {}};
-  bare.headers.push_back({"dlq.value.omitted.bytes", value_bytes});
+  bare.headers.push_back({kValueOmitted, value_bytes});
   if (with_key) {
     bare.key = whole.key;
   } else {
-    bare.headers.push_back({"dlq.key.omitted.bytes", key_bytes});
+    bare.headers.push_back({kKeyOmitted, key_bytes});
   }
   letter.message = letter.message.substr(0, kReasonBytesMax);
   add_dead_letter(builder, letter, bare, now_ms);

@@ -81,6 +81,17 @@ class SinkRunnerTest : public testing::Test {
   std::unique_ptr<SinkRunner> start() {
     return SinkRunner::start(options_, std::make_unique<FakeSink>(seen_), bus_, metrics_);
   }
+  /// Every record is rejected.
+  void reject_all() {
+    seen_->answer = [](const SinkRecord&) -> Result<WriteAnswer> { return WriteAnswer{Outcome::kRejected, "no", {}}; };
+  }
+  /// What is put aside by a sink that runs until it has committed `next`.
+  std::vector<record::Batch> letters_when_committed(Offset next) {
+    auto runner = start();
+    bus_.await_committed("s", kFirst, next);
+    runner.reset();
+    return bus_.batches(kLetters);
+  }
   std::pair<std::string, std::string> state() {
     for (const auto& s : metrics_.states()) {
       if (s.component == "sink s") return {s.state, s.detail};
@@ -199,17 +210,14 @@ TEST_F(SinkRunnerTest, ARejectedRecordIsInTheDeadLetterTopicBeforeItsPositionIsC
 
 TEST_F(SinkRunnerTest, ALetterTooLargeForItsTopicGoesWithoutItsValue) {
   bus_.append(kFirst, {std::string(5'000, 'x'), "small"});
-  seen_->answer = [](const SinkRecord&) -> Result<WriteAnswer> { return WriteAnswer{Outcome::kRejected, "no", {}}; };
+  reject_all();
   int calls = 0;
   bus_.set_fault([&](std::string_view call) -> Status {
     // Both letters together and the large one alone are refused.
     if (call == "produce" && calls++ < 2) return Error{ErrorCode::kTooLarge, "over max.message.bytes"};
     return {};
   });
-  auto runner = start();
-  bus_.await_committed("s", kFirst, Offset(2));
-  runner.reset();
-  auto letters = bus_.batches(kLetters);
+  auto letters = letters_when_committed(Offset(2));
   ASSERT_EQ(letters.size(), 2u);
   record::RecordReader large(letters[0], 1 << 20);
   const auto* letter = large.next();
@@ -225,16 +233,13 @@ TEST_F(SinkRunnerTest, ALetterThatIsRefusedForGoodGoesWithoutItsHeadersAndItsKey
   record::Header header{"h", "v"};
   builder.add(1'000, std::string(5'000, 'k'), "value", {&header, 1});
   bus_.append(kFirst, builder.finish());
-  seen_->answer = [](const SinkRecord&) -> Result<WriteAnswer> { return WriteAnswer{Outcome::kRejected, "no", {}}; };
+  reject_all();
   int calls = 0;
   bus_.set_fault([&](std::string_view call) -> Status {
     if (call != "produce" || calls >= 3) return {};
     return Error{++calls < 3 ? ErrorCode::kCorrupt : ErrorCode::kTooLarge, "not such a record"};
   });
-  auto runner = start();
-  bus_.await_committed("s", kFirst, Offset(1));
-  runner.reset();
-  auto letters = bus_.batches(kLetters);
+  auto letters = letters_when_committed(Offset(1));
   ASSERT_EQ(letters.size(), 1u);
   record::RecordReader reader(letters[0], 1 << 20);
   const auto* letter = reader.next();
@@ -507,10 +512,7 @@ TEST_F(SinkRunnerTest, ABatchThatCannotBeDecodedGoesToTheDeadLettersWhole) {
   record::write_header(header, bytes);
   bus_.append(kFirst, *record::Batch::parse(SharedBytes(bytes)));
   bus_.append(kFirst, {"next"});
-  auto runner = start();
-  bus_.await_committed("s", kFirst, Offset(2));
-  runner.reset();
-  auto letters = bus_.batches(kLetters);
+  auto letters = letters_when_committed(Offset(2));
   ASSERT_EQ(letters.size(), 1u);
   record::RecordReader reader(letters[0], 1 << 20);
   const auto* letter = reader.next();

@@ -5,8 +5,6 @@
 // What is answered must not depend on how the bytes arrive.
 #include <fmt/format.h>
 
-#include <random>
-
 #include "base/fuzzing.h"
 #include "base/logging.h"
 #include "net/internal/http_session.h"
@@ -54,16 +52,12 @@ std::string answers_to(HttpSite& site, std::string_view stream, NextSize next_si
   HttpSessionList sessions;
   {
     HttpSession session(connection, site, sessions);
-    std::string rest;
-    while (!connection.closed && !stream.empty()) {
-      size_t size = std::min<size_t>(next_size(), stream.size());
-      rest += stream.substr(0, size);
-      stream.remove_prefix(size);
+    deliver_in_pieces(connection, stream, next_size, [&](std::string& rest) {
       size_t used = session.on_bytes(as_bytes(rest));
       CHECK(used <= rest.size());
       rest.erase(0, used);
       CHECK(session.collected().bytes <= kCollectedBytesMax);
-    }
+    });
     if (!connection.closed) session.on_end();
     session.on_close();
   }
@@ -135,11 +129,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   static HttpSite site = make_site();
   std::string_view stream(reinterpret_cast<const char*>(data) + 1, size - 1);
-  std::mt19937 random(data[0]);
-  // Small pieces have to be few: a rest is looked at again with each.
-  size_t step = 1 + data[0] + stream.size() / 64;
   std::string at_once = without_continues(answers_to(site, stream, [] { return SIZE_MAX; }));
-  std::string in_pieces = without_continues(answers_to(site, stream, [&] { return 1 + random() % step; }));
+  std::string in_pieces =
+      without_continues(answers_to(site, stream, headrace::net::PieceSizes(data[0], stream.size())));
   CHECK(without_refusal(at_once) == without_refusal(in_pieces));
   return 0;
 }

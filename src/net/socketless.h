@@ -1,9 +1,12 @@
 // A loop and a connection without a socket, for fuzz targets and tests of sessions: what comes when is theirs to say.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <random>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "net/event_loops.h"
@@ -97,5 +100,30 @@ class SocketlessConnection final : public Connection {
  private:
   EventLoop& loop_;
 };
+
+/// Sizes of the pieces in which a stream comes, as a seed chooses them: small ones are few, as a rest is looked at
+/// again with each.
+class PieceSizes {
+ public:
+  PieceSizes(uint8_t seed, size_t stream_bytes) : random_(seed), step_(1 + seed + stream_bytes / 64) {}
+  size_t operator()() { return 1 + random_() % step_; }
+
+ private:
+  std::mt19937 random_;
+  const size_t step_;
+};
+
+/// Calls `deliver(rest)` with each piece of `stream` behind what it left of those before, until the connection closes.
+template <typename NextSize, typename Deliver>
+void deliver_in_pieces(const SocketlessConnection& connection, std::string_view stream, NextSize next_size,
+                       Deliver deliver) {
+  std::string rest;
+  while (!connection.closed && !stream.empty()) {
+    size_t size = std::min<size_t>(next_size(), stream.size());
+    rest += stream.substr(0, size);
+    stream.remove_prefix(size);
+    deliver(rest);
+  }
+}
 
 }  // namespace headrace::net

@@ -13,13 +13,6 @@ constexpr const char* kTotals =
 constexpr int64_t kT = 999'999'990'000;
 constexpr int64_t kWindowMs = 10'000;
 
-std::string header(const FakeBus::Record& record, const std::string& name) {
-  for (const auto& [key, value] : record.headers) {
-    if (key == name) return value;
-  }
-  return "<none>";
-}
-
 TEST(PipelineLimits, RowsThatAreRefusedLeaveNoWindows) {
   Rig rig(kTotals);
   auto spec = rig.spec();

@@ -1,6 +1,7 @@
 #include "stream/task.h"
 
 #include <fstream>
+#include <functional>
 
 #include "stream/testing/rig.h"
 
@@ -22,12 +23,6 @@ constexpr int64_t kT = 999'999'990'000;
 
 std::string total(const std::string& key, const std::string& end, int64_t sum) {
   return R"({"k":")" + key + R"(","window_end":")" + end + R"(","total":)" + std::to_string(sum) + "}";
-}
-std::string header(const FakeBus::Record& record, const std::string& name) {
-  for (const auto& [key, value] : record.headers) {
-    if (key == name) return value;
-  }
-  return "<none>";
 }
 
 TEST(PipelineTask, FiltersAndMapsFromTopicToTopic) {
@@ -231,21 +226,28 @@ TEST(PipelineTask, HavingAndOutputsThatFailForAWindowGoToTheDeadLetters) {
   EXPECT_THAT(*letters[0].value, testing::HasSubstr(R"("k":"c")"));
 }
 
+/// Totals of which half came before a restart, amid which something happens to the local store.
+void totals_over_a_restart(Rig& rig, const std::function<void(const std::string& store)>& happens) {
+  rig.start();
+  rig.bus.append("in", 0, {event("a", 1, kT), event("b", 2, kT)});
+  rig.steps();
+  ASSERT_TRUE(rig.task->close().ok());
+  rig.task.reset();
+  happens(rig.dir() + "/p");
+  rig.start();
+  rig.bus.append("in", 0, {event("a", 10, kT), event("a", 0, kT + 10'000)});
+  rig.steps();
+  EXPECT_THAT(rig.bus.values("out"),
+              ElementsAre(total("a", "2001-09-09T01:46:40.000Z", 11), total("b", "2001-09-09T01:46:40.000Z", 2)));
+}
+
 TEST(PipelineTask, StateSurvivesARestartWithAndWithoutTheLocalStore) {
   for (bool keep_store : {true, false}) {
+    SCOPED_TRACE(keep_store);
     Rig rig(kTotals);
-    rig.start();
-    rig.bus.append("in", 0, {event("a", 1, kT), event("b", 2, kT)});
-    rig.steps();
-    ASSERT_TRUE(rig.task->close().ok());
-    rig.task.reset();
-    if (!keep_store) std::filesystem::remove_all(rig.dir() + "/p");
-    rig.start();
-    rig.bus.append("in", 0, {event("a", 10, kT), event("a", 0, kT + 10'000)});
-    rig.steps();
-    EXPECT_THAT(rig.bus.values("out"),
-                ElementsAre(total("a", "2001-09-09T01:46:40.000Z", 11), total("b", "2001-09-09T01:46:40.000Z", 2)))
-        << keep_store;
+    totals_over_a_restart(rig, [&](const std::string& store) {
+      if (!keep_store) std::filesystem::remove_all(store);
+    });
   }
 }
 
@@ -264,18 +266,8 @@ void damage_tables(const std::string& folder) {
 
 TEST(PipelineTask, ADamagedStoreIsSetAsideAndTheChangelogReplayed) {
   Rig rig(kTotals);
-  rig.start();
-  rig.bus.append("in", 0, {event("a", 1, kT), event("b", 2, kT)});
-  rig.steps();
-  ASSERT_TRUE(rig.task->close().ok());
-  rig.task.reset();
-  damage_tables(rig.dir() + "/p");
-  rig.start();
+  totals_over_a_restart(rig, damage_tables);
   EXPECT_TRUE(std::filesystem::exists(rig.dir() + "/p.damaged"));
-  rig.bus.append("in", 0, {event("a", 10, kT), event("a", 0, kT + 10'000)});
-  rig.steps();
-  EXPECT_THAT(rig.bus.values("out"),
-              ElementsAre(total("a", "2001-09-09T01:46:40.000Z", 11), total("b", "2001-09-09T01:46:40.000Z", 2)));
 }
 
 TEST(PipelineTask, AWindowThatWasEmittedStaysClosedAfterARestart) {

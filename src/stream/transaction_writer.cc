@@ -91,7 +91,7 @@ Status TransactionWriter::add_dead_letter(const flow::DeadLetter& letter, const 
     shortened.headers = {{flow::kHeadersOmitted, omitted}};
   } else {
     omitted = std::to_string(content);
-    shortened.headers = {{"dlq.value.omitted.bytes", omitted}};
+    shortened.headers = {{flow::kValueOmitted, omitted}};
   }
   flow::add_dead_letter(builder, letter, shortened, now_ms);
   return {};

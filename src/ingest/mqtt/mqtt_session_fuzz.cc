@@ -4,7 +4,6 @@
 //
 // What is stored must not depend on how the bytes arrive, and nothing is acknowledged that is not stored.
 #include <map>
-#include <random>
 
 #include "base/fuzzing.h"
 #include "base/logging.h"
@@ -54,13 +53,8 @@ class World {
     connection.keeps_sent = true;
     {
       Session session(connection, *writer_, clients_);
-      std::string rest;
-      while (!connection.closed && !stream.empty()) {
-        size_t size = std::min<size_t>(next_size(), stream.size());
-        rest += stream.substr(0, size);
-        stream.remove_prefix(size);
-        deliver(session, connection, rest);
-      }
+      net::deliver_in_pieces(connection, stream, next_size,
+                             [&](std::string& rest) { deliver(session, connection, rest); });
       session.on_close();
     }
     loop_.run();
@@ -150,11 +144,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace headrace::ingest::mqtt;
   if (size == 0) return 0;
   std::string_view stream(reinterpret_cast<const char*>(data) + 1, size - 1);
-  std::mt19937 random(data[0]);
-  // Small pieces have to be few: a rest is looked at again with each.
-  size_t step = 1 + data[0] + stream.size() / 64;
   Outcome at_once = World().serve(stream, [] { return SIZE_MAX; });
-  Outcome in_pieces = World().serve(stream, [&] { return 1 + random() % step; });
+  Outcome in_pieces = World().serve(stream, headrace::net::PieceSizes(data[0], stream.size()));
   CHECK(at_once.stored == in_pieces.stored);
   size_t acknowledged = 0;
   for (const auto& [id, times] : in_pieces.acknowledged) acknowledged += static_cast<size_t>(times);

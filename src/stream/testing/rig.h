@@ -28,6 +28,14 @@ inline sql::Plan plan_of(const std::string& sql) {
   return *std::move(plan);
 }
 
+/// The value of a record's header, "<none>" where it has no such.
+inline std::string header(const FakeBus::Record& record, const std::string& name) {
+  for (const auto& [key, value] : record.headers) {
+    if (key == name) return value;
+  }
+  return "<none>";
+}
+
 inline std::string event(const std::string& key, int64_t value, int64_t at_ms) {
   return R"({"k":")" + key + R"(","v":)" + std::to_string(value) + R"(,"at":)" + std::to_string(at_ms) + "}";
 }
